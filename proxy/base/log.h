@@ -1,0 +1,94 @@
+// Structured log lines, logfmt or JSON, one a line on a file descriptor. Who logs never waits for the
+// descriptor: lines go to a buffer that a writer thread empties in batches.
+//
+// A library was weighed and left: logging libraries format text messages, and what we need is the
+// other half, fields with safe quoting and a bounded buffer that drops and counts when stderr blocks.
+#pragma once
+
+#include <concepts>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/secret.h"
+
+namespace sallyport::log {
+
+enum class Level : std::uint8_t { kDebug, kInfo, kWarning, kError };
+enum class Format : std::uint8_t { kLogfmt, kJson };
+
+std::string_view name(Level level);
+
+/// One event, built field by field: `Line(Level::kInfo, "transaction").field("id", id)`. Values are
+/// quoted so that no input can forge a field or a second line. Keys are ours: lower_snake_case.
+class Line {
+ public:
+  Line(Format format, Level level, std::string_view event, WallTime now);
+
+  Line& field(std::string_view key, std::string_view value);
+  Line& field(std::string_view key, const char* value) { return field(key, std::string_view(value)); }
+  Line& field(std::string_view key, bool value);
+  Line& field(std::string_view key, Duration value);  ///< In seconds, with microseconds.
+  template <std::integral T>
+  Line& field(std::string_view key, T value) {
+    return number(key, std::to_string(value));
+  }
+  Line& field(std::string_view key, const Secret& value) = delete;
+
+  /// The finished line, newline included. The Line must not be used after.
+  std::string finish() &&;
+
+ private:
+  Line& number(std::string_view key, std::string_view digits);
+  void begin_field(std::string_view key);
+
+  Format format_;
+  std::string text_;
+};
+
+/// Where lines go. Thread-safe; shared by reference by everything that logs, and outlives it.
+class Logger {
+ public:
+  struct Options {
+    Format format = Format::kLogfmt;
+    Level least = Level::kInfo;
+    int descriptor = 2;                        ///< Not closed by us.
+    std::size_t most_buffered = 8u << 20;      ///< Octets; lines past it are dropped and counted.
+  };
+
+  /// Starts the writer thread.
+  explicit Logger(Options options);
+  /// Writes what is buffered, then stops the writer thread.
+  ~Logger();
+  Logger(const Logger&) = delete;
+  Logger& operator=(const Logger&) = delete;
+
+  bool enabled(Level level) const { return level >= options_.least; }
+  /// A line of this logger's format, stamped with the wall clock.
+  Line line(Level level, std::string_view event) const;
+  /// Hands over a finished line, unless its level is below the least.
+  void write(Level level, Line&& line);
+  /// The short form for lines that are seldom written: event, then pairs of key and text.
+  void write(Level level, std::string_view event,
+             std::initializer_list<std::pair<std::string_view, std::string_view>> fields);
+  /// Lines dropped so far because the descriptor did not take them fast enough.
+  std::uint64_t dropped() const;
+
+ private:
+  void write_batches();
+
+  const Options options_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::string pending_;
+  std::uint64_t dropped_ = 0;
+  bool stopping_ = false;
+  std::thread writer_;
+};
+
+}  // namespace sallyport::log

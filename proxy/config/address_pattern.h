@@ -1,0 +1,36 @@
+// Which addresses a user may send from, and which senders a route serves.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "proxy/base/result.h"
+
+namespace sallyport::config {
+
+/// One of `*` (any address and the null reverse-path), `*@domain`, `*@*.domain` (subdomains only),
+/// `local@domain` and `<>` (the null reverse-path only). Domains and local parts match without regard
+/// to ASCII case: the stricter reading of a local part would only surprise.
+class AddressPattern {
+ public:
+  /// Reads one pattern; the error says what was expected.
+  static Result<AddressPattern> parse(std::string_view text);
+
+  /// Does the mailbox `local@domain` match? Both are empty for the null reverse-path.
+  bool matches(std::string_view local, std::string_view domain) const;
+
+  /// The pattern as it was written.
+  const std::string& text() const { return text_; }
+
+  bool operator==(const AddressPattern&) const = default;
+
+ private:
+  enum class Kind { kAny, kNull, kDomain, kSubdomains, kMailbox };
+
+  Kind kind_ = Kind::kAny;
+  std::string local_;   // lower case
+  std::string domain_;  // lower case, without "*."
+  std::string text_;
+};
+
+}  // namespace sallyport::config

@@ -1,0 +1,152 @@
+// The configuration as one immutable value: parsed whole, checked whole, then shared by snapshot.
+// What a user writes is in docs/configuration.md; every default here is stated there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/base/log.h"
+#include "proxy/base/secret.h"
+#include "proxy/config/address_pattern.h"
+#include "proxy/config/rate.h"
+
+namespace sallyport::config {
+
+using std::chrono::milliseconds;
+
+/// An address to listen on: an IPv4 or IPv6 literal without brackets, and a port.
+struct Endpoint {
+  std::string host;
+  std::uint16_t port = 0;
+
+  bool operator==(const Endpoint&) const = default;
+};
+
+/// How TLS begins on a listener or towards an upstream.
+enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
+
+/// `[[listener]]`: one address that clients connect to.
+struct Listener {
+  Endpoint address;
+  TlsMode tls = TlsMode::kStarttls;
+};
+
+/// `[tls]`: the certificate shown to clients.
+struct ServerTls {
+  std::string certificate;  ///< PEM file, the chain leaf first; empty: no TLS listener is configured.
+  std::string key;          ///< PEM file.
+};
+
+/// `limits` of a user, or `[limits]` for users that set none. Unset means unlimited.
+struct Limits {
+  std::optional<Rate> messages;
+  std::optional<Rate> recipients;
+  std::optional<Rate> bytes;
+  std::optional<std::uint32_t> connections;  ///< At one time.
+
+  bool operator==(const Limits&) const = default;
+};
+
+/// One user that may authenticate: from `[[auth.user]]` or from the users file.
+struct User {
+  std::string name;                      ///< The authentication identity (authcid).
+  std::string password_hash;             ///< An argon2id PHC string.
+  std::vector<AddressPattern> senders;   ///< Empty: any sender.
+  Limits limits;                         ///< Already merged with `[limits]`.
+};
+
+/// `[auth]`.
+struct Auth {
+  std::vector<std::string> mechanisms = {"PLAIN", "LOGIN"};  ///< In the order EHLO shows them.
+  std::string file;                                          ///< Users file; empty: none.
+  milliseconds cache_lifetime = std::chrono::minutes(5);     ///< Of verified credentials; 0: no cache.
+  std::vector<User> users;                                   ///< From `[[auth.user]]`.
+};
+
+/// The kind of upstream; presets carry their provider's quirks (docs/providers.md).
+enum class Provider : std::uint8_t { kSmtp, kCapture, kSes, kSendgrid, kMailgun };
+
+/// `[[upstream]]`: a provider or smarthost that takes our mail. Preset values are already filled in.
+struct Upstream {
+  std::string name;
+  Provider provider = Provider::kSmtp;
+
+  // SMTP upstreams.
+  std::string host;
+  std::uint16_t port = 0;
+  TlsMode tls = TlsMode::kImplicit;
+  std::string ca;         ///< PEM file of trusted roots; empty: the system's.
+  std::string username;   ///< Empty: no AUTH.
+  Secret password;        ///< Already read from its file or environment variable.
+  std::uint32_t max_connections = 50;                      ///< In the whole process.
+  std::uint32_t max_messages_per_connection = 1000;
+  milliseconds max_connection_age = std::chrono::minutes(10);
+  milliseconds idle_timeout = std::chrono::seconds(30);    ///< Of a pooled connection.
+  std::uint32_t max_recipients = 100;                      ///< In one mail transaction.
+  std::uint64_t max_message_size = 0;                      ///< Octets; 0: what EHLO says.
+  milliseconds connect_timeout = std::chrono::seconds(30); ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
+
+  // The capture upstream.
+  std::string path;  ///< Maildir; made when missing.
+
+  bool operator==(const Upstream& other) const;
+};
+
+/// What becomes of a message that only some recipients of which were refused.
+enum class PartialRejection : std::uint8_t { kReject, kDeliver };
+
+/// `[[route]]`: the first whose patterns match the reverse-path decides the upstreams.
+struct Route {
+  std::vector<AddressPattern> senders;   ///< Empty: every sender.
+  std::vector<std::size_t> upstreams;    ///< Indices into Config::upstreams, in order of preference.
+};
+
+/// `[session]`: limits and deadlines of a client's session. RFC 5321 section 4.5.3 gives the defaults.
+struct Session {
+  std::uint32_t max_recipients = 1000;             ///< In one mail transaction; past it 452 4.5.3.
+  std::uint32_t max_errors = 20;                   ///< Bad commands before 421 4.7.0.
+  std::uint32_t max_auth_failures = 3;             ///< Before 421 4.7.0.
+  std::uint32_t max_connections = 10000;           ///< In the whole process.
+  milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
+  milliseconds command_timeout = std::chrono::minutes(5);
+  milliseconds data_timeout = std::chrono::minutes(3);       ///< Between two blocks of content.
+  milliseconds upstream_timeout = std::chrono::minutes(10);  ///< Whole delivery after the final dot.
+};
+
+/// `[message]`: how message content is held while it passes through.
+struct Message {
+  std::uint64_t max_size = 25u << 20;        ///< Octets; offered as SIZE.
+  std::uint64_t memory_threshold = 1u << 20; ///< Octets kept in memory before a temporary file is used.
+  std::uint64_t budget = 512u << 20;         ///< Octets of content in the whole process; past it 452 4.3.1.
+  std::string directory = "/tmp";            ///< Where the unlinked temporary files are.
+};
+
+/// `[log]`.
+struct Log {
+  log::Format format = log::Format::kLogfmt;
+  log::Level level = log::Level::kInfo;
+};
+
+/// The whole configuration. Valid by construction: `load` gives one only if everything was accepted.
+struct Config {
+  std::string file;      ///< The path it was read from.
+  std::string hostname;  ///< Said in 220, EHLO and Received.
+  std::uint32_t workers = 0;                                    ///< 0: as many as the cgroup allows.
+  milliseconds drain_timeout = std::chrono::seconds(30);
+  std::vector<Listener> listeners;
+  ServerTls tls;
+  Auth auth;
+  Limits limits;         ///< For users that set none.
+  std::vector<Upstream> upstreams;
+  std::vector<Route> routes;  ///< Never empty: without `[[route]]` one with all upstreams.
+  PartialRejection partial_rejection = PartialRejection::kReject;
+  Session session;
+  Message message;
+  std::optional<Endpoint> admin;
+  Log log;
+};
+
+}  // namespace sallyport::config

@@ -1,0 +1,48 @@
+// TOML text -> Config. The sole user of toml++.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/config/config.h"
+
+namespace sallyport::config {
+
+/// One thing wrong with a config: where, what, and what was expected.
+struct Problem {
+  std::string file;
+  std::uint32_t line = 0;    ///< From 1; 0 when no place in the file is to blame.
+  std::uint32_t column = 0;  ///< From 1.
+  std::string what;          ///< One sentence; names the key and what was expected. Never a secret.
+
+  /// `file:line:column: what`.
+  std::string str() const;
+  bool operator==(const Problem&) const = default;
+};
+
+/// Where the loader gets what lies outside the text; tests hand in their own.
+struct Outside {
+  std::function<Result<std::string>(const std::string& path)> read_file;
+  std::function<std::optional<std::string>(const std::string& name)> environment;
+  /// The real files and environment of this process.
+  static Outside real();
+};
+
+/// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem there is.
+std::expected<Config, std::vector<Problem>> load(const std::string& path, const Outside& outside);
+
+/// The same for text already at hand; `path` is only for messages and Config::file.
+std::expected<Config, std::vector<Problem>> parse(std::string_view text, const std::string& path,
+                                                  const Outside& outside);
+
+/// Reads a users file (`[[user]]` tables with the keys of `[[auth.user]]`); `defaults` is `[limits]`.
+std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_view text,
+                                                                   const std::string& path,
+                                                                   const Limits& defaults);
+
+}  // namespace sallyport::config

@@ -1,0 +1,34 @@
+// EHLO's answer: what we offer, and what an upstream offers. RFC 5321 section 4.1.1.1.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::smtp {
+
+/// Service extensions, as advertised by one side of one connection.
+struct Capabilities {
+  bool pipelining = false;
+  bool eight_bit_mime = false;
+  bool enhanced_status_codes = false;
+  bool starttls = false;
+  bool has_size = false;                  ///< SIZE was advertised, with or without a number.
+  std::uint64_t size = 0;                 ///< The number; 0: none said.
+  std::vector<std::string> auth;          ///< Mechanisms in upper case, in the order said.
+
+  bool offers_auth(std::string_view mechanism) const;
+  bool operator==(const Capabilities&) const = default;
+};
+
+/// Reads the 250 reply to EHLO; keywords without regard to case, unknown ones skipped; the obsolete
+/// form `AUTH=LOGIN PLAIN` counts as AUTH.
+Capabilities parse_capabilities(const Reply& ehlo);
+
+/// The 250 reply to a client's EHLO: the host name with a greeting, then one line a capability.
+Reply ehlo_reply(std::string_view hostname, std::string_view client, const Capabilities& offered);
+
+}  // namespace sallyport::smtp

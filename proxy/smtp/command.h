@@ -1,0 +1,65 @@
+// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207, RFC 1870, RFC 6152.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/smtp/mailbox.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::smtp {
+
+enum class Verb : std::uint8_t {
+  kEhlo, kHelo, kStarttls, kAuth, kMail, kRcpt, kData, kRset, kNoop, kVrfy, kExpn, kHelp, kQuit,
+  kUnknown,
+};
+
+/// The verb's name in upper case, for logs and metrics.
+std::string_view name(Verb verb);
+
+/// A command line cut in two; `arguments` is what follows the verb and one space, and views the line.
+struct CommandLine {
+  Verb verb = Verb::kUnknown;
+  std::string_view arguments;
+};
+
+/// Cuts a line (without its CRLF). Unknown verbs are a value: the session answers 500 and counts.
+CommandLine split_command(std::string_view line);
+
+/// How the content is declared by BODY= (RFC 6152).
+enum class BodyType : std::uint8_t { k7bit, k8bitmime };
+
+struct AuthCommand {
+  std::string mechanism;                       ///< In upper case.
+  std::optional<std::string> initial_response; ///< Still base64; "=" stands for the empty response.
+};
+
+struct MailCommand {
+  ReversePath reverse_path;
+  std::optional<std::uint64_t> size;           ///< RFC 1870.
+  BodyType body = BodyType::k7bit;
+};
+
+struct RcptCommand {
+  Mailbox forward_path;
+};
+
+/// A value, or the reply that refuses the command (501 5.5.4, 501 5.1.7, 555 5.5.4, ...).
+template <class T>
+using Parse = std::expected<T, Reply>;
+
+/// The domain of EHLO or HELO; sloppy clients say names with underscores or nothing resolvable, which
+/// is let pass; what could break a trace header field is not.
+Parse<std::string> parse_ehlo(std::string_view arguments);
+Parse<AuthCommand> parse_auth(std::string_view arguments);
+/// `FROM:<reverse-path> [parameters]`. Unknown or repeated parameters are refused.
+Parse<MailCommand> parse_mail(std::string_view arguments);
+/// `TO:<forward-path>`; parameters are refused.
+Parse<RcptCommand> parse_rcpt(std::string_view arguments);
+/// DATA, RSET, STARTTLS and QUIT take no arguments.
+Parse<void> parse_no_arguments(std::string_view arguments);
+
+}  // namespace sallyport::smtp

@@ -1,0 +1,56 @@
+// Message content on the wire: the dot transparency of RFC 5321 section 4.5.2, both ways, strictly.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace sallyport::smtp {
+
+/// Takes the octets after 354 apart, in any split, until CRLF "." CRLF. A bare CR, bare LF or NUL is
+/// never normalised and never ends the content: it is remembered, and the message must be refused.
+class ContentDecoder {
+ public:
+  /// Decodes from the front of `wire` (which shrinks) until the content ends or `wire` is empty. Appends
+  /// to `pieces` views of decoded octets: into `wire`'s bytes, or into static storage. The views are
+  /// valid as long as those bytes are. The pieces of all calls, joined, are the message.
+  void feed(std::string_view& wire, std::vector<std::string_view>& pieces);
+
+  /// CRLF "." CRLF was read: what is left of `wire` are commands again.
+  bool finished() const { return state_ == State::kFinished; }
+  /// The content broke RFC 5321 section 2.3.8: a bare CR or LF.
+  bool has_bare_line_end() const { return bare_line_end_; }
+  /// The content has a NUL.
+  bool has_nul() const { return nul_; }
+  /// The content has an octet above 127.
+  bool has_8bit() const { return has_8bit_; }
+  /// Octets decoded so far: the message size of RFC 1870.
+  std::uint64_t size() const { return size_; }
+
+ private:
+  enum class State : std::uint8_t { kLineStart, kDot, kDotCr, kText, kCr, kFinished };
+
+  State state_ = State::kLineStart;
+  bool bare_line_end_ = false;
+  bool nul_ = false;
+  bool has_8bit_ = false;
+  std::uint64_t size_ = 0;
+};
+
+/// Puts the dots in: the inverse of ContentDecoder.
+class ContentEncoder {
+ public:
+  /// Appends to `wire` views that, written in order, are `piece` with each line's leading dot doubled.
+  /// The views point into `piece` or into static storage.
+  void feed(std::string_view piece, std::vector<std::string_view>& wire);
+  /// Appends the end of the content: CRLF if the last line has none, then "." CRLF.
+  void finish(std::vector<std::string_view>& wire);
+
+ private:
+  // The last two octets decide whether the next one begins a line.
+  bool line_start_ = true;
+  bool after_cr_ = false;
+};
+
+}  // namespace sallyport::smtp
