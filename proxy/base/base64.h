@@ -10,8 +10,8 @@ namespace sallyport::base64 {
 /// Encodes with padding.
 std::string encode(std::string_view bytes);
 
-/// Decodes strictly: only the alphabet, padding exactly as RFC 4648 wants it, no white space, and no
-/// stray bits in the last group; anything else is nullopt.
+/// Decodes strictly: only the alphabet, padding exactly as RFC 4648 wants it, no white space, and
+/// no stray bits in the last group; anything else is nullopt.
 std::optional<std::string> decode(std::string_view text);
 
 }  // namespace sallyport::base64

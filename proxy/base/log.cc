@@ -72,10 +72,14 @@ bool is_plain_ascii(std::string_view value) {
 
 std::string_view name(Level level) {
   switch (level) {
-    case Level::kDebug: return "debug";
-    case Level::kInfo: return "info";
-    case Level::kWarning: return "warning";
-    case Level::kError: return "error";
+    case Level::kDebug:
+      return "debug";
+    case Level::kInfo:
+      return "info";
+    case Level::kWarning:
+      return "warning";
+    case Level::kError:
+      return "error";
   }
   return "info";
 }
@@ -85,8 +89,9 @@ Line::Line(Format format, Level level, std::string_view event, WallTime now) : f
   if (format_ == Format::kJson) text_ += '{';
   const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(now);
   const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
-  field("time", fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
-                            (milliseconds - seconds).count()));
+  field("time",
+        fmt::format("{:%FT%T}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(seconds)),
+                    (milliseconds - seconds).count()));
   field("level", log::name(level));
   field("event", event);
 }
@@ -116,7 +121,9 @@ Line& Line::field(std::string_view key, std::string_view value) {
   return *this;
 }
 
-Line& Line::field(std::string_view key, bool value) { return number(key, value ? "true" : "false"); }
+Line& Line::field(std::string_view key, bool value) {
+  return number(key, value ? "true" : "false");
+}
 
 Line& Line::field(std::string_view key, Duration value) {
   const auto microseconds = std::chrono::duration_cast<std::chrono::microseconds>(value).count();

@@ -1,8 +1,9 @@
-// Structured log lines, logfmt or JSON, one a line on a file descriptor. Who logs never waits for the
-// descriptor: lines go to a buffer that a writer thread empties in batches.
+// Structured log lines, logfmt or JSON, one a line on a file descriptor. Who logs never waits for
+// the descriptor: lines go to a buffer that a writer thread empties in batches.
 //
 // A library was weighed and left: logging libraries format text messages, and what we need is the
-// other half, fields with safe quoting and a bounded buffer that drops and counts when stderr blocks.
+// other half, fields with safe quoting and a bounded buffer that drops and counts when stderr
+// blocks.
 #pragma once
 
 #include <concepts>
@@ -31,7 +32,9 @@ class Line {
   Line(Format format, Level level, std::string_view event, WallTime now);
 
   Line& field(std::string_view key, std::string_view value);
-  Line& field(std::string_view key, const char* value) { return field(key, std::string_view(value)); }
+  Line& field(std::string_view key, const char* value) {
+    return field(key, std::string_view(value));
+  }
   Line& field(std::string_view key, bool value);
   Line& field(std::string_view key, Duration value);  ///< In seconds, with microseconds.
   template <std::integral T>
@@ -57,8 +60,8 @@ class Logger {
   struct Options {
     Format format = Format::kLogfmt;
     Level least = Level::kInfo;
-    int descriptor = 2;                        ///< Not closed by us.
-    std::size_t most_buffered = 8u << 20;      ///< Octets; lines past it are dropped and counted.
+    int descriptor = 2;                    ///< Not closed by us.
+    std::size_t most_buffered = 8u << 20;  ///< Octets; lines past it are dropped and counted.
   };
 
   /// Starts the writer thread.

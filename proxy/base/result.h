@@ -11,16 +11,16 @@ namespace sallyport {
 
 /// What class of thing went wrong; callers branch on this, people read the text.
 enum class ErrorCode {
-  kTimeout,      ///< A deadline passed.
-  kCancelled,    ///< Our own side asked the operation to stop (drain, shutdown, interrupt).
-  kClosed,       ///< The peer closed the connection in an orderly way.
-  kNetwork,      ///< The network failed: refused, reset, unreachable, name not found.
-  kTls,          ///< A TLS handshake or record failed, or the peer's certificate is not trusted.
-  kProtocol,     ///< The peer broke the protocol that is spoken.
-  kInvalid,      ///< The input does not have the form that was expected.
-  kLimit,        ///< A limit of ours was reached: size, memory budget, queue.
-  kNotFound,     ///< The thing asked for does not exist.
-  kSystem,       ///< The operating system refused: files, descriptors, permissions.
+  kTimeout,    ///< A deadline passed.
+  kCancelled,  ///< Our own side asked the operation to stop (drain, shutdown, interrupt).
+  kClosed,     ///< The peer closed the connection in an orderly way.
+  kNetwork,    ///< The network failed: refused, reset, unreachable, name not found.
+  kTls,        ///< A TLS handshake or record failed, or the peer's certificate is not trusted.
+  kProtocol,   ///< The peer broke the protocol that is spoken.
+  kInvalid,    ///< The input does not have the form that was expected.
+  kLimit,      ///< A limit of ours was reached: size, memory budget, queue.
+  kNotFound,   ///< The thing asked for does not exist.
+  kSystem,     ///< The operating system refused: files, descriptors, permissions.
 };
 
 /// The stable, lower-case name of a code, for logs and metric labels ("timeout", "tls", ...).

@@ -9,8 +9,8 @@
 namespace sallyport::config {
 
 /// One of `*` (any address and the null reverse-path), `*@domain`, `*@*.domain` (subdomains only),
-/// `local@domain` and `<>` (the null reverse-path only). Domains and local parts match without regard
-/// to ASCII case: the stricter reading of a local part would only surprise.
+/// `local@domain` and `<>` (the null reverse-path only). Domains and local parts match without
+/// regard to ASCII case: the stricter reading of a local part would only surprise.
 class AddressPattern {
  public:
   /// Reads one pattern; the error says what was expected.

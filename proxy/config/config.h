@@ -36,8 +36,9 @@ struct Listener {
 
 /// `[tls]`: the certificate shown to clients.
 struct ServerTls {
-  std::string certificate;  ///< PEM file, the chain leaf first; empty: no TLS listener is configured.
-  std::string key;          ///< PEM file.
+  std::string
+      certificate;  ///< PEM file, the chain leaf first; empty: no TLS listener is configured.
+  std::string key;  ///< PEM file.
 };
 
 /// `limits` of a user, or `[limits]` for users that set none. Unset means unlimited.
@@ -52,24 +53,25 @@ struct Limits {
 
 /// One user that may authenticate: from `[[auth.user]]` or from the users file.
 struct User {
-  std::string name;                      ///< The authentication identity (authcid).
-  std::string password_hash;             ///< An argon2id PHC string.
-  std::vector<AddressPattern> senders;   ///< Empty: any sender.
-  Limits limits;                         ///< Already merged with `[limits]`.
+  std::string name;                     ///< The authentication identity (authcid).
+  std::string password_hash;            ///< An argon2id PHC string.
+  std::vector<AddressPattern> senders;  ///< Empty: any sender.
+  Limits limits;                        ///< Already merged with `[limits]`.
 };
 
 /// `[auth]`.
 struct Auth {
   std::vector<std::string> mechanisms = {"PLAIN", "LOGIN"};  ///< In the order EHLO shows them.
   std::string file;                                          ///< Users file; empty: none.
-  milliseconds cache_lifetime = std::chrono::minutes(5);     ///< Of verified credentials; 0: no cache.
-  std::vector<User> users;                                   ///< From `[[auth.user]]`.
+  milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
+  std::vector<User> users;                                ///< From `[[auth.user]]`.
 };
 
 /// The kind of upstream; presets carry their provider's quirks (docs/providers.md).
 enum class Provider : std::uint8_t { kSmtp, kCapture, kSes, kSendgrid, kMailgun };
 
-/// `[[upstream]]`: a provider or smarthost that takes our mail. Preset values are already filled in.
+/// `[[upstream]]`: a provider or smarthost that takes our mail. Preset values are already filled
+/// in.
 struct Upstream {
   std::string name;
   Provider provider = Provider::kSmtp;
@@ -78,16 +80,17 @@ struct Upstream {
   std::string host;
   std::uint16_t port = 0;
   TlsMode tls = TlsMode::kImplicit;
-  std::string ca;         ///< PEM file of trusted roots; empty: the system's.
-  std::string username;   ///< Empty: no AUTH.
-  Secret password;        ///< Already read from its file or environment variable.
-  std::uint32_t max_connections = 50;                      ///< In the whole process.
+  std::string ca;                      ///< PEM file of trusted roots; empty: the system's.
+  std::string username;                ///< Empty: no AUTH.
+  Secret password;                     ///< Already read from its file or environment variable.
+  std::uint32_t max_connections = 50;  ///< In the whole process.
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
-  milliseconds idle_timeout = std::chrono::seconds(30);    ///< Of a pooled connection.
-  std::uint32_t max_recipients = 100;                      ///< In one mail transaction.
-  std::uint64_t max_message_size = 0;                      ///< Octets; 0: what EHLO says.
-  milliseconds connect_timeout = std::chrono::seconds(30); ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
+  milliseconds idle_timeout = std::chrono::seconds(30);  ///< Of a pooled connection.
+  std::uint32_t max_recipients = 100;                    ///< In one mail transaction.
+  std::uint64_t max_message_size = 0;                    ///< Octets; 0: what EHLO says.
+  milliseconds connect_timeout =
+      std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
 
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.
@@ -100,28 +103,32 @@ enum class PartialRejection : std::uint8_t { kReject, kDeliver };
 
 /// `[[route]]`: the first whose patterns match the reverse-path decides the upstreams.
 struct Route {
-  std::vector<AddressPattern> senders;   ///< Empty: every sender.
-  std::vector<std::size_t> upstreams;    ///< Indices into Config::upstreams, in order of preference.
+  std::vector<AddressPattern> senders;  ///< Empty: every sender.
+  std::vector<std::size_t> upstreams;   ///< Indices into Config::upstreams, in order of preference.
 };
 
-/// `[session]`: limits and deadlines of a client's session. RFC 5321 section 4.5.3 gives the defaults.
+/// `[session]`: limits and deadlines of a client's session. RFC 5321 section 4.5.3 gives the
+/// defaults.
 struct Session {
-  std::uint32_t max_recipients = 1000;             ///< In one mail transaction; past it 452 4.5.3.
-  std::uint32_t max_errors = 20;                   ///< Bad commands before 421 4.7.0.
-  std::uint32_t max_auth_failures = 3;             ///< Before 421 4.7.0.
-  std::uint32_t max_connections = 10000;           ///< In the whole process.
+  std::uint32_t max_recipients = 1000;    ///< In one mail transaction; past it 452 4.5.3.
+  std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
+  std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
+  std::uint32_t max_connections = 10000;  ///< In the whole process.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds command_timeout = std::chrono::minutes(5);
-  milliseconds data_timeout = std::chrono::minutes(3);       ///< Between two blocks of content.
-  milliseconds upstream_timeout = std::chrono::minutes(10);  ///< Whole delivery after the final dot.
+  milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
+  milliseconds upstream_timeout =
+      std::chrono::minutes(10);  ///< Whole delivery after the final dot.
 };
 
 /// `[message]`: how message content is held while it passes through.
 struct Message {
-  std::uint64_t max_size = 25u << 20;        ///< Octets; offered as SIZE.
-  std::uint64_t memory_threshold = 1u << 20; ///< Octets kept in memory before a temporary file is used.
-  std::uint64_t budget = 512u << 20;         ///< Octets of content in the whole process; past it 452 4.3.1.
-  std::string directory = "/tmp";            ///< Where the unlinked temporary files are.
+  std::uint64_t max_size = 25u << 20;  ///< Octets; offered as SIZE.
+  std::uint64_t memory_threshold =
+      1u << 20;  ///< Octets kept in memory before a temporary file is used.
+  std::uint64_t budget =
+      512u << 20;                  ///< Octets of content in the whole process; past it 452 4.3.1.
+  std::string directory = "/tmp";  ///< Where the unlinked temporary files are.
 };
 
 /// `[log]`.
@@ -130,16 +137,17 @@ struct Log {
   log::Level level = log::Level::kInfo;
 };
 
-/// The whole configuration. Valid by construction: `load` gives one only if everything was accepted.
+/// The whole configuration. Valid by construction: `load` gives one only if everything was
+/// accepted.
 struct Config {
-  std::string file;      ///< The path it was read from.
-  std::string hostname;  ///< Said in 220, EHLO and Received.
-  std::uint32_t workers = 0;                                    ///< 0: as many as the cgroup allows.
+  std::string file;           ///< The path it was read from.
+  std::string hostname;       ///< Said in 220, EHLO and Received.
+  std::uint32_t workers = 0;  ///< 0: as many as the cgroup allows.
   milliseconds drain_timeout = std::chrono::seconds(30);
   std::vector<Listener> listeners;
   ServerTls tls;
   Auth auth;
-  Limits limits;         ///< For users that set none.
+  Limits limits;  ///< For users that set none.
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  ///< Never empty: without `[[route]]` one with all upstreams.
   PartialRejection partial_rejection = PartialRejection::kReject;

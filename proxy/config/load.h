@@ -33,14 +33,16 @@ struct Outside {
   static Outside real();
 };
 
-/// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem there is.
+/// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem
+/// there is.
 std::expected<Config, std::vector<Problem>> load(const std::string& path, const Outside& outside);
 
 /// The same for text already at hand; `path` is only for messages and Config::file.
 std::expected<Config, std::vector<Problem>> parse(std::string_view text, const std::string& path,
                                                   const Outside& outside);
 
-/// Reads a users file (`[[user]]` tables with the keys of `[[auth.user]]`); `defaults` is `[limits]`.
+/// Reads a users file (`[[user]]` tables with the keys of `[[auth.user]]`); `defaults` is
+/// `[limits]`.
 std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_view text,
                                                                    const std::string& path,
                                                                    const Limits& defaults);

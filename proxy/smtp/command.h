@@ -1,4 +1,5 @@
-// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207, RFC 1870, RFC 6152.
+// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207, RFC 1870, RFC
+// 6152.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +14,27 @@
 namespace sallyport::smtp {
 
 enum class Verb : std::uint8_t {
-  kEhlo, kHelo, kStarttls, kAuth, kMail, kRcpt, kData, kRset, kNoop, kVrfy, kExpn, kHelp, kQuit,
+  kEhlo,
+  kHelo,
+  kStarttls,
+  kAuth,
+  kMail,
+  kRcpt,
+  kData,
+  kRset,
+  kNoop,
+  kVrfy,
+  kExpn,
+  kHelp,
+  kQuit,
   kUnknown,
 };
 
 /// The verb's name in upper case, for logs and metrics.
 std::string_view name(Verb verb);
 
-/// A command line cut in two; `arguments` is what follows the verb and one space, and views the line.
+/// A command line cut in two; `arguments` is what follows the verb and one space, and views the
+/// line.
 struct CommandLine {
   Verb verb = Verb::kUnknown;
   std::string_view arguments;
@@ -33,13 +47,14 @@ CommandLine split_command(std::string_view line);
 enum class BodyType : std::uint8_t { k7bit, k8bitmime };
 
 struct AuthCommand {
-  std::string mechanism;                       ///< In upper case.
-  std::optional<std::string> initial_response; ///< Still base64; "=" stands for the empty response.
+  std::string mechanism;  ///< In upper case.
+  std::optional<std::string>
+      initial_response;  ///< Still base64; "=" stands for the empty response.
 };
 
 struct MailCommand {
   ReversePath reverse_path;
-  std::optional<std::uint64_t> size;           ///< RFC 1870.
+  std::optional<std::uint64_t> size;  ///< RFC 1870.
   BodyType body = BodyType::k7bit;
 };
 
@@ -51,8 +66,8 @@ struct RcptCommand {
 template <class T>
 using Parse = std::expected<T, Reply>;
 
-/// The domain of EHLO or HELO; sloppy clients say names with underscores or nothing resolvable, which
-/// is let pass; what could break a trace header field is not.
+/// The domain of EHLO or HELO; sloppy clients say names with underscores or nothing resolvable,
+/// which is let pass; what could break a trace header field is not.
 Parse<std::string> parse_ehlo(std::string_view arguments);
 Parse<AuthCommand> parse_auth(std::string_view arguments);
 /// `FROM:<reverse-path> [parameters]`. Unknown or repeated parameters are refused.

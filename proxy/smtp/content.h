@@ -8,13 +8,14 @@
 
 namespace sallyport::smtp {
 
-/// Takes the octets after 354 apart, in any split, until CRLF "." CRLF. A bare CR, bare LF or NUL is
-/// never normalised and never ends the content: it is remembered, and the message must be refused.
+/// Takes the octets after 354 apart, in any split, until CRLF "." CRLF. A bare CR, bare LF or NUL
+/// is never normalised and never ends the content: it is remembered, and the message must be
+/// refused.
 class ContentDecoder {
  public:
-  /// Decodes from the front of `wire` (which shrinks) until the content ends or `wire` is empty. Appends
-  /// to `pieces` views of decoded octets: into `wire`'s bytes, or into static storage. The views are
-  /// valid as long as those bytes are. The pieces of all calls, joined, are the message.
+  /// Decodes from the front of `wire` (which shrinks) until the content ends or `wire` is empty.
+  /// Appends to `pieces` views of decoded octets: into `wire`'s bytes, or into static storage. The
+  /// views are valid as long as those bytes are. The pieces of all calls, joined, are the message.
   void feed(std::string_view& wire, std::vector<std::string_view>& pieces);
 
   /// CRLF "." CRLF was read: what is left of `wire` are commands again.
@@ -41,8 +42,8 @@ class ContentDecoder {
 /// Puts the dots in: the inverse of ContentDecoder.
 class ContentEncoder {
  public:
-  /// Appends to `wire` views that, written in order, are `piece` with each line's leading dot doubled.
-  /// The views point into `piece` or into static storage.
+  /// Appends to `wire` views that, written in order, are `piece` with each line's leading dot
+  /// doubled. The views point into `piece` or into static storage.
   void feed(std::string_view piece, std::vector<std::string_view>& wire);
   /// Appends the end of the content: CRLF if the last line has none, then "." CRLF.
   void finish(std::vector<std::string_view>& wire);

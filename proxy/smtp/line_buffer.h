@@ -7,24 +7,26 @@
 
 namespace sallyport::smtp {
 
-/// A receive buffer that never looks at a byte twice. Views it gives are valid until the next call of a
-/// non-const function.
+/// A receive buffer that never looks at a byte twice. Views it gives are valid until the next call
+/// of a non-const function.
 class LineBuffer {
  public:
   enum class State {
-    kLine,      ///< `line` is whole, without its CRLF.
-    kPartial,   ///< No whole line yet: append more.
-    kTooLong,   ///< A line over the limit was dropped up to and including its CRLF.
-    kBareCr,    ///< A line with a CR that is not before LF, or
-    kBareLf,    ///< an LF without CR before it, was dropped up to and including that octet's line end.
-    kNul,       ///< A line with a NUL was dropped.
+    kLine,     ///< `line` is whole, without its CRLF.
+    kPartial,  ///< No whole line yet: append more.
+    kTooLong,  ///< A line over the limit was dropped up to and including its CRLF.
+    kBareCr,   ///< A line with a CR that is not before LF, or
+    kBareLf,   ///< an LF without CR before it, was dropped up to and including that octet's line
+               ///< end.
+    kNul,      ///< A line with a NUL was dropped.
   };
   struct Next {
     State state = State::kPartial;
     std::string_view line;
   };
 
-  /// `limit`: octets of a line with its CRLF (RFC 5321 section 4.5.3.1.4 asks for 512; AUTH for 12288).
+  /// `limit`: octets of a line with its CRLF (RFC 5321 section 4.5.3.1.4 asks for 512; AUTH for
+  /// 12288).
   explicit LineBuffer(std::size_t limit) : limit_(limit) {}
 
   void append(std::string_view bytes);
@@ -45,7 +47,7 @@ class LineBuffer {
   std::size_t begin_ = 0;    // of the first octet not yet taken
   std::size_t scanned_ = 0;  // octets before it hold no line end
   std::size_t limit_;
-  bool skipping_ = false;    // inside a line that is too long
+  bool skipping_ = false;  // inside a line that is too long
 };
 
 }  // namespace sallyport::smtp

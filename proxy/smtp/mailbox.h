@@ -9,9 +9,9 @@
 
 namespace sallyport::smtp {
 
-/// `local@domain`, valid by construction when it comes from `parse_mailbox` or `parse_path`. The local
-/// part is kept as written (quoted if it was quoted), the domain too; an address literal keeps its
-/// brackets.
+/// `local@domain`, valid by construction when it comes from `parse_mailbox` or `parse_path`. The
+/// local part is kept as written (quoted if it was quoted), the domain too; an address literal
+/// keeps its brackets.
 struct Mailbox {
   std::string local;
   std::string domain;
@@ -30,8 +30,8 @@ struct ReversePath {
   bool operator==(const ReversePath&) const = default;
 };
 
-/// Parses `local@domain` whole, with the size limits of RFC 5321 section 4.5.3.1 (64 and 255 octets).
-/// `allow_utf8` admits the UTF-8 of RFC 6531. The error text names what is wrong.
+/// Parses `local@domain` whole, with the size limits of RFC 5321 section 4.5.3.1 (64 and 255
+/// octets). `allow_utf8` admits the UTF-8 of RFC 6531. The error text names what is wrong.
 Result<Mailbox> parse_mailbox(std::string_view text, bool allow_utf8 = false);
 
 /// What is left of a command's arguments after a path: a value and the rest of the text.
@@ -45,8 +45,8 @@ struct Parsed {
 /// (RFC 5321 appendix C). A path without angle brackets is refused.
 Result<Parsed<ReversePath>> parse_reverse_path(std::string_view text, bool allow_utf8 = false);
 
-/// The same for a forward-path: never empty, but `<Postmaster>` is allowed (RFC 5321 section 4.1.1.3)
-/// and gives an empty domain.
+/// The same for a forward-path: never empty, but `<Postmaster>` is allowed (RFC 5321
+/// section 4.1.1.3) and gives an empty domain.
 Result<Parsed<Mailbox>> parse_forward_path(std::string_view text, bool allow_utf8 = false);
 
 /// Is `text` a domain or an address literal, as EHLO takes it (RFC 5321 section 4.1.1.1)?

@@ -12,18 +12,19 @@ namespace sallyport::smtp {
 
 /// What of a session matters for the order of commands.
 struct SessionState {
-  bool greeted = false;            ///< EHLO or HELO was accepted since the start or STARTTLS.
-  bool extended = false;           ///< It was EHLO.
-  bool tls = false;                ///< TLS is on.
-  bool offers_starttls = false;    ///< The listener can do STARTTLS.
-  bool requires_tls = true;        ///< False only on `tls = "none"` listeners.
+  bool greeted = false;          ///< EHLO or HELO was accepted since the start or STARTTLS.
+  bool extended = false;         ///< It was EHLO.
+  bool tls = false;              ///< TLS is on.
+  bool offers_starttls = false;  ///< The listener can do STARTTLS.
+  bool requires_tls = true;      ///< False only on `tls = "none"` listeners.
   bool authenticated = false;
-  bool has_reverse_path = false;   ///< A mail transaction is open.
-  std::size_t recipients = 0;      ///< Accepted forward-paths in it.
+  bool has_reverse_path = false;  ///< A mail transaction is open.
+  std::size_t recipients = 0;     ///< Accepted forward-paths in it.
 };
 
 /// The reply that refuses `verb` in this state, or nullopt when it may proceed:
-/// 503 5.5.1 out of order, 530 5.7.0 before TLS or AUTH, 538 5.7.11 AUTH without TLS, 554 5.5.1 no recipients.
+/// 503 5.5.1 out of order, 530 5.7.0 before TLS or AUTH, 538 5.7.11 AUTH without TLS, 554 5.5.1 no
+/// recipients.
 std::optional<Reply> check(const SessionState& state, Verb verb);
 
 }  // namespace sallyport::smtp

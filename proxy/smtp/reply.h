@@ -1,4 +1,5 @@
-// SMTP replies: made by us for clients, parsed by us from upstreams. RFC 5321 section 4.2, RFC 2034.
+// SMTP replies: made by us for clients, parsed by us from upstreams. RFC 5321 section 4.2, RFC
+// 2034.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,9 @@ struct Reply {
   bool is_permanent() const { return code >= 500; }
   /// The lines joined by a space: for logs and for passing on in one line.
   std::string text() const;
-  /// Appends the reply as it goes on the wire: each line with code and enhanced code, split so that no
-  /// line is longer than 512 octets, ended by CRLF. CR, LF and other controls in the text become spaces.
+  /// Appends the reply as it goes on the wire: each line with code and enhanced code, split so that
+  /// no line is longer than 512 octets, ended by CRLF. CR, LF and other controls in the text become
+  /// spaces.
   void append_to(std::string& wire) const;
   std::string wire() const;
 
@@ -49,9 +51,9 @@ struct Reply {
 /// Reads an upstream's replies from its bytes, in any split. Holds at most one unfinished reply.
 class ReplyParser {
  public:
-  /// Takes bytes from the front of `bytes` (which shrinks) until one reply is whole: gives the reply;
-  /// nullopt when more bytes are needed; kProtocol when this is no SMTP reply or goes past 64 KiB.
-  /// The enhanced code is recognised when its class fits the code, and taken off the text.
+  /// Takes bytes from the front of `bytes` (which shrinks) until one reply is whole: gives the
+  /// reply; nullopt when more bytes are needed; kProtocol when this is no SMTP reply or goes past
+  /// 64 KiB. The enhanced code is recognised when its class fits the code, and taken off the text.
   Result<std::optional<Reply>> feed(std::string_view& bytes);
 
  private:

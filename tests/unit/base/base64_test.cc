@@ -7,8 +7,13 @@ namespace {
 
 TEST(Base64, AgreesWithTheVectorsOfRfc4648) {
   const std::pair<const char*, const char*> vectors[] = {
-      {"", ""},         {"f", "Zg=="},        {"fo", "Zm8="},        {"foo", "Zm9v"},
-      {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
+      {"", ""},
+      {"f", "Zg=="},
+      {"fo", "Zm8="},
+      {"foo", "Zm9v"},
+      {"foob", "Zm9vYg=="},
+      {"fooba", "Zm9vYmE="},
+      {"foobar", "Zm9vYmFy"},
   };
   for (const auto& [plain, text] : vectors) {
     EXPECT_EQ(encode(plain), text);
@@ -23,7 +28,8 @@ TEST(Base64, CarriesEveryOctet) {
 }
 
 TEST(Base64, RefusesWhatIsNotExactlyBase64) {
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "====", "Zm9v\n", "Zm 9", "Zm9v=", "Zh==", "Zm9=", "Zg==Zg==", "=Zg=", "Zm_v"}) {
+  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "====", "Zm9v\n", "Zm 9",
+                           "Zm9v=", "Zh==", "Zm9=", "Zg==Zg==", "=Zg=", "Zm_v"}) {
     EXPECT_EQ(decode(text), std::nullopt) << text;
   }
 }

@@ -69,7 +69,7 @@ TEST(Logger, DropsAndCountsWhenNobodyReads) {
     const std::string text(1000, 'x');
     for (int i = 0; i < 200; ++i) logger.write(Level::kInfo, "e", {{"text", text}});
     EXPECT_GT(logger.dropped(), 0u);
-    ::close(pipe_ends[0]);           // the writer gets EPIPE and lets go
+    ::close(pipe_ends[0]);  // the writer gets EPIPE and lets go
     std::signal(SIGPIPE, SIG_IGN);
   }
   ::close(pipe_ends[1]);

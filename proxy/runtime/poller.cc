@@ -1,0 +1,102 @@
+#include "proxy/runtime/poller.h"
+
+#include <unistd.h>
+#include <uv.h>
+
+#include <cassert>
+#include <utility>
+
+namespace sallyport::runtime {
+
+struct Poller::Handle {
+  uv_poll_t uv{};
+};
+
+Poller::Poller(Loop& loop, int descriptor)
+    : loop_(loop),
+      descriptor_(descriptor),
+      handle_(new Handle),
+      read_(*this, loop),
+      write_(*this, loop) {
+  handle_->uv.data = this;
+  const int initialised = uv_poll_init(loop_.uv(), &handle_->uv, descriptor_);
+  assert(initialised == 0);
+  (void)initialised;
+}
+
+Poller::~Poller() {
+  assert(!read_.waiter && !write_.waiter);
+  handle_->uv.data = nullptr;
+  uv_close(reinterpret_cast<uv_handle_t*>(&handle_->uv),
+           [](uv_handle_t* uv) { delete reinterpret_cast<Handle*>(uv); });
+  ::close(descriptor_);  // libuv has taken it out of its set at once
+}
+
+Task<Result<void>> Poller::readable(TimePoint deadline) { return wait(read_, deadline); }
+
+Task<Result<void>> Poller::writable(TimePoint deadline) { return wait(write_, deadline); }
+
+Task<Result<void>> Poller::wait(Direction& direction, TimePoint deadline) {
+  assert(!direction.waiter);
+  if (direction.cancelled) co_return fail(ErrorCode::kCancelled, "we are closing the connection");
+  if (broken_) co_return {};
+  direction.ready = false;
+  direction.timer.arm(deadline);
+  co_await SuspendWith{[&](std::coroutine_handle<> waiter) {
+    direction.waiter = waiter;
+    update_interest();
+  }};
+  direction.timer.disarm();
+  if (direction.cancelled) co_return fail(ErrorCode::kCancelled, "we are closing the connection");
+  if (!direction.ready) co_return fail(ErrorCode::kTimeout, "the peer was silent for too long");
+  co_return {};
+}
+
+void Poller::happened(int status, int events) {
+  if (status < 0) broken_ = true;
+  if (status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
+    maybe_readable_ = true;
+    read_.ready = true;
+    // Level-triggered: without a reader to take the octets we must stop listening for them.
+    if (!read_.waiter) update_interest();
+    wake(read_);
+  }
+  if (status < 0 || (events & UV_WRITABLE) != 0) {
+    write_.ready = true;
+    wake(write_);
+    update_interest();
+  }
+}
+
+void Poller::wake(Direction& direction) {
+  if (direction.waiter) loop_.resume_soon(std::exchange(direction.waiter, nullptr));
+}
+
+void Poller::update_interest() {
+  if (broken_) return;
+  // Reading stays registered between reads, until octets come that nobody waits for.
+  const bool reading = read_.waiter || !maybe_readable_;
+  const int interest = (reading ? UV_READABLE : 0) | (write_.waiter ? UV_WRITABLE : 0);
+  if (interest == interest_) return;
+  interest_ = interest;
+  if (interest == 0) {
+    uv_poll_stop(&handle_->uv);
+    return;
+  }
+  uv_poll_start(&handle_->uv, interest, [](uv_poll_t* uv, int status, int events) {
+    if (uv->data) static_cast<Poller*>(uv->data)->happened(status, events);
+  });
+}
+
+void Poller::cancel_reads() {
+  read_.cancelled = true;
+  wake(read_);
+}
+
+void Poller::cancel_all() {
+  write_.cancelled = true;
+  wake(write_);
+  cancel_reads();
+}
+
+}  // namespace sallyport::runtime

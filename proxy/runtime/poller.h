@@ -1,0 +1,69 @@
+// A non-blocking descriptor in a loop: who waits for it to become readable or writable, until when.
+#pragma once
+
+#include <coroutine>
+#include <memory>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/result.h"
+#include "proxy/runtime/loop.h"
+
+namespace sallyport::runtime {
+
+/// Owns a descriptor. Interest in reading stays registered while the connection idles, so a wait
+/// for the next octets costs no system call of its own. libuv's stream handles are not used: with
+/// the descriptor in our hands a read happens when its reader runs, into a buffer nobody else needs
+/// meanwhile, and cancelling is forgetting a waiter.
+class Poller {
+ public:
+  /// Takes `descriptor`, which must be non-blocking.
+  Poller(Loop& loop, int descriptor);
+  /// Nobody may wait. The descriptor is closed.
+  ~Poller();
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+
+  int descriptor() const { return descriptor_; }
+
+  /// Suspends until there is something to read, or an end or error to find out about.
+  Task<Result<void>> readable(TimePoint deadline);
+  /// Suspends until the kernel takes octets again, or an error is to be found out.
+  Task<Result<void>> writable(TimePoint deadline);
+
+  /// A read may succeed now: readiness was seen and not used up.
+  bool maybe_readable() const { return maybe_readable_; }
+  /// The last read took all there was: the next one has to wait.
+  void used_up() { maybe_readable_ = false; }
+
+  /// The wait for reading, and every later one, gives kCancelled.
+  void cancel_reads();
+  /// All waits, also later ones, give kCancelled.
+  void cancel_all();
+
+ private:
+  struct Handle;
+  struct Direction {
+    Direction(Poller& poller, Loop& loop)
+        : timer(loop.timers(), [this, &poller] { poller.wake(*this); }) {}
+    Timer timer;
+    std::coroutine_handle<> waiter;
+    bool ready = false;
+    bool cancelled = false;
+  };
+
+  Task<Result<void>> wait(Direction& direction, TimePoint deadline);
+  void happened(int status, int events);
+  void wake(Direction& direction);
+  void update_interest();
+
+  Loop& loop_;
+  int descriptor_;
+  Handle* handle_;  // libuv's; frees itself after closing
+  Direction read_;
+  Direction write_;
+  int interest_ = 0;
+  bool maybe_readable_ = false;
+  bool broken_ = false;  // libuv stopped polling because of an error: reads and writes will tell
+};
+
+}  // namespace sallyport::runtime

@@ -1,0 +1,190 @@
+#include "proxy/runtime/tcp.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace sallyport::runtime {
+namespace {
+
+constexpr int kBacklog = 1024;
+// What a peer may still send after our goodbye before we stop listening to it.
+constexpr std::size_t kMostDrained = 1 << 20;
+
+std::string reason(int error) { return std::strerror(error); }
+
+void set_option(int descriptor, int level, int option, int value) {
+  setsockopt(descriptor, level, option, &value, sizeof value);
+}
+
+bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+/// Drops the first `count` octets of `pieces`: views shrink in place.
+void drop_front(std::span<iovec>& pieces, std::size_t count) {
+  while (!pieces.empty() && count >= pieces.front().iov_len) {
+    count -= pieces.front().iov_len;
+    pieces = pieces.subspan(1);
+  }
+  if (count > 0) {
+    pieces.front().iov_base = static_cast<char*>(pieces.front().iov_base) + count;
+    pieces.front().iov_len -= count;
+  }
+}
+
+}  // namespace
+
+TcpStream::TcpStream(Loop& loop, int descriptor, const SocketAddress& peer)
+    : loop_(loop), poller_(loop, descriptor), peer_(peer) {
+  set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+Task<Result<std::string_view>> TcpStream::read(TimePoint deadline) {
+  const std::span<char> buffer = loop_.scratch(Loop::Scratch::kWire);
+  while (true) {
+    if (!poller_.maybe_readable()) {
+      const auto ready = co_await poller_.readable(deadline);
+      if (!ready) co_return fail(ready.error());
+    }
+    const ssize_t count = ::recv(poller_.descriptor(), buffer.data(), buffer.size(), 0);
+    if (count == 0) co_return fail(ErrorCode::kClosed, "the peer closed the connection");
+    if (count > 0) {
+      const auto size = static_cast<std::size_t>(count);
+      if (size < buffer.size()) poller_.used_up();
+      co_return std::string_view(buffer.data(), size);
+    }
+    if (would_block(errno)) {
+      poller_.used_up();
+    } else if (errno != EINTR) {
+      co_return fail(ErrorCode::kNetwork, "read: " + reason(errno));
+    }
+  }
+}
+
+Task<Result<void>> TcpStream::write(std::span<const std::string_view> pieces, TimePoint deadline) {
+  std::array<iovec, 64> vectors;
+  while (!pieces.empty()) {
+    const std::size_t count = std::min(pieces.size(), vectors.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      vectors[i] = {const_cast<char*>(pieces[i].data()), pieces[i].size()};
+    }
+    pieces = pieces.subspan(count);
+    std::span<iovec> batch(vectors.data(), count);
+    drop_front(batch, 0);
+    while (!batch.empty()) {
+      msghdr message{};
+      message.msg_iov = batch.data();
+      message.msg_iovlen = batch.size();
+      const ssize_t sent = ::sendmsg(poller_.descriptor(), &message, MSG_NOSIGNAL);
+      if (sent >= 0) {
+        drop_front(batch, static_cast<std::size_t>(sent));
+      } else if (would_block(errno)) {
+        const auto ready = co_await poller_.writable(deadline);
+        if (!ready) co_return fail(ready.error());
+      } else if (errno != EINTR) {
+        co_return fail(ErrorCode::kNetwork, "write: " + reason(errno));
+      }
+    }
+  }
+  co_return {};
+}
+
+void TcpStream::abort() {
+  const linger reset{.l_onoff = 1, .l_linger = 0};
+  setsockopt(poller_.descriptor(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  poller_.cancel_all();
+}
+
+Task<void> TcpStream::finish(TimePoint deadline) {
+  ::shutdown(poller_.descriptor(), SHUT_WR);
+  for (std::size_t drained = 0; drained < kMostDrained;) {
+    const auto octets = co_await read(deadline);
+    if (!octets) co_return;
+    drained += octets->size();
+  }
+}
+
+Task<Result<void>> TcpStream::connected(TimePoint deadline) {
+  const auto ready = co_await poller_.writable(deadline);
+  if (!ready) co_return fail(ready.error());
+  int error = 0;
+  socklen_t size = sizeof error;
+  getsockopt(poller_.descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) co_return fail(ErrorCode::kNetwork, reason(error));
+  co_return {};
+}
+
+void TcpStream::acknowledge_now() {
+  set_option(poller_.descriptor(), IPPROTO_TCP, TCP_QUICKACK, 1);
+}
+
+Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress address,
+                                                 TimePoint deadline) {
+  const int descriptor =
+      ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) co_return fail(ErrorCode::kSystem, "socket: " + reason(errno));
+  const std::string where = "connect to " + address.str() + ": ";
+
+  auto stream = std::make_unique<TcpStream>(loop, descriptor, address);
+  if (::connect(descriptor, address.get(), address.size()) != 0) {
+    if (errno != EINPROGRESS) co_return fail(ErrorCode::kNetwork, where + reason(errno));
+    const auto connected = co_await stream->connected(deadline);
+    if (!connected) co_return fail(connected.error().code, where + connected.error().text);
+  }
+  co_return stream;
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const SocketAddress& address) {
+  const int descriptor =
+      ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return fail(ErrorCode::kSystem, "socket: " + reason(errno));
+  set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
+  set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (::bind(descriptor, address.get(), address.size()) != 0 ||
+      ::listen(descriptor, kBacklog) != 0) {
+    const int error = errno;
+    ::close(descriptor);
+    const char* hint = error == EACCES       ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+                       : error == EADDRINUSE ? " (does another process listen there?)"
+                                             : "";
+    return fail(ErrorCode::kSystem, "listen on " + address.str() + ": " + reason(error) + hint);
+  }
+  return std::make_unique<TcpListener>(loop, descriptor);
+}
+
+TcpListener::TcpListener(Loop& loop, int descriptor) : loop_(loop), poller_(loop, descriptor) {}
+
+Task<Result<std::unique_ptr<TcpStream>>> TcpListener::accept() {
+  while (true) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const int descriptor = ::accept4(poller_.descriptor(), reinterpret_cast<sockaddr*>(&peer),
+                                     &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor >= 0) {
+      co_return std::make_unique<TcpStream>(
+          loop_, descriptor, SocketAddress::from(reinterpret_cast<const sockaddr*>(&peer), size));
+    }
+    if (would_block(errno)) {
+      poller_.used_up();
+      const auto ready = co_await poller_.readable(kNever);
+      if (!ready) co_return fail(ready.error());
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      co_return fail(ErrorCode::kSystem, "accept: " + reason(errno));
+    }
+    // Anything else is the fate of one connection that died in the queue: take the next.
+  }
+}
+
+SocketAddress TcpListener::local() const {
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  getsockname(poller_.descriptor(), reinterpret_cast<sockaddr*>(&local), &size);
+  return SocketAddress::from(reinterpret_cast<const sockaddr*>(&local), size);
+}
+
+}  // namespace sallyport::runtime

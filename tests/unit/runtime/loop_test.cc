@@ -1,0 +1,91 @@
+#include "proxy/runtime/loop.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "proxy/runtime/event.h"
+
+namespace sallyport::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+Task<std::thread::id> where_offloaded(Loop& loop) {
+  co_return co_await loop.offload([] { return std::this_thread::get_id(); });
+}
+
+TEST(Loop, OffloadsToAnotherThreadAndComesBack) {
+  for (const Time time : {Time::kReal, Time::kVirtual}) {
+    Loop loop(time);
+    EXPECT_NE(loop.run(where_offloaded(loop)), std::this_thread::get_id());
+  }
+}
+
+TEST(Loop, RunsWhatOtherThreadsPost) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<bool> {
+    Event posted(l);
+    std::thread::id ran_on;
+    std::thread other([&] {
+      l.post([&] {
+        ran_on = std::this_thread::get_id();
+        posted.set();
+      });
+    });
+    (void)co_await posted.wait();
+    other.join();
+    co_return ran_on == std::this_thread::get_id();
+  };
+  EXPECT_TRUE(loop.run(main(loop)));
+}
+
+TEST(Loop, RealDeadlinesPassAndNeverEarly) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<Duration> {
+    const TimePoint start = std::chrono::steady_clock::now();
+    Event never(l);
+    for (int i = 0; i < 5; ++i) (void)co_await never.wait(l.after(1500us));
+    co_return std::chrono::steady_clock::now() - start;
+  };
+  EXPECT_GE(loop.run(main(loop)), 5 * 1500us - 5 * 1ms);
+}
+
+TEST(Loop, VirtualTimeJumpsInsteadOfWaiting) {
+  Loop loop(Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<Duration> {
+    const TimePoint start = l.now();
+    Event never(l);
+    (void)co_await never.wait(l.after(24h));
+    co_return l.now() - start;
+  };
+  EXPECT_EQ(loop.run(main(loop)), 24h);
+}
+
+TEST(LoopDeathTest, ADeadlockInVirtualTimeSaysSo) {
+  const auto main = [](Loop& l) -> Task<void> {
+    Event never(l);
+    (void)co_await never.wait();
+  };
+  EXPECT_DEATH(
+      {
+        Loop loop(Time::kVirtual);
+        loop.run(main(loop));
+      },
+      "deadlock");
+}
+
+TEST(Loop, BuffersAreReused) {
+  Loop loop;
+  std::string buffer = loop.take_buffer();
+  buffer.resize(10'000);
+  const char* place = buffer.data();
+  loop.give_back(std::move(buffer));
+  const std::string again = loop.take_buffer();
+  EXPECT_TRUE(again.empty());
+  EXPECT_EQ(again.data(), place);
+}
+
+}  // namespace
+}  // namespace sallyport::runtime

@@ -1,0 +1,185 @@
+#include "proxy/runtime/tcp.h"
+
+#include <gtest/gtest.h>
+
+#include "proxy/runtime/task_group.h"
+
+namespace sallyport::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+std::unique_ptr<TcpListener> listen_anywhere(Loop& loop) {
+  return TcpListener::listen(loop, *SocketAddress::parse("127.0.0.1", 0)).value();
+}
+
+struct Pair {
+  std::unique_ptr<TcpStream> client;
+  std::unique_ptr<TcpStream> server;
+};
+
+Task<Pair> connected_pair(Loop& loop) {
+  const auto listener = listen_anywhere(loop);
+  auto client = co_await connect(loop, listener->local(), loop.after(5s));
+  auto server = co_await listener->accept();
+  co_return Pair{std::move(client.value()), std::move(server.value())};
+}
+
+/// Reads until the peer ends.
+Task<std::string> read_all(ByteStream& stream, TimePoint deadline) {
+  std::string all;
+  while (true) {
+    const auto octets = co_await stream.read(deadline);
+    if (!octets) co_return all;
+    all += *octets;
+  }
+}
+
+Task<void> write_and_finish(Loop& loop, ByteStream& stream, std::string octets) {
+  EXPECT_TRUE(co_await stream.write(octets, loop.after(10s)));
+  co_await stream.finish(loop.after(10s));
+}
+
+TEST(Tcp, CarriesMoreThanTheKernelBuffersInOnePiece) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    TaskGroup group(l);
+    std::string sent(20 << 20, 'x');
+    for (std::size_t i = 0; i < sent.size(); i += 997) sent[i] = static_cast<char>('a' + i % 26);
+    group.spawn(write_and_finish(l, *pair.client, sent));
+    const std::string got = co_await read_all(*pair.server, l.after(30s));
+    EXPECT_TRUE(got == sent);
+    pair.server.reset();
+    (void)co_await group.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, WritesManyPiecesInOrder) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    std::vector<std::string> texts;
+    std::string expected;
+    for (int i = 0; i < 1000; ++i) texts.push_back(std::to_string(i) + (i % 7 == 0 ? "" : ","));
+    for (const auto& text : texts) expected += text;
+    const std::vector<std::string_view> pieces(texts.begin(), texts.end());
+    EXPECT_TRUE(co_await pair.client->write(pieces, l.after(5s)));
+    TaskGroup group(l);
+    group.spawn(write_and_finish(l, *pair.client, ""));
+    EXPECT_EQ(co_await read_all(*pair.server, l.after(5s)), expected);
+    pair.server.reset();
+    (void)co_await group.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, AReadGivesTimeoutAndTheStreamCanBeUsedOn) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    EXPECT_EQ((co_await pair.server->read(l.after(5ms))).error().code, ErrorCode::kTimeout);
+    EXPECT_TRUE(co_await pair.client->write("later", l.after(5s)));
+    EXPECT_EQ(*co_await pair.server->read(l.after(5s)), "later");
+  };
+  loop.run(main(loop));
+}
+
+Task<void> read_expecting(ByteStream& stream, ErrorCode code, bool& ended) {
+  const auto octets = co_await stream.read(kNever);
+  EXPECT_FALSE(octets);
+  if (!octets) EXPECT_EQ(octets.error().code, code);
+  ended = true;
+}
+
+TEST(Tcp, InterruptWakesTheReaderAndStillLetsUsWrite) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    TaskGroup group(l);
+    bool ended = false;
+    group.spawn(read_expecting(*pair.server, ErrorCode::kCancelled, ended));
+    (void)co_await pair.server->write("", l.after(1s));
+    Event pause(l);
+    (void)co_await pause.wait(l.after(1ms));
+    pair.server->interrupt();
+    (void)co_await group.join();
+    EXPECT_TRUE(ended);
+    EXPECT_TRUE(co_await pair.server->write("421 bye\r\n", l.after(1s)));
+    EXPECT_EQ(*co_await pair.client->read(l.after(1s)), "421 bye\r\n");
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, AbortEndsAReadThatWaitsAndResetsThePeer) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    TaskGroup group(l);
+    bool ended = false;
+    group.spawn(read_expecting(*pair.server, ErrorCode::kCancelled, ended));
+    Event pause(l);
+    (void)co_await pause.wait(l.after(1ms));
+    pair.server->abort();
+    (void)co_await group.join();
+    pair.server.reset();
+    EXPECT_EQ((co_await pair.client->read(l.after(5s))).error().code, ErrorCode::kNetwork);
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, IsQuietUntilSomethingUnreadArrives) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    EXPECT_TRUE(co_await pair.client->write("220 hello\r\n", l.after(1s)));
+    EXPECT_EQ(*co_await pair.server->read(l.after(1s)), "220 hello\r\n");
+    EXPECT_TRUE(pair.server->is_quiet());
+    pair.client.reset();  // an idle upstream that closes is noticed without a read
+    Event pause(l);
+    while (pair.server->is_quiet()) (void)co_await pause.wait(l.after(1ms));
+    EXPECT_EQ((co_await pair.server->read(l.after(1s))).error().code, ErrorCode::kClosed);
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, ConnectSaysWhereAndWhyItFailed) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<Error> {
+    const SocketAddress nobody = listen_anywhere(l)->local();
+    co_return (co_await connect(l, nobody, l.after(5s))).error();
+  };
+  const Error error = loop.run(main(loop));
+  EXPECT_EQ(error.code, ErrorCode::kNetwork);
+  EXPECT_TRUE(error.text.starts_with("connect to 127.0.0.1:")) << error.text;
+  EXPECT_TRUE(error.text.ends_with(": Connection refused")) << error.text;
+}
+
+TEST(Tcp, TwoListenersShareAPortForTwoWorkers) {
+  Loop loop;
+  const auto first = listen_anywhere(loop);
+  EXPECT_TRUE(TcpListener::listen(loop, first->local()));
+}
+
+TEST(Tcp, AnInterruptedListenerStopsAccepting) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    const auto listener = listen_anywhere(l);
+    listener->interrupt();
+    EXPECT_EQ((co_await listener->accept()).error().code, ErrorCode::kCancelled);
+  };
+  loop.run(main(loop));
+}
+
+TEST(SocketAddress, ReadsAndWritesLiterals) {
+  EXPECT_EQ(SocketAddress::parse("192.0.2.1", 25)->str(), "192.0.2.1:25");
+  EXPECT_EQ(SocketAddress::parse("2001:db8::1", 465)->str(), "[2001:db8::1]:465");
+  EXPECT_EQ(SocketAddress::parse("::ffff:192.0.2.7", 1)->ip(), "192.0.2.7");
+  EXPECT_TRUE(SocketAddress::parse("::1", 1)->is_loopback());
+  EXPECT_TRUE(SocketAddress::parse("127.8.8.8", 1)->is_loopback());
+  EXPECT_FALSE(SocketAddress::parse("localhost", 1));
+}
+
+}  // namespace
+}  // namespace sallyport::runtime
