@@ -1,0 +1,49 @@
+// The waist of the program: a finished message goes in, one verdict comes back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "proxy/base/clock.h"
+#include "proxy/message/message.h"
+#include "proxy/runtime/task.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::relay {
+
+/// What became of a message.
+enum class Outcome : std::uint8_t {
+  kDelivered,  ///< An upstream said 250 after the final dot: it has the message.
+  kRefused,    ///< An upstream refused it for good: 5xx.
+  kDeferred,   ///< No upstream could take it now: 4xx; it was not handed over.
+  kUnknown,    ///< The final dot was sent and no reply came: 4xx, tried nowhere else.
+};
+
+/// The outcome's name for logs and metric labels: "delivered", "refused", "deferred", "unknown".
+std::string_view name(Outcome outcome);
+
+/// The verdict on one message.
+struct Delivery {
+  Outcome outcome = Outcome::kDeferred;
+  smtp::Reply reply;           ///< What the client hears (the table of docs/architecture.md).
+  std::string upstream;        ///< The last one tried; empty if none was.
+  std::string upstream_reply;  ///< Its reply as one line, or what went wrong with it.
+  std::string upstream_id;     ///< Its message id, where its reply has one.
+  std::uint32_t attempts = 0;  ///< Upstreams tried.
+  bool reused_connection = false;
+  Duration upstream_time{};  ///< From the start of the last mail transaction to its end.
+};
+
+/// Who delivers. One a worker; the session calls it from the same loop.
+class Deliverer {
+ public:
+  virtual ~Deliverer() = default;
+  /// Delivers `message`, which must outlive the call, by `deadline`. Never fails: each outcome is a
+  /// value.
+  virtual runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) = 0;
+  /// Recipients that every upstream of this sender's route takes in one transaction: past it RCPT
+  /// is answered 452 4.5.3, so that one client verdict stands for one upstream transaction.
+  virtual std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const = 0;
+};
+
+}  // namespace sallyport::relay
