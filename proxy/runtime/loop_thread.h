@@ -1,0 +1,29 @@
+// A thread with a loop of its own: what a worker runs on.
+#pragma once
+
+#include <functional>
+#include <future>
+#include <thread>
+
+#include "proxy/runtime/loop.h"
+
+namespace sallyport::runtime {
+
+/// Starts a thread, makes a Loop on it, runs `main(loop)` to its end, and closes the loop there.
+class LoopThread {
+ public:
+  explicit LoopThread(std::function<Task<void>(Loop&)> main);
+  /// Waits for the thread: `main` must have been told to end.
+  ~LoopThread();
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  /// Calls `work` on the thread, soon; only while `main` is known to be running.
+  void post(std::function<void()> work) { loop_->post(std::move(work)); }
+
+ private:
+  Loop* loop_ = nullptr;
+  std::thread thread_;
+};
+
+}  // namespace sallyport::runtime
