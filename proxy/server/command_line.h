@@ -1,0 +1,37 @@
+// The command line: what was asked for, or what to say instead.
+#pragma once
+
+#include <string>
+#include <variant>
+
+namespace sallyport::server {
+
+/// Exit codes of every subcommand; `sallyport --help` and the README list them.
+enum ExitCode : int {
+  kOk = 0,
+  kFailure = 1,       ///< Something failed while running: cannot listen, drain cut short, no password given.
+  kBadConfig = 2,     ///< The configuration has errors; each was printed as file:line:column: what.
+  kUsage = 64,        ///< The command line was not understood (EX_USAGE).
+};
+
+struct RunCommand {
+  std::string config;
+};
+struct CheckCommand {
+  std::string config;
+};
+struct HashPasswordCommand {};
+struct VersionCommand {};
+/// Nothing to do but print: help on standard output, or what was wrong on standard error.
+struct PrintCommand {
+  std::string text;
+  ExitCode exit_code = kOk;
+};
+
+using CommandLine =
+    std::variant<RunCommand, CheckCommand, HashPasswordCommand, VersionCommand, PrintCommand>;
+
+/// Reads the arguments of `main`.
+CommandLine parse_command_line(int argc, const char* const* argv);
+
+}  // namespace sallyport::server

@@ -1,0 +1,13 @@
+// `sallyport hash-password`.
+#pragma once
+
+#include "proxy/base/result.h"
+#include "proxy/base/secret.h"
+
+namespace sallyport::server {
+
+/// Reads a password: from a terminal twice and without echo, else the first line of standard input. Never
+/// from the command line, which other users of the machine can read.
+Result<Secret> read_password();
+
+}  // namespace sallyport::server

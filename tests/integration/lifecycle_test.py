@@ -1,0 +1,251 @@
+"""The process as an operator meets it: command line, check, reload, drain, probes."""
+
+import contextlib
+import os
+import pty
+import signal
+import smtplib
+import socket
+import subprocess
+import threading
+import unittest
+
+from harness import (BINARY, PASSWORD, PATIENCE, USER, Authority, Provider, Sallyport, Scratch,
+                     capture_upstream, message, outcome, run, smtp_upstream, wait_for)
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=PATIENCE):
+        return True
+    return False
+
+
+class CommandLine(unittest.TestCase):
+    def test_help_names_every_subcommand_and_exit_code(self):
+        text = run(BINARY, "--help").stdout
+        for word in ("run", "check", "hash-password", "version", "Exit codes"):
+            self.assertIn(word, text)
+        for subcommand in ("run", "check", "hash-password", "version"):
+            self.assertIn(subcommand, run(BINARY, subcommand, "--help").stdout)
+
+    def test_version(self):
+        self.assertRegex(run(BINARY, "version").stdout, r"^sallyport \d+\.\d+\.\d+")
+
+    def test_unknown_arguments_exit_with_64(self):
+        for arguments in ([], ["fly"], ["run", "--confg", "x"]):
+            ended = subprocess.run([BINARY, *arguments], capture_output=True, text=True)
+            self.assertEqual(ended.returncode, 64, arguments)
+            self.assertTrue(ended.stderr)
+
+    def test_hash_password_reads_standard_input(self):
+        text = run(BINARY, "hash-password", input=PASSWORD + "\n").stdout
+        self.assertRegex(text, r"^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]+\$[^$]+\n$")
+        self.assertEqual(subprocess.run([BINARY, "hash-password"], input="\n", capture_output=True,
+                                        text=True).returncode, 1)
+
+    def test_hash_password_asks_a_terminal_twice_without_echo(self):
+        child, terminal = pty.fork()
+        if child == 0:
+            os.execv(BINARY, [BINARY, "hash-password"])
+        shown = b""
+        for prompt in (b"Password: ", b"The same again: "):
+            while prompt not in shown:
+                shown += os.read(terminal, 1000)
+            os.write(terminal, PASSWORD.encode() + b"\n")
+        try:
+            while b"$argon2id$" not in shown or not shown.endswith(b"\n"):
+                shown += os.read(terminal, 1000)
+        except OSError:  # the terminal is gone when the child has ended
+            pass
+        self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assertNotIn(PASSWORD.encode(), shown)
+        self.assertIn(b"$argon2id$", shown)
+
+
+class Check(unittest.TestCase):
+    def check(self, text):
+        folder = self.enterContext(Scratch())
+        file = folder / "sallyport.toml"
+        file.write_text(text)
+        ended = subprocess.run([BINARY, "check", "--config", file], capture_output=True, text=True)
+        return ended.returncode, (ended.stdout + ended.stderr).replace(str(file), "FILE")
+
+    def test_says_all_errors_at_once_with_their_places(self):
+        code, text = self.check('hostnme = "x"\n[[listener]]\naddress = "127.0.0.1:2525"\ntls = "maybe"\n')
+        self.assertEqual(code, 2)
+        self.assertRegex(text, r"FILE:1:1: .*hostnme.*hostname")
+        self.assertRegex(text, r"FILE:4:\d+: .*maybe.*implicit")
+
+    def test_run_refuses_the_same_config_with_the_same_code(self):
+        folder = self.enterContext(Scratch())
+        (folder / "bad.toml").write_text("listener = 3\n")
+        ended = subprocess.run([BINARY, "run", "--config", folder / "bad.toml"], capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 2)
+
+    def test_accepts_what_the_harness_runs(self):
+        folder = self.enterContext(Scratch())
+        gateway = Sallyport(folder, Authority(folder / "pki"), capture_upstream("c", folder / "mail"))
+        self.assertEqual(subprocess.run([BINARY, "check", "--config", gateway.config]).returncode, 0)
+
+
+class Process(unittest.TestCase):
+    def gateway(self, script=None, **options):
+        folder = self.enterContext(Scratch())
+        self.authority = Authority(folder / "pki")
+        self.provider = self.enterContext(Provider(self.authority, script))
+        upstream = smtp_upstream("p", self.provider, self.authority)
+        return self.enterContext(Sallyport(folder, self.authority, upstream, **options))
+
+    def test_probes_and_metrics(self):
+        gateway = self.gateway()
+        self.assertIn("ok", gateway.get("/livez"))
+        self.assertIn("ok", gateway.get("/readyz"))
+        with gateway.client() as client:
+            self.assertEqual(outcome(client)[0], 250)
+        self.assertEqual(gateway.metric("sallyport_messages_total", user=USER), 1)
+
+    def test_a_transaction_is_logged_in_one_line_without_secrets(self):
+        gateway = self.gateway()
+        with gateway.client() as client:
+            outcome(client, content=message("secret-subject", "secret body\n"))
+        line = wait_for("the log line", lambda: gateway.log_lines("transaction"))[0]
+        self.assertEqual(line["user"], USER)
+        self.assertEqual(line["reverse_path"], "invoices@example.com")
+        self.assertEqual(line["upstream"], "p")
+        self.assertIn("queued as P1", line["upstream_reply"])
+        for secret in (PASSWORD, "upstream secret", "secret body", "secret-subject"):
+            self.assertNotIn(secret, gateway.log())
+
+    def test_sigterm_lets_a_transaction_end_and_says_goodbye_to_the_rest(self):
+        reached, go_on = threading.Event(), threading.Event()
+
+        def hold(_, __):
+            reached.set()
+            go_on.wait(PATIENCE)
+
+        gateway = self.gateway({"content": hold})
+        result = {}
+        with gateway.client() as idle, gateway.client() as busy:
+            sender = threading.Thread(target=lambda: result.update(reply=outcome(busy)))
+            sender.start()
+            self.assertTrue(reached.wait(PATIENCE))
+            gateway.signal(signal.SIGTERM)
+            code, text = idle.getreply()  # unasked
+            self.assertEqual(code, 421)
+            wait_for("the listeners to close", lambda: not listens(gateway.submission))
+            go_on.set()
+            sender.join()
+        self.assertEqual(result["reply"][0], 250)
+        self.assertEqual(gateway.process.wait(PATIENCE), 0)
+
+    def test_a_second_sigterm_ends_at_once(self):
+        reached, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+
+        def hold(_, __):
+            reached.set()
+            go_on.wait(PATIENCE)
+
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        provider = self.enterContext(Provider(authority, {"content": hold}))
+        gateway = Sallyport(folder, authority, smtp_upstream("p", provider, authority), drain_timeout="1h").start()
+        with gateway.client() as client:
+            sender = threading.Thread(target=outcome, args=(client,))
+            sender.start()
+            self.assertTrue(reached.wait(PATIENCE))
+            gateway.signal(signal.SIGTERM)
+            wait_for("the drain", lambda: gateway.log_lines("drain"))
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(gateway.process.wait(PATIENCE), 1)
+            sender.join()
+
+    def test_sighup_takes_a_new_config_without_dropping_a_session(self):
+        gateway = self.gateway()
+        with gateway.client() as client:
+            gateway.write_config(user_extra='senders = ["only@example.com"]')
+            gateway.signal(signal.SIGHUP)
+            wait_for("the reload", lambda: gateway.metric("sallyport_config_reloads_total", result="success"))
+            self.assertEqual(outcome(client)[0], 250, "the old session keeps its snapshot")
+            with gateway.client() as newer:
+                self.assertEqual(outcome(newer)[0], 550)
+                self.assertEqual(outcome(newer, content=message(sender="only@example.com"),
+                                         sender="only@example.com")[0], 250)
+
+    def test_sighup_with_a_bad_config_changes_nothing_and_says_why(self):
+        gateway = self.gateway()
+        gateway.config.write_text(gateway.config.read_text() + "\n[nonsense]\n")
+        gateway.signal(signal.SIGHUP)
+        wait_for("the failed reload", lambda: gateway.metric("sallyport_config_reloads_total", result="failure"))
+        self.assertIn("nonsense", gateway.log())
+        with gateway.client() as client:
+            self.assertEqual(outcome(client)[0], 250)
+
+    def test_a_replaced_certificate_is_shown_to_new_clients(self):
+        gateway = self.gateway()
+
+        def serial():
+            with gateway.client(login=False) as client:
+                return client.sock.getpeercert()["serialNumber"]
+
+        before = serial()
+        certificate, key = self.authority.issue("renewed", "DNS:localhost,IP:127.0.0.1", algorithm="rsa")
+        os.replace(key, self.authority.key)
+        os.replace(certificate, self.authority.certificate)
+        wait_for("the new certificate", lambda: serial() != before)
+
+    def test_the_users_file_is_read_again_when_it_changes(self):
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        users = folder / "users.toml"
+        table = f'[[user]]\nname = "{{}}"\npassword = "{Sallyport.hash_password()}"\n'
+        users.write_text(table.format("first"))
+        gateway = self.enterContext(Sallyport(
+            folder, authority, capture_upstream("c", folder / "mail"), extra=f'[auth]\nfile = "{users}"\n'))
+
+        def can_log_in(name):
+            with gateway.client(login=False) as client:
+                try:
+                    return client.login(name, PASSWORD)[0] == 235
+                except smtplib.SMTPAuthenticationError:
+                    return False
+
+        self.assertTrue(can_log_in("first"))
+        self.assertFalse(can_log_in("second"))
+        (folder / "new").write_text(table.format("second"))
+        os.replace(folder / "new", users)
+        wait_for("the new user", lambda: can_log_in("second"))
+        self.assertFalse(can_log_in("first"))
+
+
+class Limits(unittest.TestCase):
+    def test_over_the_limit_says_when_to_come_back_and_survives_a_reload(self):
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        gateway = self.enterContext(Sallyport(folder, authority, capture_upstream("c", folder / "mail"),
+                                              user_extra='limits = { messages = "3/hour" }'))
+        with gateway.client() as client:
+            for _ in range(3):
+                self.assertEqual(outcome(client)[0], 250)
+            code, text = outcome(client)
+            self.assertEqual(code, 450)
+            self.assertRegex(text, r"^4\.7\.1 .*3.*hour.*")
+        gateway.signal(signal.SIGHUP)
+        wait_for("the reload", lambda: gateway.metric("sallyport_config_reloads_total", result="success"))
+        with gateway.client() as client:
+            self.assertEqual(outcome(client)[0], 450)
+        self.assertGreaterEqual(gateway.metric("sallyport_limit_refusals_total", user=USER), 2)
+
+    def test_connections_are_limited(self):
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        gateway = self.enterContext(Sallyport(folder, authority, capture_upstream("c", folder / "mail"),
+                                              user_extra="limits = { connections = 1 }"))
+        with gateway.client():
+            with self.assertRaises(smtplib.SMTPException):
+                with gateway.client():
+                    pass
+
+
+if __name__ == "__main__":
+    unittest.main()
