@@ -3,7 +3,8 @@
 #include <prometheus/text_serializer.h>
 
 #include <limits>
-#include <sstream>
+#include <ostream>
+#include <streambuf>
 #include <utility>
 
 #include "metrics/registry.h"
@@ -49,23 +50,55 @@ constexpr MetricType type_of() {
   if constexpr (std::is_same_v<Cell, Histogram>) return MetricType::Histogram;
 }
 
-/// The page under construction: one function for each shape a family has.
+/// A stream that appends to a string: std::ostringstream would copy the page to hand it out.
+class Appender final : public std::streambuf {
+ public:
+  explicit Appender(std::string& text) : text_(text) {}
+
+ protected:
+  std::streamsize xsputn(const char* octets, std::streamsize count) override {
+    text_.append(octets, static_cast<std::size_t>(count));
+    return count;
+  }
+  int_type overflow(int_type octet) override {
+    if (octet != traits_type::eof()) text_.push_back(static_cast<char>(octet));
+    return octet;
+  }
+
+ private:
+  std::string& text_;
+};
+
+/// The page under construction: one function for each shape a family has. A family is written
+/// before the next is filled, in the same memory: with a thousand users that is twice as fast as
+/// collecting them all.
 class Page {
  public:
+  explicit Page(std::size_t expected) : family_(1) { text_.reserve(expected); }
+
+  /// Begins a family, and gives its series to be filled.
+  std::vector<ClientMetric>& family(const char* name, const char* help, MetricType type) {
+    write();
+    family_[0].name = name;
+    family_[0].help = help;
+    family_[0].type = type;
+    return family_[0].metric;
+  }
+
   /// One series without labels.
   void single(const char* name, const char* help, MetricType type, double value) {
-    auto& series = add(name, help, type).emplace_back();
+    auto& series = family(name, help, type).emplace_back();
     (type == MetricType::Counter ? series.counter.value : series.gauge.value) = value;
   }
 
-  /// A process-wide series for each value of an enum.
+  /// A series for each value of an enum.
   template <class Enum, const auto& Names, class Cell>
   void single(const char* name, const char* help, std::string_view key,
               const ByLabel<Enum, Names, Cell>& cells) {
-    auto& family = add(name, help, type_of<Cell>());
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      auto& series = family.emplace_back();
-      series.label = {label(key, cells.name(i))};
+    auto& all = family(name, help, type_of<Cell>());
+    for (std::size_t i = 0; i < Names.size(); ++i) {
+      auto& series = all.emplace_back();
+      series.label = {label(key, Names[i])};
       set(series, cells.at(i));
     }
   }
@@ -74,10 +107,10 @@ class Page {
   template <class Metrics, class Cell>
   void each(const char* name, const char* help, std::string_view row_key, const Rows<Metrics>& rows,
             Cell Metrics::* member) {
-    auto& family = add(name, help, type_of<Cell>());
-    family.reserve(rows.size());
+    auto& all = family(name, help, type_of<Cell>());
+    all.reserve(rows.size());
     for (const auto& [row, metrics] : rows) {
-      auto& series = family.emplace_back();
+      auto& series = all.emplace_back();
       series.label = {label(row_key, row)};
       set(series, metrics->*member);
     }
@@ -87,11 +120,11 @@ class Page {
   template <class Metrics, class Enum, const auto& Names, class Cell>
   void each(const char* name, const char* help, std::string_view row_key, const Rows<Metrics>& rows,
             std::string_view key, ByLabel<Enum, Names, Cell> Metrics::* member) {
-    auto& family = add(name, help, type_of<Cell>());
-    family.reserve(rows.size() * Names.size());
+    auto& all = family(name, help, type_of<Cell>());
+    all.reserve(rows.size() * Names.size());
     for (const auto& [row, metrics] : rows) {
       for (std::size_t i = 0; i < Names.size(); ++i) {
-        auto& series = family.emplace_back();
+        auto& series = all.emplace_back();
         series.label.reserve(2);
         series.label.push_back(label(row_key, row));
         series.label.push_back(label(key, Names[i]));
@@ -100,24 +133,23 @@ class Page {
     }
   }
 
-  /// An empty family to fill by hand. The reference is good until the next family is added.
-  std::vector<ClientMetric>& add(const char* name, const char* help, MetricType type) {
-    auto& family = families_.emplace_back();
-    family.name = name;
-    family.help = help;
-    family.type = type;
-    return family.metric;
-  }
-
   std::string text() && {
-    std::erase_if(families_, [](const auto& family) { return family.metric.empty(); });
-    std::ostringstream out;
-    prometheus::TextSerializer().Serialize(out, families_);
-    return std::move(out).str();
+    write();
+    return std::move(text_);
   }
 
  private:
-  std::vector<prometheus::MetricFamily> families_;
+  // A family without series would be a help text about nothing.
+  void write() {
+    if (family_[0].metric.empty()) return;
+    Appender appender(text_);
+    std::ostream out(&appender);
+    prometheus::TextSerializer().Serialize(out, family_);
+    family_[0].metric.clear();
+  }
+
+  std::string text_;
+  std::vector<prometheus::MetricFamily> family_;  // always one: what the serializer takes
 };
 
 void add_listeners(Page& page, const Rows<ListenerMetrics>& rows) {
@@ -130,8 +162,8 @@ void add_listeners(Page& page, const Rows<ListenerMetrics>& rows) {
   page.each("sallyport_open_sessions", "Sessions open now.", "listener", rows, &M::open_sessions);
   page.each("sallyport_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
             "listener", rows, &M::handshakes_failed);
-  auto& family = page.add("sallyport_tls_handshakes_total",
-                          "TLS handshakes with clients that succeeded.", MetricType::Counter);
+  auto& family = page.family("sallyport_tls_handshakes_total",
+                             "TLS handshakes with clients that succeeded.", MetricType::Counter);
   for (const auto& [row, metrics] : rows) {
     for (const bool resumed : {false, true}) {
       const auto& cells = resumed ? metrics->resumed_handshakes : metrics->full_handshakes;
@@ -219,7 +251,7 @@ void add_sources(Page& page, const Registry::Options& options) {
   started.set(options.started);
   page.single("sallyport_start_time_seconds", "When this process began.", MetricType::Gauge,
               static_cast<double>(started.value()));
-  auto& build = page.add("sallyport_build_info", "What is running.", MetricType::Gauge);
+  auto& build = page.family("sallyport_build_info", "What is running.", MetricType::Gauge);
   build.emplace_back().label = {label("version", options.version)};
   build.back().gauge.value = 1;
 }
@@ -227,7 +259,7 @@ void add_sources(Page& page, const Registry::Options& options) {
 }  // namespace
 
 std::string Registry::expose() const {
-  Page page;
+  Page page(state_->last_size.load(std::memory_order_relaxed) + 4096);
   add_listeners(page, state_->listeners.rows());
   page.each("sallyport_auth_total", "AUTH exchanges of clients, by how they ended.", "mechanism",
             state_->mechanisms.rows(), "result", &AuthMetrics::results);
@@ -235,7 +267,9 @@ std::string Registry::expose() const {
   add_upstreams(page, state_->upstreams.rows());
   add_process(page, state_->process);
   add_sources(page, state_->options);
-  return std::move(page).text();
+  auto text = std::move(page).text();
+  state_->last_size.store(text.size(), std::memory_order_relaxed);
+  return text;
 }
 
 }  // namespace sallyport::metrics

@@ -143,12 +143,12 @@ struct ProcessMetrics {
 class Registry {
  public:
   struct Options {
-    std::string version;            ///< For `sallyport_build_info`.
+    std::string version{};          ///< For `sallyport_build_info`.
     WallTime started{};             ///< When this process began.
     std::size_t most_users = 1000;  ///< Distinct `user` label values; the rest share "other".
     /// Read at each exposition, on its thread; unset: 0. They must outlive the Registry.
-    std::function<std::uint64_t()> content_octets;
-    std::function<std::uint64_t()> log_lines_dropped;
+    std::function<std::uint64_t()> content_octets{};
+    std::function<std::uint64_t()> log_lines_dropped{};
   };
 
   explicit Registry(Options options);

@@ -1,6 +1,7 @@
 // Inside of the metrics room: the state behind Registry, and what an exposition reads of it.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
@@ -57,6 +58,7 @@ struct Registry::State {
   Handles<UserMetrics> users;
   Handles<UpstreamMetrics> upstreams{kMostConfigured};
   Handles<AuthMetrics> mechanisms{kMostConfigured};
+  std::atomic<std::size_t> last_size{0};  // of an exposition: the next one will be as long
 };
 
 }  // namespace sallyport::metrics
