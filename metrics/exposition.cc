@@ -33,11 +33,11 @@ void set(ClientMetric& series, const Gauge& gauge) {
 void set(ClientMetric& series, const Histogram& histogram) {
   // The count is the sum of the buckets as they were read, so that they agree while others count.
   auto& out = series.histogram;
-  constexpr auto kBounds = Histogram::kBounds;
-  out.bucket.reserve(kBounds.size() + 1);
-  for (std::size_t i = 0; i <= kBounds.size(); ++i) {
+  constexpr auto bounds = Histogram::kBounds;
+  out.bucket.reserve(bounds.size() + 1);
+  for (std::size_t i = 0; i <= bounds.size(); ++i) {
     out.sample_count += histogram.in_bucket(i);
-    const double bound = i < kBounds.size() ? kBounds[i] : std::numeric_limits<double>::infinity();
+    const double bound = i < bounds.size() ? bounds[i] : std::numeric_limits<double>::infinity();
     out.bucket.push_back({out.sample_count, bound});
   }
   out.sample_sum = histogram.seconds();

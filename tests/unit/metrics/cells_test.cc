@@ -14,6 +14,7 @@ using std::chrono::seconds;
 TEST(Counter, LosesNothingWhenManyThreadsCount) {
   Counter counter;
   std::vector<std::jthread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&counter] {
       for (int n = 0; n < 10'000; ++n) counter.add();

@@ -17,9 +17,10 @@ struct Documented {
   bool operator==(const Documented&) const = default;
 };
 
-void PrintTo(const Documented& family, std::ostream* out) {
-  *out << family.type;
-  for (const auto& label : family.labels) *out << ' ' << label;
+std::ostream& operator<<(std::ostream& out, const Documented& family) {
+  out << family.type;
+  for (const auto& label : family.labels) out << ' ' << label;
+  return out;
 }
 
 // The rows of the tables: | `name` | type | `label`, `label` | ...

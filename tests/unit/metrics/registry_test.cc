@@ -52,6 +52,7 @@ TEST(Registry, CanBeCountedInWhileItIsRead) {
   });
   {
     std::vector<std::jthread> workers;
+    workers.reserve(3);
     for (int worker = 0; worker < 3; ++worker) {
       workers.emplace_back([&registry] {
         for (int n = 0; n < 500; ++n) {
