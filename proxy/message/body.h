@@ -1,80 +1,95 @@
-// The content of one message while it passes through: in memory up to a threshold, then in an
-// unlinked temporary file; all of it counted against one budget.
+// The content of one message while it is in our hands: in memory up to a threshold, past it in a
+// temporary file without a name.
+//
+// The order of the octets is: prefix (our trace fields), the head in memory, the file, and the tail
+// that was not worth a write. A message below the threshold is one chunk, written once and read
+// once.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proxy/base/result.h"
+#include "proxy/message/budget.h"
+#include "proxy/message/chunk.h"
+#include "proxy/message/spill_file.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::message {
 
-/// Octets of content that the whole process may hold. Thread-safe; outlives every Body.
-class Budget {
- public:
-  explicit Budget(std::uint64_t limit) : limit_(limit) {}
-
-  /// Takes `octets` if that stays within the limit.
-  bool take(std::uint64_t octets);
-  void give_back(std::uint64_t octets) { used_.fetch_sub(octets, std::memory_order_relaxed); }
-  std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
-  std::uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
-  /// A smaller limit refuses what comes next; what is held already stays.
-  void set_limit(std::uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
-
- private:
-  std::atomic<std::uint64_t> limit_;
-  std::atomic<std::uint64_t> used_{0};
+/// Where and how a body is kept. One value for all bodies; outlives them.
+struct Storage {
+  std::uint64_t memory_threshold = 1u << 20;  ///< Octets of one message kept in memory.
+  std::string directory = "/tmp";             ///< Of the temporary files.
 };
 
-/// How bodies are held.
-struct BodyOptions {
-  std::uint64_t memory_threshold = 1u << 20;  ///< Octets kept in memory before the file is used.
-  std::string directory = "/tmp";             ///< Where the file is made; it has no name there.
-};
-
-/// One message's content, written once, then read any number of times. Belongs to one loop.
+/// Collects content, then gives it out as often as needed. Belongs to one loop at a time; `budget`
+/// and `storage` must outlive it.
 class Body {
  public:
-  /// `budget` outlives the body. `expected`: the size that MAIL declared, or 0.
-  Body(Budget& budget, BodyOptions options, std::uint64_t expected = 0);
-  ~Body();
-  Body(Body&&) noexcept;
-  Body& operator=(Body&&) noexcept;
+  /// Octets that are written to the file at once.
+  static constexpr std::size_t kFlushSize = 256 * 1024;
 
-  /// Copies `octets` to the end. kLimit when the budget is used up; then the body is only good for
-  /// dropping. Does not suspend: see `wants_flush`.
+  /// `expected` is the SIZE that MAIL declared, or 0: it only chooses the size of the first chunk.
+  Body(Budget& budget, const Storage& storage, std::uint64_t expected = 0);
+
+  /// Copies `octets` to the end; never blocks or suspends. kLimit when the budget is used up: the
+  /// message can't be taken now (452 4.3.1).
   Result<void> append(std::string_view octets);
-  /// More is in memory than the threshold allows: `flush` before appending much more.
-  bool wants_flush() const;
-  /// Moves what is in memory to the file, on the thread pool. kSystem names the folder and the
-  /// reason.
+  /// Enough was appended that it should go to the file before more comes.
+  bool flush_due() const { return !tail_.empty() && tail_.front().is_full(); }
+  /// Writes what is due to the file, on the thread pool. After a failure (kLimit: the disk is full)
+  /// the body is of no use. Nothing may be appended while it runs.
   runtime::Task<Result<void>> flush(runtime::Loop& loop);
 
-  std::uint64_t size() const;
+  /// Sets the octets that come before everything appended.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+  /// The prefix, for what is added to its front before the body goes out.
+  const std::string& prefix() const { return prefix_; }
 
-  /// Reads the content from the start. The body must outlive it and not be written meanwhile.
-  class Reader {
-   public:
-    explicit Reader(const Body& body);
-    /// The next octets, empty at the end. The view holds until the next call. Suspends only for the
-    /// file.
-    runtime::Task<Result<std::string_view>> next(runtime::Loop& loop);
-
-   private:
-    struct State;
-    std::shared_ptr<State> state_;
-  };
-  Reader read() const { return Reader(*this); }
+  /// Octets, prefix included.
+  std::uint64_t size() const { return prefix_.size() + appended_; }
+  /// Octets of it that are in the file.
+  std::uint64_t in_file() const { return file_ ? file_->size() : 0; }
 
  private:
-  struct Content;
-  std::unique_ptr<Content> content_;
+  friend class BodyReader;
+
+  Result<void> add_chunk(std::vector<Chunk>& chunks, std::size_t capacity);
+  std::size_t next_head_capacity() const;
+
+  const Storage& storage_;
+  Reservation reservation_;
+  const std::uint64_t expected_;
+  std::string prefix_;
+  std::vector<Chunk> head_;
+  std::optional<SpillFile> file_;
+  std::vector<Chunk>
+      tail_;  // beyond the threshold and not yet in the file; the last may be part full
+  std::uint64_t appended_ = 0;
+};
+
+/// Reads a body from its beginning. Several may read one body, one after the other or at once.
+class BodyReader {
+ public:
+  /// `body` must outlive it and not change.
+  explicit BodyReader(const Body& body) : body_(body) {}
+
+  /// Appends views of the next stretch of the body to `pieces`: all that is in memory before the
+  /// file, a part of the file, or what comes after it. False at the end. The views hold until the
+  /// next call. Suspends only to read the file.
+  runtime::Task<Result<bool>> next(runtime::Loop& loop, std::vector<std::string_view>& pieces);
+
+ private:
+  enum class Part : std::uint8_t { kHead, kFile, kTail, kEnd };
+
+  const Body& body_;
+  Part part_ = Part::kHead;
+  std::uint64_t offset_ = 0;  // into the file
+  std::vector<char> buffer_;
 };
 
 }  // namespace sallyport::message

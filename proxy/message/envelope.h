@@ -1,7 +1,8 @@
-// The envelope of one message: who sends it, who gets it (RFC 5321 section 2.3.1).
+// Who a message is from and to, as the SMTP transaction says it: RFC 5321 section 2.3.1.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "proxy/smtp/command.h"
@@ -9,11 +10,12 @@
 
 namespace sallyport::message {
 
-/// What MAIL and RCPT said. The envelope alone decides who gets the message, never its header.
+/// The envelope of one mail transaction: what MAIL and RCPT said.
 struct Envelope {
   smtp::ReversePath reverse_path;
-  std::vector<smtp::Mailbox> recipients;        ///< The forward-paths, in the order given.
-  smtp::BodyType body = smtp::BodyType::k7bit;  ///< As MAIL declared it.
+  std::vector<smtp::Mailbox> recipients;  ///< Forward-paths accepted, in order.
+  smtp::BodyType body = smtp::BodyType::k7bit;
+  std::optional<std::uint64_t> declared_size;  ///< SIZE= of MAIL; a promise, not a fact.
 };
 
 }  // namespace sallyport::message

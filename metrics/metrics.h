@@ -1,0 +1,177 @@
+// What sallyport counts, and its exposition to Prometheus. docs/metrics.md describes every family
+// to the people who watch them. The sole user of prometheus-cpp; none of its types leave this room.
+//
+// Who counts asks for a handle once (`for_user` at AUTH, `for_upstream` when a pool is made) and
+// keeps it: from then on counting is one relaxed atomic addition, with no look-up, lock or string.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "metrics/cells.h"
+#include "proxy/base/clock.h"
+
+namespace sallyport::metrics {
+
+/// TLS version of an accepted connection, once its handshake is done.
+enum class TlsVersion : std::uint8_t { k12, k13 };
+inline constexpr std::array<std::string_view, 2> kTlsVersionNames = {"1.2", "1.3"};
+
+/// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
+enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };
+inline constexpr std::array<std::string_view, 4> kAuthResultNames = {"accepted", "rejected",
+                                                                     "unavailable", "aborted"};
+
+/// What the client heard after the end of its message: 250, 5xx or 4xx.
+enum class Outcome : std::uint8_t { kAccepted, kRejected, kDeferred };
+inline constexpr std::array<std::string_view, 3> kOutcomeNames = {"accepted", "rejected",
+                                                                  "deferred"};
+
+/// A limit of a user that refused a command.
+enum class Limit : std::uint8_t { kMessages, kRecipients, kBytes, kConnections };
+inline constexpr std::array<std::string_view, 4> kLimitNames = {"messages", "recipients", "bytes",
+                                                                "connections"};
+
+/// How one attempt at one upstream ended.
+enum class UpstreamOutcome : std::uint8_t {
+  kAccepted,  ///< It said 250.
+  kRejected,  ///< It said 5xx.
+  kDeferred,  ///< It said 4xx.
+  kFailed,    ///< No connection, or it was lost before the message was handed over.
+  kUnknown,   ///< The final dot was sent and no reply came.
+};
+inline constexpr std::array<std::string_view, 5> kUpstreamOutcomeNames = {
+    "accepted", "rejected", "deferred", "failed", "unknown"};
+
+/// Why a connection to an upstream was closed.
+enum class CloseReason : std::uint8_t {
+  kIdle,      ///< Unused for longer than `idle_timeout`.
+  kAge,       ///< Older than `max_connection_age`.
+  kMessages,  ///< It carried `max_messages_per_connection`.
+  kPeer,      ///< The upstream closed it or said 421.
+  kError,     ///< It failed, or its state was no longer sure.
+  kShutdown,  ///< We drain, or a reload replaced the upstream.
+};
+inline constexpr std::array<std::string_view, 6> kCloseReasonNames = {"idle", "age",   "messages",
+                                                                      "peer", "error", "shutdown"};
+
+/// Why a connection to an upstream was not made. AUTH refused has a counter of its own.
+enum class ConnectFailure : std::uint8_t { kNetwork, kTimeout, kTls, kProtocol };
+inline constexpr std::array<std::string_view, 4> kConnectFailureNames = {"network", "timeout",
+                                                                         "tls", "protocol"};
+
+enum class PoolState : std::uint8_t { kIdle, kBusy };
+inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};
+
+enum class ReloadResult : std::uint8_t { kSuccess, kFailure };
+inline constexpr std::array<std::string_view, 2> kReloadResultNames = {"success", "failure"};
+
+/// Of one listener.
+struct alignas(64) ListenerMetrics {
+  Counter connections;  ///< Accepted from the kernel.
+  Counter
+      connections_refused;  ///< Of these, turned away at once: the process or user has too many.
+  Gauge open_sessions;      ///< Take `open_sessions.hold()` for the life of a session.
+  Counter handshakes_failed;
+  ByLabel<TlsVersion, kTlsVersionNames> full_handshakes;
+  ByLabel<TlsVersion, kTlsVersionNames> resumed_handshakes;
+
+  void handshake(TlsVersion version, bool resumed) {
+    (resumed ? resumed_handshakes : full_handshakes)[version].add();
+  }
+};
+
+/// Of one SASL mechanism.
+struct alignas(64) AuthMetrics {
+  ByLabel<AuthResult, kAuthResultNames> results;
+};
+
+/// Of one authenticated user.
+struct alignas(64) UserMetrics {
+  ByLabel<Outcome, kOutcomeNames> messages;
+  ByLabel<Outcome, kOutcomeNames> bytes;
+  ByLabel<Outcome, kOutcomeNames> recipients;
+  ByLabel<Limit, kLimitNames> limit_refusals;
+
+  /// Counts a message whose end was reached and answered.
+  void message(Outcome outcome, std::uint64_t octets, std::uint64_t recipient_count) {
+    messages[outcome].add();
+    bytes[outcome].add(octets);
+    recipients[outcome].add(recipient_count);
+  }
+};
+
+/// Of one upstream.
+struct alignas(64) UpstreamMetrics {
+  ByLabel<UpstreamOutcome, kUpstreamOutcomeNames> messages;
+  ByLabel<UpstreamOutcome, kUpstreamOutcomeNames> bytes;
+  ByLabel<UpstreamOutcome, kUpstreamOutcomeNames> recipients;
+  Counter connections_opened;  ///< Ready for mail: TLS, EHLO and AUTH done.
+  Counter connections_reused;  ///< Leases served by a warm connection.
+  ByLabel<CloseReason, kCloseReasonNames> connections_closed;
+  ByLabel<ConnectFailure, kConnectFailureNames> connect_failures;
+  Counter auth_failures;
+  ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
+  Gauge waiting;                                    ///< Deliveries that wait for a connection.
+  Histogram transaction;  ///< From the first octet of MAIL to the reply to the final dot.
+  Histogram delivery;  ///< From the client's end of DATA to our reply, by the upstream tried last.
+
+  /// Counts one attempt to hand a message over.
+  void message(UpstreamOutcome outcome, std::uint64_t octets, std::uint64_t recipient_count) {
+    messages[outcome].add();
+    bytes[outcome].add(octets);
+    recipients[outcome].add(recipient_count);
+  }
+};
+
+/// Of the process.
+struct ProcessMetrics {
+  ByLabel<ReloadResult, kReloadResultNames> config_reloads;
+  Gauge config_loaded;        ///< When the config in force was read. Set it at start, too.
+  Gauge certificate_expires;  ///< When the certificate shown to clients ends. Unset: not exposed.
+  Gauge content_limit;        ///< `message.budget`, in octets.
+  Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
+};
+
+/// Owns every number. Thread-safe; handles are valid for as long as the Registry lives, and stay
+/// the same for the same name.
+class Registry {
+ public:
+  struct Options {
+    std::string version{};          ///< For `sallyport_build_info`.
+    WallTime started{};             ///< When this process began.
+    std::size_t most_users = 1000;  ///< Distinct `user` label values; the rest share "other".
+    /// Read at each exposition, on its thread; unset: 0. They must outlive the Registry.
+    std::function<std::uint64_t()> content_octets{};
+    std::function<std::uint64_t()> log_lines_dropped{};
+  };
+
+  explicit Registry(Options options);
+  ~Registry();
+  Registry(const Registry&) = delete;
+  Registry& operator=(const Registry&) = delete;
+
+  /// `name` is the address as configured, such as "[::]:465".
+  ListenerMetrics& for_listener(std::string_view name);
+  /// For an authenticated user only: what a stranger says must never become a label.
+  UserMetrics& for_user(std::string_view name);
+  UpstreamMetrics& for_upstream(std::string_view name);
+  /// In any case; what is not a mechanism we know counts as "other".
+  AuthMetrics& for_mechanism(std::string_view mechanism);
+  ProcessMetrics& process();
+
+  /// Everything in the text format of Prometheus, version 0.0.4. Takes milliseconds when there are
+  /// a thousand users: call it on the thread pool, not on a loop. Never holds up who counts.
+  std::string expose() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace sallyport::metrics

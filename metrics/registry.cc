@@ -1,0 +1,41 @@
+#include "metrics/registry.h"
+
+#include <algorithm>
+#include <array>
+
+#include "proxy/base/ascii.h"
+
+namespace sallyport::metrics {
+namespace {
+
+// AUTH's argument is the client's to choose, so only names on this list become label values.
+constexpr std::array<std::string_view, 12> kMechanisms = {
+    "PLAIN",       "LOGIN",         "CRAM-MD5",         "DIGEST-MD5",         "EXTERNAL",
+    "SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS", "XOAUTH2",
+    "OAUTHBEARER", "ANONYMOUS"};
+
+}  // namespace
+
+Registry::Registry(Options options) : state_(std::make_unique<State>(std::move(options))) {}
+Registry::~Registry() = default;
+
+ListenerMetrics& Registry::for_listener(std::string_view name) {
+  return state_->listeners.get(name);
+}
+
+UserMetrics& Registry::for_user(std::string_view name) { return state_->users.get(name); }
+
+UpstreamMetrics& Registry::for_upstream(std::string_view name) {
+  return state_->upstreams.get(name);
+}
+
+AuthMetrics& Registry::for_mechanism(std::string_view mechanism) {
+  const auto known = std::ranges::find_if(kMechanisms, [mechanism](std::string_view candidate) {
+    return ascii::equals_ignoring_case(candidate, mechanism);
+  });
+  return state_->mechanisms.get(known == kMechanisms.end() ? "other" : *known);
+}
+
+ProcessMetrics& Registry::process() { return state_->process; }
+
+}  // namespace sallyport::metrics

@@ -1,0 +1,43 @@
+// The header fields that we add: Received (RFC 5321 section 4.4, RFC 3848), and Date and Message-ID
+// when the client gave none (RFC 6409 section 8).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/base/clock.h"
+#include "proxy/message/header_filter.h"
+#include "proxy/smtp/mailbox.h"
+
+namespace sallyport::message {
+
+/// What a Received field tells. The authenticated user is not among it: recipients need not know.
+struct Trace {
+  std::string_view ehlo_name;    ///< As the client said it; what could break the field is replaced.
+  std::string_view client_ip;    ///< A literal without brackets.
+  std::string_view tls_version;  ///< "TLSv1.3"; empty: no TLS.
+  std::string_view tls_cipher;   ///< By its IANA name.
+  std::string_view hostname;     ///< Our name.
+  bool extended = true;          ///< The client said EHLO.
+  bool authenticated = true;
+  std::string_view id;  ///< Our transaction id.
+  const smtp::Mailbox* only_recipient =
+      nullptr;  ///< Named only if there is no other: a `for` must not give away Bcc recipients.
+  WallTime now;
+};
+
+/// The whole Received field, folded, with its CRLF.
+std::string received_field(const Trace& trace);
+
+/// The fields to put before a message with these facts: Received, then Date and Message-ID if they
+/// are missing. They go to the top so that what the client sent stays byte for byte.
+std::string trace_fields(const Trace& trace, const HeaderFacts& facts);
+
+/// The date-time of RFC 5322 section 3.3, in UTC: "Tue, 14 Nov 2023 22:13:20 +0000".
+std::string date_time(WallTime time);
+
+/// The protocol of RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA.
+std::string_view with_protocol(bool extended, bool tls, bool authenticated);
+
+}  // namespace sallyport::message
