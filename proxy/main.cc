@@ -1,0 +1,45 @@
+// The composition root: the command line, and nothing that could not be said in one line each.
+
+#include <cstdio>
+
+#include "auth/password_hash.h"
+#include "proxy/server/command_line.h"
+#include "proxy/server/hash_password.h"
+#include "proxy/server/server.h"
+
+namespace sallyport::server {
+namespace {
+
+int perform(const RunCommand& command) { return run(command.config); }
+
+int perform(const CheckCommand& command) { return check(command.config); }
+
+int perform(const HashPasswordCommand&) {
+  const auto password = read_password();
+  const auto hash = password ? auth::hash_password(*password) : fail(password.error());
+  if (!hash) {
+    std::fprintf(stderr, "sallyport: hash-password: %s\n", hash.error().text.c_str());
+    return kFailure;
+  }
+  std::printf("%s\n", hash->c_str());
+  return kOk;
+}
+
+int perform(const VersionCommand&) {
+  std::printf("sallyport %s (clang %s, %s)\n", SALLYPORT_VERSION, __clang_version__, SALLYPORT_BUILD);
+  return kOk;
+}
+
+int perform(const PrintCommand& command) {
+  std::fputs(command.text.c_str(), command.exit_code == kOk ? stdout : stderr);
+  return command.exit_code;
+}
+
+}  // namespace
+}  // namespace sallyport::server
+
+int main(int argc, char** argv) {
+  using namespace sallyport::server;
+  return std::visit([](const auto& command) { return perform(command); },
+                    parse_command_line(argc, argv));
+}

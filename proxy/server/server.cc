@@ -1,0 +1,232 @@
+#include "proxy/server/server.h"
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <vector>
+
+#include "proxy/admin/endpoint.h"
+#include "proxy/base/crypto/digest.h"
+#include "proxy/runtime/cpus.h"
+#include "proxy/runtime/event.h"
+#include "proxy/runtime/signals.h"
+#include "proxy/server/file_watch.h"
+#include "proxy/server/process.h"
+#include "proxy/server/shared.h"
+#include "proxy/server/snapshot.h"
+#include "proxy/server/worker.h"
+
+namespace sallyport::server {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How soon a replaced certificate or users file is noticed.
+constexpr Duration kWatchInterval = 1s;
+
+void print(const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) std::fprintf(stderr, "%s\n", problem.str().c_str());
+}
+
+/// The control thread: everything that happens once in the process, in one coroutine.
+class Control {
+ public:
+  Control(runtime::Loop& loop, std::string path, Snapshot first, const net::TicketKeys& keys)
+      : loop_(loop),
+        path_(std::move(path)),
+        keys_(keys),
+        snapshot_(std::move(first)),
+        logger_({.format = config().log.format, .least = config().log.level}),
+        budget_(config().message.budget),
+        metrics_({.version = SALLYPORT_VERSION,
+                  .started = std::chrono::system_clock::now(),
+                  .content_octets = [this] { return budget_.used(); },
+                  .log_lines_dropped = [this] { return logger_.dropped(); }}),
+        limits_(std::chrono::steady_clock::now()),
+        authenticator_({.cache_lifetime = config().auth.cache_lifetime}, snapshot_.users),
+        shared_{logger_, metrics_, budget_, limits_, authenticator_},
+        wake_(loop) {}
+
+  runtime::Task<ExitCode> serve() {
+    const runtime::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
+      number == SIGHUP ? void(reload_asked_ = true) : void(++stops_asked_);
+      wake_.set();
+    });
+    publish();
+    if (!co_await start_workers()) co_return co_await end(kFailure);
+    const auto admin = co_await start_admin();
+    if (!admin) co_return co_await end(kFailure);
+    ready_ = true;
+    logger_.write(log::Level::kInfo, "ready",
+                  {{"version", SALLYPORT_VERSION}, {"workers", std::to_string(workers_.size())}});
+
+    while (stops_asked_ == 0) {
+      wake_.reset();
+      (void)co_await wake_.wait(loop_.after(kWatchInterval));
+      const std::vector<std::string> changed = watch_.changed();
+      if (std::exchange(reload_asked_, false)) {
+        co_await reload("signal");
+      } else if (!changed.empty()) {
+        co_await reload(changed.front());
+      }
+    }
+    co_return co_await end(kOk);
+  }
+
+ private:
+  const config::Config& config() const { return *snapshot_.config; }
+
+  unsigned worker_count() const {
+    return config().workers > 0 ? config().workers : runtime::available_cpus();
+  }
+
+  /// Makes the process-wide parts follow the snapshot in force.
+  void publish() {
+    budget_.set_limit(config().message.budget);
+    authenticator_.replace_users(snapshot_.users);
+    authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
+    limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
+                   std::chrono::steady_clock::now());
+    watch_.watch(snapshot_.watched_files());
+    metrics::ProcessMetrics& process = metrics_.process();
+    process.config_loaded.set_time(std::chrono::system_clock::now());
+    process.content_limit.set(static_cast<std::int64_t>(config().message.budget));
+    if (snapshot_.tls) process.certificate_expires.set_time(snapshot_.tls->not_after());
+  }
+
+  runtime::Task<bool> start_workers() {
+    for (unsigned i = 0; i < worker_count(); ++i) {
+      ++running_;
+      ++applying_;
+      workers_.push_back(std::make_unique<Worker>(
+          shared_, snapshot_,
+          Worker::Callbacks{.applied = [this](Result<void> result) {
+                              loop_.post([this, result] { on_applied(result); });
+                            },
+                            .ended = [this](bool clean) {
+                              loop_.post([this, clean] { on_ended(clean); });
+                            }}));
+    }
+    co_return co_await all_applied();
+  }
+
+  runtime::Task<bool> all_applied() {
+    while (applying_ > 0) {
+      wake_.reset();
+      (void)co_await wake_.wait();
+    }
+    co_return std::exchange(all_listen_, true);
+  }
+
+  void on_applied(const Result<void>& result) {
+    --applying_;
+    if (!result) {
+      all_listen_ = false;
+      logger_.write(log::Level::kError, "listen", {{"error", result.error().text}});
+    }
+    wake_.set();
+  }
+
+  void on_ended(bool clean) {
+    --running_;
+    all_clean_ = all_clean_ && clean;
+    wake_.set();
+  }
+
+  /// Reads everything again. What is wrong changes nothing and is logged.
+  runtime::Task<void> reload(std::string cause) {
+    auto loaded =
+        co_await loop_.offload([this] { return load_snapshot(path_, config::Outside::real(), keys_); });
+    metrics::ProcessMetrics& process = metrics_.process();
+    if (!loaded) {
+      for (const config::Problem& problem : loaded.error()) {
+        logger_.write(log::Level::kError, "reload_failed", {{"cause", cause}, {"problem", problem.str()}});
+      }
+      process.config_reloads[metrics::ReloadResult::kFailure].add();
+      co_return;
+    }
+    snapshot_ = std::move(*loaded);
+    publish();
+    applying_ = static_cast<unsigned>(workers_.size());
+    for (const auto& worker : workers_) worker->apply(snapshot_);
+    const bool listening = co_await all_applied();
+    process.config_reloads[listening ? metrics::ReloadResult::kSuccess : metrics::ReloadResult::kFailure].add();
+    logger_.write(log::Level::kInfo, "reload", {{"cause", cause}, {"config", path_}});
+  }
+
+  runtime::Task<bool> start_admin();
+
+  /// Drains the workers, cuts them off at the second signal, and joins them.
+  runtime::Task<ExitCode> end(ExitCode code) {
+    ready_ = false;
+    const Duration at_most = code == kOk ? Duration(config().drain_timeout) : 0s;
+    logger_.write(log::Level::kInfo, "drain",
+                  {{"at_most_ms", std::to_string(at_most / 1ms)}});
+    for (const auto& worker : workers_) worker->drain(at_most);
+    bool aborted = false;
+    while (running_ > 0) {
+      if (stops_asked_ > 1 && !std::exchange(aborted, true)) {
+        for (const auto& worker : workers_) worker->abort();
+      }
+      wake_.reset();
+      (void)co_await wake_.wait();
+    }
+    workers_.clear();
+    if (endpoint_) co_await endpoint_->stop();
+    if (code == kOk && !all_clean_) code = kFailure;
+    logger_.write(log::Level::kInfo, "end", {{"exit_code", std::to_string(code)}});
+    co_return code;
+  }
+
+  runtime::Loop& loop_;
+  const std::string path_;
+  const net::TicketKeys& keys_;
+  Snapshot snapshot_;
+  log::Logger logger_;
+  message::Budget budget_;
+  metrics::Registry metrics_;
+  policy::LimitTable limits_;
+  auth::Authenticator authenticator_;
+  Shared shared_;
+  runtime::Event wake_;
+  FileWatch watch_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<admin::Endpoint> endpoint_;
+  unsigned applying_ = 0;  // workers that have not answered yet
+  unsigned running_ = 0;
+  bool all_listen_ = true;
+  bool all_clean_ = true;
+  bool ready_ = false;
+  bool reload_asked_ = false;
+  unsigned stops_asked_ = 0;
+};
+
+}  // namespace
+
+ExitCode check(const std::string& path) {
+  const net::TicketKeys keys;
+  const auto snapshot = load_snapshot(path, config::Outside::real(), keys);
+  if (!snapshot) {
+    print(snapshot.error());
+    return kBadConfig;
+  }
+  std::printf("%s: ok: %zu listeners, %zu users, %zu upstreams\n", path.c_str(),
+              snapshot->config->listeners.size(), snapshot->users->size(),
+              snapshot->config->upstreams.size());
+  return kOk;
+}
+
+ExitCode run(const std::string& path) {
+  prepare_process();
+  const net::TicketKeys keys;
+  auto snapshot = load_snapshot(path, config::Outside::real(), keys);
+  if (!snapshot) {
+    print(snapshot.error());
+    return kBadConfig;
+  }
+  runtime::Loop loop;
+  Control control(loop, path, std::move(*snapshot), keys);
+  return loop.run(control.serve());
+}
+
+}  // namespace sallyport::server
