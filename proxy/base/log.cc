@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
 
 namespace sallyport::log {
 namespace {
@@ -36,36 +37,16 @@ bool needs_quotes(std::string_view value) {
          });
 }
 
-/// The length of the well-formed UTF-8 sequence at the front of `text`, or 0.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < size) return 0;
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-  }
-  const bool overlong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = first == 0xed && byte(1) > 0x9f;
-  const bool too_large = first == 0xf4 && byte(1) > 0x8f;
-  return overlong || surrogate || too_large ? 0 : size;
-}
-
 /// The value with each octet that is not UTF-8 made a '?': log pipelines refuse invalid text.
 std::string as_utf8(std::string_view value) {
   std::string text;
   text.reserve(value.size());
   while (!value.empty()) {
-    const std::size_t size = utf8_sequence(value);
+    const std::size_t size = utf8::sequence(value);
     text += size == 0 ? std::string_view("?") : value.substr(0, size);
     value.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return text;
-}
-
-bool is_plain_ascii(std::string_view value) {
-  return std::ranges::none_of(value, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 }  // namespace
@@ -112,7 +93,7 @@ void Line::begin_field(std::string_view key) {
 Line& Line::field(std::string_view key, std::string_view value) {
   begin_field(key);
   std::string repaired;
-  if (!is_plain_ascii(value)) value = repaired = as_utf8(value);
+  if (!utf8::is_ascii(value)) value = repaired = as_utf8(value);
   if (format_ == Format::kJson || needs_quotes(value)) {
     append_json_string(text_, value);
   } else {

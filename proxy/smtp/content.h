@@ -32,6 +32,9 @@ class ContentDecoder {
  private:
   enum class State : std::uint8_t { kLineStart, kDot, kDotCr, kText, kCr, kFinished };
 
+  /// Takes octets of text up to the next leading dot or to the end; returns the octet after them.
+  const char* read_text(const char* p, const char* end);
+
   State state_ = State::kLineStart;
   bool bare_line_end_ = false;
   bool nul_ = false;

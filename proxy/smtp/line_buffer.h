@@ -11,14 +11,18 @@ namespace sallyport::smtp {
 /// of a non-const function.
 class LineBuffer {
  public:
+  /// A line's fate. Only LF ends a line's octets, so one CRLF is one answer; a line with several
+  /// faults is named by the first of kTooLong, kNul, kBareCr, kBareLf that holds.
   enum class State {
     kLine,     ///< `line` is whole, without its CRLF.
     kPartial,  ///< No whole line yet: append more.
-    kTooLong,  ///< A line over the limit was dropped up to and including its CRLF.
-    kBareCr,   ///< A line with a CR that is not before LF, or
-    kBareLf,   ///< an LF without CR before it, was dropped up to and including that octet's line
+    kTooLong,  ///< A line over the limit was dropped up to and including its line end.
+    kBareCr,   ///< A line with a CR that is not before LF was dropped up to and including its line
                ///< end.
-    kNul,      ///< A line with a NUL was dropped.
+    kBareLf,  ///< An LF without CR before it: dropped up to and including that LF. What follows it,
+              ///< up to the next CRLF, is no line of its own but more of the same fault, and said
+              ///< so again: a command hidden behind a bare LF is never obeyed.
+    kNul,  ///< A line with a NUL was dropped up to and including its line end.
   };
   struct Next {
     State state = State::kPartial;
@@ -43,11 +47,14 @@ class LineBuffer {
   void release();
 
  private:
+  static Next judge(std::string_view line, bool too_long, bool after_bare_lf);
+
   std::string buffer_;
   std::size_t begin_ = 0;    // of the first octet not yet taken
   std::size_t scanned_ = 0;  // octets before it hold no line end
   std::size_t limit_;
-  bool skipping_ = false;  // inside a line that is too long
+  bool skipping_ = false;       // inside a line that is too long
+  bool after_bare_lf_ = false;  // the line end before was no CRLF
 };
 
 }  // namespace sallyport::smtp

@@ -16,8 +16,8 @@ struct Mailbox {
   std::string local;
   std::string domain;
 
-  /// `local@domain`, as it goes on the wire between `<` and `>`.
-  std::string str() const { return local + '@' + domain; }
+  /// `local@domain`, as it goes on the wire between `<` and `>`; `Postmaster` alone has no domain.
+  std::string str() const { return domain.empty() ? local : local + '@' + domain; }
   bool operator==(const Mailbox&) const = default;
 };
 

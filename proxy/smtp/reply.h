@@ -54,6 +54,7 @@ class ReplyParser {
   /// Takes bytes from the front of `bytes` (which shrinks) until one reply is whole: gives the
   /// reply; nullopt when more bytes are needed; kProtocol when this is no SMTP reply or goes past
   /// 64 KiB. The enhanced code is recognised when its class fits the code, and taken off the text.
+  /// Lines end in CRLF only. After an error nothing more can be read: each further call fails.
   Result<std::optional<Reply>> feed(std::string_view& bytes);
 
  private:
@@ -62,6 +63,7 @@ class ReplyParser {
   std::string line_;        // an unfinished line
   Reply reply_;             // the lines so far
   std::size_t octets_ = 0;  // of this reply
+  bool broken_ = false;     // what came was no reply
 };
 
 }  // namespace sallyport::smtp

@@ -1,0 +1,183 @@
+#include "proxy/smtp/command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
+#include "proxy/smtp/domain.h"
+#include "proxy/smtp/parameters.h"
+
+namespace sallyport::smtp {
+namespace {
+
+struct VerbName {
+  Verb verb;
+  std::string_view name;
+};
+
+constexpr VerbName kVerbs[] = {
+    {Verb::kEhlo, "EHLO"}, {Verb::kHelo, "HELO"}, {Verb::kStarttls, "STARTTLS"},
+    {Verb::kAuth, "AUTH"}, {Verb::kMail, "MAIL"}, {Verb::kRcpt, "RCPT"},
+    {Verb::kData, "DATA"}, {Verb::kRset, "RSET"}, {Verb::kNoop, "NOOP"},
+    {Verb::kVrfy, "VRFY"}, {Verb::kExpn, "EXPN"}, {Verb::kHelp, "HELP"},
+    {Verb::kQuit, "QUIT"},
+};
+
+constexpr EnhancedCode kInvalidArguments{5, 5, 4};
+constexpr EnhancedCode kBadReversePath{5, 1, 7};
+constexpr EnhancedCode kBadForwardPath{5, 1, 3};
+constexpr EnhancedCode kNeedsUtf8{5, 6, 7};
+constexpr EnhancedCode kTooBig{5, 3, 4};
+
+std::unexpected<Reply> refuse(int code, EnhancedCode status, std::string text) {
+  return std::unexpected(Reply(code, status, std::move(text)));
+}
+
+std::unexpected<Reply> invalid_arguments(std::string text) {
+  return refuse(501, kInvalidArguments, std::move(text));
+}
+
+/// Takes `FROM:` or `TO:` and the spaces after it, which RFC 5321 forbids and many clients send.
+bool take_label(std::string_view& arguments, std::string_view label) {
+  if (!ascii::starts_with_ignoring_case(arguments, label)) return false;
+  arguments.remove_prefix(label.size());
+  arguments.remove_prefix(std::min(arguments.find_first_not_of(' '), arguments.size()));
+  return true;
+}
+
+/// RFC 6531 section 3.5 wants its own code for an address that is only refused for being beyond
+/// ASCII.
+std::unexpected<Reply> bad_path(EnhancedCode status, std::string_view which,
+                                std::string_view arguments, const Error& error) {
+  const std::string text = fmt::format("Bad {}: {}", which, error.text);
+  return utf8::is_ascii(arguments) ? refuse(501, status, text) : refuse(553, kNeedsUtf8, text);
+}
+
+/// RFC 1870 section 5: size-value is 1*20DIGIT.
+Parse<void> apply_size(const Parameter& parameter, MailCommand& command) {
+  const std::string_view digits = parameter.value.value_or("");
+  if (digits.empty() || digits.size() > 20 || !std::ranges::all_of(digits, ascii::is_digit)) {
+    return invalid_arguments("SIZE wants a number of at most 20 digits");
+  }
+  std::uint64_t size = 0;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), size);
+  if (parsed.ec != std::errc())
+    return refuse(552, kTooBig, "No message can be as big as SIZE says");
+  command.size = size;
+  return {};
+}
+
+/// RFC 6152 section 2.
+Parse<void> apply_body(const Parameter& parameter, MailCommand& command) {
+  const std::string_view value = parameter.value.value_or("");
+  if (ascii::equals_ignoring_case(value, "7BIT")) {
+    command.body = BodyType::k7bit;
+  } else if (ascii::equals_ignoring_case(value, "8BITMIME")) {
+    command.body = BodyType::k8bitmime;
+  } else {
+    return invalid_arguments("BODY is 7BIT or 8BITMIME");
+  }
+  return {};
+}
+
+constexpr ParameterRule<MailCommand> kMailParameters[] = {
+    {"SIZE", apply_size},
+    {"BODY", apply_body},
+};
+
+bool is_mechanism_octet(char c) { return ascii::is_alnum(c) || c == '-' || c == '_'; }
+
+bool is_base64_octet(char c) { return ascii::is_alnum(c) || c == '+' || c == '/' || c == '='; }
+
+/// What may stand in a Received field without quotes or changing its structure: atext, dots, and
+/// the colons of an address that some clients say without its brackets.
+bool is_trace_octet(char c) {
+  return ascii::is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~.:").contains(c));
+}
+
+}  // namespace
+
+std::string_view name(Verb verb) {
+  const auto row = std::ranges::find(kVerbs, verb, &VerbName::verb);
+  return row == std::end(kVerbs) ? "UNKNOWN" : row->name;
+}
+
+CommandLine split_command(std::string_view line) {
+  // RFC 5321 section 4.1.1: white space before the CRLF is to be tolerated.
+  while (!line.empty() && ascii::is_wsp(line.back())) line.remove_suffix(1);
+  const std::size_t space = line.find(' ');
+  const std::string_view word = line.substr(0, space);
+  const auto row = std::ranges::find_if(
+      kVerbs, [&](const VerbName& known) { return ascii::equals_ignoring_case(known.name, word); });
+  return {.verb = row == std::end(kVerbs) ? Verb::kUnknown : row->verb,
+          .arguments = space == line.npos ? std::string_view() : line.substr(space + 1)};
+}
+
+Parse<std::string> parse_ehlo(std::string_view arguments) {
+  // RFC 2034 section 4: replies to EHLO and HELO carry no enhanced status code.
+  const auto refused = [](std::string text) {
+    return std::unexpected(Reply(501, std::move(text)));
+  };
+  if (arguments.empty()) return refused("EHLO and HELO want the name of the client");
+  if (arguments.size() > kMaxDomain) return refused("The name is longer than 255 octets");
+  if (arguments.starts_with('[')) {
+    if (auto literal = check_address_literal(arguments); !literal) {
+      return refused("Bad name: " + literal.error().text);
+    }
+  } else if (const auto wrong = std::ranges::find_if_not(arguments, is_trace_octet);
+             wrong != arguments.end()) {
+    return refused(fmt::format("Bad name: it has {}, which is not allowed", show_octet(*wrong)));
+  }
+  return std::string(arguments);
+}
+
+Parse<AuthCommand> parse_auth(std::string_view arguments) {
+  const std::size_t space = arguments.find(' ');
+  const std::string_view mechanism = arguments.substr(0, space);
+  if (mechanism.empty()) return invalid_arguments("AUTH wants the name of a mechanism");
+  // RFC 4422 section 3.1: sasl-mech = 1*20mech-char
+  if (mechanism.size() > 20 || !std::ranges::all_of(mechanism, is_mechanism_octet)) {
+    return invalid_arguments(
+        "AUTH wants a mechanism's name of at most 20 letters, digits, '-' and '_'");
+  }
+  AuthCommand command{.mechanism = std::string(mechanism), .initial_response = std::nullopt};
+  std::ranges::transform(command.mechanism, command.mechanism.begin(), ascii::to_upper);
+  if (space == arguments.npos) return command;
+
+  const std::string_view response = arguments.substr(space + 1);
+  if (response.empty() || !std::ranges::all_of(response, is_base64_octet)) {
+    return invalid_arguments("The initial response of AUTH is not base64");
+  }
+  command.initial_response = std::string(response);
+  return command;
+}
+
+Parse<MailCommand> parse_mail(std::string_view arguments) {
+  if (!take_label(arguments, "FROM:")) return invalid_arguments("MAIL wants FROM:<address>");
+  auto path = parse_reverse_path(arguments);
+  if (!path) return bad_path(kBadReversePath, "reverse-path", arguments, path.error());
+  MailCommand command{.reverse_path = std::move(path->value), .size = std::nullopt};
+  const auto applied = apply_parameters<MailCommand>("MAIL", path->rest, kMailParameters, command);
+  if (!applied) return std::unexpected(applied.error());
+  return command;
+}
+
+Parse<RcptCommand> parse_rcpt(std::string_view arguments) {
+  if (!take_label(arguments, "TO:")) return invalid_arguments("RCPT wants TO:<address>");
+  auto path = parse_forward_path(arguments);
+  if (!path) return bad_path(kBadForwardPath, "forward-path", arguments, path.error());
+  RcptCommand command{.forward_path = std::move(path->value)};
+  const auto applied = apply_parameters<RcptCommand>("RCPT", path->rest, {}, command);
+  if (!applied) return std::unexpected(applied.error());
+  return command;
+}
+
+Parse<void> parse_no_arguments(std::string_view arguments) {
+  if (arguments.empty()) return {};
+  return invalid_arguments("This command takes no arguments");
+}
+
+}  // namespace sallyport::smtp

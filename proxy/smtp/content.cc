@@ -1,0 +1,177 @@
+#include "proxy/smtp/content.h"
+
+#include <cstddef>
+
+namespace sallyport::smtp {
+namespace {
+
+constexpr std::string_view kDot = ".";
+constexpr std::string_view kCr = "\r";
+
+/// What a run of octets holds. Each member is an OR over all octets: nonzero means "somewhere".
+struct Marks {
+  unsigned char high = 0;      ///< Bit 7: an octet above 127.
+  unsigned char nul = 0;       ///< An octet 0.
+  unsigned char unpaired = 0;  ///< A CR that is not before LF, or an LF that is not after CR.
+  unsigned char dotted = 0;    ///< An LF before a dot.
+
+  void operator|=(const Marks& other) {
+    high |= other.high;
+    nul |= other.nul;
+    unpaired |= other.unpaired;
+    dotted |= other.dotted;
+  }
+};
+
+// Big enough for the vector units, small enough that looking twice at a block with a dot costs
+// little.
+constexpr std::ptrdiff_t kBlock = 64;
+
+/// Marks the octets [p, p + size), each together with its successor, so p[size] is read too.
+/// Without branches and with byte-wide accumulators the compiler makes vector code of it.
+inline Marks mark(const char* p, std::ptrdiff_t size) {
+  Marks marks;
+  for (std::ptrdiff_t i = 0; i < size; ++i) {
+    const auto a = static_cast<unsigned char>(p[i]);
+    const auto b = static_cast<unsigned char>(p[i + 1]);
+    marks.high |= a;
+    marks.nul |= static_cast<unsigned char>(a == 0);
+    marks.unpaired |= static_cast<unsigned char>((a == '\r') != (b == '\n'));
+    marks.dotted |= static_cast<unsigned char>((a == '\n') & (b == '.'));
+  }
+  return marks;
+}
+
+/// Looks from `p` for the first LF before a dot and returns its address, or `last` when there is
+/// none before `last`, which is the last octet that can be read. Marks the octets before the
+/// returned place, each with its successor.
+const char* find_dotted_line(const char* p, const char* last, Marks& marks) {
+  const char* const first = p;
+  while (p != last) {
+    // The last block may overlap the one before it: marking an octet twice changes nothing.
+    const char* block = p;
+    if (last - block < kBlock) block = last - first < kBlock ? nullptr : last - kBlock;
+    if (block == nullptr) break;
+    const Marks found = mark(block, kBlock);
+    if (found.dotted != 0) break;
+    marks |= found;
+    p = block + kBlock;
+  }
+  for (; p != last; ++p) {
+    if (p[0] == '\n' && p[1] == '.') return p;
+    marks |= mark(p, 1);
+  }
+  return last;
+}
+
+}  // namespace
+
+void ContentDecoder::feed(std::string_view& wire, std::vector<std::string_view>& pieces) {
+  const char* p = wire.data();
+  const char* const end = p + wire.size();
+  const char* run =
+      p;  // [run, p) is text, or a CR after a leading dot, that was not handed out yet
+  const auto hand_out = [&](std::string_view text) {
+    if (text.empty()) return;
+    pieces.push_back(text);
+    size_ += text.size();
+  };
+
+  while (p != end && state_ != State::kFinished) {
+    switch (state_) {
+      case State::kLineStart:
+        if (*p != '.') {
+          state_ = State::kText;
+          break;
+        }
+        hand_out({run, p});
+        run = ++p;  // a leading dot is never part of the text
+        state_ = State::kDot;
+        break;
+      case State::kDot:
+        state_ = *p == '\r' ? State::kDotCr : State::kText;
+        if (state_ == State::kDotCr) ++p;
+        break;
+      case State::kDotCr:
+        if (*p == '\n') {
+          run = ++p;
+          state_ = State::kFinished;
+          break;
+        }
+        // The dot was doubled or lonely, and this CR is text: only it is handed out, where its
+        // octet came with an earlier call.
+        if (run == p) hand_out(kCr);
+        bare_line_end_ = true;
+        state_ = State::kText;
+        break;
+      case State::kCr:
+        if (*p == '\n') {
+          ++p;
+          state_ = State::kLineStart;
+        } else {
+          bare_line_end_ = true;
+          state_ = State::kText;
+        }
+        break;
+      case State::kText:
+        p = read_text(p, end);
+        break;
+      case State::kFinished:
+        break;
+    }
+  }
+  if (state_ != State::kDotCr) hand_out({run, p});
+  wire.remove_prefix(static_cast<std::size_t>(p - wire.data()));
+}
+
+const char* ContentDecoder::read_text(const char* p, const char* end) {
+  // An LF that is first here has no CR before it: kCr takes those that have.
+  if (*p == '\n') bare_line_end_ = true;
+  const char* const last = end - 1;
+  const char* const first = p;
+  Marks marks;
+  p = find_dotted_line(p, last, marks);
+  while (p != last && (p == first || p[-1] != '\r')) {  // an LF alone begins no line
+    p = find_dotted_line(p + 1, last, marks);
+  }
+  if (p == last) {
+    marks.high |= static_cast<unsigned char>(*last);
+    marks.nul |= static_cast<unsigned char>(*last == '\0');
+  }
+  bare_line_end_ |= marks.unpaired != 0;
+  nul_ |= marks.nul != 0;
+  has_8bit_ |= marks.high >= 0x80;
+  if (*p == '\r') {
+    state_ = State::kCr;
+  } else if (*p == '\n' && p != first && p[-1] == '\r') {
+    state_ = State::kLineStart;
+  } else {
+    state_ = State::kText;
+  }
+  return p + 1;
+}
+
+void ContentEncoder::feed(std::string_view piece, std::vector<std::string_view>& wire) {
+  if (piece.empty()) return;
+  const char* const first = piece.data();
+  const char* const last = first + piece.size() - 1;
+  const char* run = first;
+  if (line_start_ && *first == '.') wire.push_back(kDot);
+  Marks ignored;
+  for (const char* p = find_dotted_line(first, last, ignored); p != last;
+       p = find_dotted_line(p + 1, last, ignored)) {
+    if (p == first ? !after_cr_ : p[-1] != '\r') continue;
+    wire.emplace_back(run, p + 1);
+    wire.push_back(kDot);
+    run = p + 1;
+  }
+  wire.emplace_back(run, last + 1);
+  line_start_ = *last == '\n' && (first == last ? after_cr_ : last[-1] == '\r');
+  after_cr_ = *last == '\r';
+}
+
+void ContentEncoder::finish(std::vector<std::string_view>& wire) {
+  wire.push_back(line_start_ ? ".\r\n" : "\r\n.\r\n");
+}
+
+}  // namespace sallyport::smtp

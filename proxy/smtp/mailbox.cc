@@ -1,0 +1,188 @@
+#include "proxy/smtp/mailbox.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
+#include "proxy/smtp/domain.h"
+
+namespace sallyport::smtp {
+namespace {
+
+constexpr std::size_t kMaxLocal = 64;  // RFC 5321 section 4.5.3.1.1
+constexpr std::size_t kMaxPath = 256;  // section 4.5.3.1.3: with its punctuation, "<" and ">"
+
+std::unexpected<Error> invalid(std::string text) {
+  return fail(ErrorCode::kInvalid, std::move(text));
+}
+
+bool is_beyond_ascii(char c) { return static_cast<unsigned char>(c) >= 0x80; }
+
+/// atext of RFC 5322 section 3.2.3, with UTF8-non-ascii where RFC 6531 section 3.3 adds it.
+bool is_atext(char c, bool allow_utf8) {
+  if (ascii::is_alnum(c)) return true;
+  if (is_beyond_ascii(c)) return allow_utf8;
+  return c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
+}
+
+/// Takes the longest front of `text` whose octets all satisfy `is_part`.
+template <class Predicate>
+std::string_view take_while(std::string_view& text, Predicate is_part) {
+  const auto end = std::ranges::find_if_not(text, is_part);
+  const std::string_view front(text.begin(), end);
+  text.remove_prefix(front.size());
+  return front;
+}
+
+bool take(std::string_view& text, char expected) {
+  if (!text.starts_with(expected)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// Quoted-string = DQUOTE *QcontentSMTP DQUOTE; `text` begins with the DQUOTE.
+Result<std::string_view> take_quoted_string(std::string_view& text, bool allow_utf8) {
+  std::size_t i = 1;
+  for (; i < text.size() && text[i] != '"'; ++i) {
+    const bool is_pair = text[i] == '\\';
+    if (is_pair && ++i == text.size()) break;
+    const char c = text[i];
+    if (ascii::is_control(c) || (is_beyond_ascii(c) && (is_pair || !allow_utf8))) {
+      return invalid(
+          fmt::format("the quoted local part has {}, which is not allowed", show_octet(c)));
+    }
+  }
+  if (i >= text.size()) return invalid("the quoted local part has no closing '\"'");
+  const std::string_view quoted = text.substr(0, i + 1);
+  text.remove_prefix(quoted.size());
+  return quoted;
+}
+
+/// Dot-string = Atom *("." Atom)
+Result<std::string_view> take_dot_string(std::string_view& text, bool allow_utf8) {
+  const std::string_view dotted =
+      take_while(text, [&](char c) { return c == '.' || is_atext(c, allow_utf8); });
+  if (dotted.starts_with('.')) return invalid("the local part begins with a dot");
+  if (dotted.ends_with('.')) return invalid("the local part ends with a dot");
+  if (dotted.contains("..")) return invalid("the local part has two dots in a row");
+  return dotted;
+}
+
+Result<std::string_view> take_local_part(std::string_view& text, bool allow_utf8) {
+  auto local = text.starts_with('"') ? take_quoted_string(text, allow_utf8)
+                                     : take_dot_string(text, allow_utf8);
+  if (!local) return local;
+  if (local->empty() && text.starts_with('@')) return invalid("the local part is missing");
+  if (local->size() > kMaxLocal) return invalid("the local part is longer than 64 octets");
+  if (!utf8::is_valid(*local)) return invalid("the local part is not valid UTF-8");
+  return local;
+}
+
+/// Takes a Domain or an address literal, as far as its octets go, and checks it.
+Result<std::string_view> take_domain(std::string_view& text, bool allow_utf8) {
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == text.npos) return invalid("the address literal has no closing ']'");
+    const std::string_view literal = text.substr(0, close + 1);
+    text.remove_prefix(literal.size());
+    if (auto checked = check_address_literal(literal); !checked) return fail(checked.error());
+    return literal;
+  }
+  // All that cannot follow a domain belongs to it, so that the error names the octet in its place.
+  const std::string_view domain =
+      take_while(text, [](char c) { return !std::string_view("<>@,: \t").contains(c); });
+  if (auto checked = check_domain(domain, allow_utf8); !checked) return fail(checked.error());
+  if (!utf8::is_valid(domain)) return invalid("the domain is not valid UTF-8");
+  return domain;
+}
+
+/// Mailbox = Local-part "@" ( Domain / address-literal )
+Result<Mailbox> take_mailbox(std::string_view& text, bool allow_utf8) {
+  const auto local = take_local_part(text, allow_utf8);
+  if (!local) return fail(local.error());
+  if (!take(text, '@')) {
+    if (text.empty() || text.starts_with('>')) return invalid("the address has no '@' and domain");
+    if (is_beyond_ascii(text.front())) {
+      return invalid("the local part goes beyond ASCII, which needs SMTPUTF8");
+    }
+    return invalid(fmt::format("the local part has {}, which is not allowed outside quotes",
+                               show_octet(text.front())));
+  }
+  const auto domain = take_domain(text, allow_utf8);
+  if (!domain) return fail(domain.error());
+  if (local->size() + 1 + domain->size() > kMaxPath - 2) {
+    return invalid("the address is longer than 254 octets");
+  }
+  return Mailbox{.local = std::string(*local), .domain = std::string(*domain)};
+}
+
+/// A-d-l ":" = At-domain *( "," At-domain ) ":", RFC 5321 appendix C: checked, then forgotten.
+Result<void> skip_source_route(std::string_view& text, bool allow_utf8) {
+  if (!text.starts_with('@')) return {};
+  do {
+    if (!take(text, '@')) return invalid("the source route has a hop without '@'");
+    const auto hop = take_domain(text, allow_utf8);
+    if (!hop) return fail(hop.error());
+  } while (take(text, ','));
+  if (!take(text, ':')) return invalid("the source route does not end with ':'");
+  return {};
+}
+
+Result<void> open_path(std::string_view& text) {
+  if (text.empty()) return invalid("the address is missing");
+  if (!take(text, '<')) return invalid("the address is not in angle brackets");
+  return {};
+}
+
+/// The path after its "<", up to and including ">".
+Result<Mailbox> take_rest_of_path(std::string_view& text, bool allow_utf8) {
+  if (auto route = skip_source_route(text, allow_utf8); !route) return fail(route.error());
+  auto mailbox = take_mailbox(text, allow_utf8);
+  if (!mailbox) return mailbox;
+  if (take(text, '>')) return mailbox;
+  if (text.empty()) return invalid("the address has no closing '>'");
+  return invalid(fmt::format("the address has {} after its domain", show_octet(text.front())));
+}
+
+}  // namespace
+
+Result<Mailbox> parse_mailbox(std::string_view text, bool allow_utf8) {
+  if (text.empty()) return invalid("the address is missing");
+  auto mailbox = take_mailbox(text, allow_utf8);
+  if (mailbox && !text.empty()) {
+    return invalid(fmt::format("the address has {} after its domain", show_octet(text.front())));
+  }
+  return mailbox;
+}
+
+Result<Parsed<ReversePath>> parse_reverse_path(std::string_view text, bool allow_utf8) {
+  if (auto opened = open_path(text); !opened) return fail(opened.error());
+  if (take(text, '>')) return Parsed<ReversePath>{.value = {}, .rest = text};
+  auto mailbox = take_rest_of_path(text, allow_utf8);
+  if (!mailbox) return fail(std::move(mailbox.error()));
+  return Parsed<ReversePath>{.value = {std::move(*mailbox)}, .rest = text};
+}
+
+Result<Parsed<Mailbox>> parse_forward_path(std::string_view text, bool allow_utf8) {
+  constexpr std::string_view kPostmaster = "Postmaster";
+  if (auto opened = open_path(text); !opened) return fail(opened.error());
+  if (text.starts_with('>')) return invalid("the address is empty");
+  if (ascii::starts_with_ignoring_case(text, kPostmaster) &&
+      text.substr(kPostmaster.size()).starts_with('>')) {
+    return Parsed<Mailbox>{
+        .value = {.local = std::string(text.substr(0, kPostmaster.size())), .domain = ""},
+        .rest = text.substr(kPostmaster.size() + 1)};
+  }
+  auto mailbox = take_rest_of_path(text, allow_utf8);
+  if (!mailbox) return fail(std::move(mailbox.error()));
+  return Parsed<Mailbox>{.value = std::move(*mailbox), .rest = text};
+}
+
+bool is_domain_or_literal(std::string_view text) {
+  return text.starts_with('[') ? check_address_literal(text).has_value()
+                               : check_domain(text, false).has_value();
+}
+
+}  // namespace sallyport::smtp

@@ -1,0 +1,55 @@
+#include "proxy/smtp/parameters.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "proxy/smtp/domain.h"
+
+namespace sallyport::smtp {
+namespace {
+
+std::unexpected<Reply> malformed(std::string text) {
+  return std::unexpected(Reply(501, {5, 5, 4}, std::move(text)));
+}
+
+/// esmtp-value = 1*(%d33-60 / %d62-126)
+bool is_value_octet(char c) { return c > ' ' && c < 0x7f && c != '='; }
+
+}  // namespace
+
+Parse<Parameter> take_parameter(std::string_view& text) {
+  if (!text.starts_with(' ')) {
+    return malformed(fmt::format("There is {} where a space and a parameter should be",
+                                 show_octet(text.front())));
+  }
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(word.size());
+
+  const std::size_t equals = word.find('=');
+  const Parameter parameter{
+      .keyword = word.substr(0, equals),
+      .value = equals == word.npos ? std::nullopt : std::optional(word.substr(equals + 1))};
+  const auto is_keyword_octet = [](char c) { return ascii::is_alnum(c) || c == '-'; };
+  if (parameter.keyword.empty() || parameter.keyword.front() == '-' ||
+      !std::ranges::all_of(parameter.keyword, is_keyword_octet)) {
+    return malformed("A parameter's name is not made of letters, digits and hyphens");
+  }
+  if (parameter.value &&
+      (parameter.value->empty() || !std::ranges::all_of(*parameter.value, is_value_octet))) {
+    return malformed(fmt::format("The value of {} is empty or has an octet that is not allowed",
+                                 parameter.keyword));
+  }
+  return parameter;
+}
+
+Reply unknown_parameter(std::string_view command, std::string_view keyword) {
+  return {555, {5, 5, 4}, fmt::format("{} parameter {} is not known here", command, keyword)};
+}
+
+Reply repeated_parameter(std::string_view command, std::string_view keyword) {
+  return {501, {5, 5, 4}, fmt::format("{} parameter {} is given twice", command, keyword)};
+}
+
+}  // namespace sallyport::smtp

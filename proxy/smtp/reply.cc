@@ -1,0 +1,87 @@
+#include "proxy/smtp/reply.h"
+
+#include <fmt/format.h>
+
+#include <cassert>
+#include <iterator>
+#include <utility>
+
+#include "proxy/base/ascii.h"
+
+namespace sallyport::smtp {
+namespace {
+
+constexpr std::size_t kMaxReplyLine = 512;  // RFC 5321 section 4.5.3.1.5, CRLF included
+
+bool is_utf8_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
+
+/// Takes from `text` what fits into `room` octets: up to a space, which is dropped, or, where there
+/// is none, up to the limit, without cutting a UTF-8 sequence.
+std::string_view take_chunk(std::string_view& text, std::size_t room) {
+  if (text.size() <= room) return std::exchange(text, {});
+  const std::size_t space = text.rfind(' ', room);
+  if (space != text.npos && space > 0) {
+    const std::string_view chunk = text.substr(0, space);
+    text.remove_prefix(space + 1);
+    return chunk;
+  }
+  std::size_t end = room;
+  while (end > room - 4 && is_utf8_continuation(text[end])) --end;
+  const std::string_view chunk = text.substr(0, end);
+  text.remove_prefix(end);
+  return chunk;
+}
+
+void append_printable(std::string& wire, std::string_view text) {
+  for (const char c : text) wire += ascii::is_control(c) && c != '\t' ? ' ' : c;
+}
+
+}  // namespace
+
+std::string EnhancedCode::str() const { return fmt::format("{}.{}.{}", klass, subject, detail); }
+
+Reply::Reply(int reply_code, EnhancedCode status, std::string text)
+    : code(reply_code), enhanced(status), lines{std::move(text)} {}
+
+Reply::Reply(int reply_code, std::string text) : code(reply_code), lines{std::move(text)} {}
+
+std::string Reply::text() const {
+  std::string joined;
+  for (const std::string& line : lines) {
+    if (&line != &lines.front()) joined += ' ';
+    joined += line;
+  }
+  return joined;
+}
+
+void Reply::append_to(std::string& wire) const {
+  assert(code >= 200 && code <= 599);
+  const std::string status = enhanced ? enhanced->str() : std::string();
+  const std::size_t room = kMaxReplyLine - 2 - 4 - (status.empty() ? 0 : status.size() + 1);
+  std::size_t mark = 0;  // where the '-' or ' ' of the line written last stands
+  const auto append_line = [&](std::string_view text) {
+    fmt::format_to(std::back_inserter(wire), "{:03}", code);
+    mark = wire.size();
+    wire += '-';
+    wire += status;
+    if (!status.empty() && !text.empty()) wire += ' ';
+    append_printable(wire, text);
+    wire += "\r\n";
+  };
+  if (lines.empty()) append_line({});
+  for (std::string_view line : lines) {
+    do append_line(take_chunk(line, room));
+    while (!line.empty());
+  }
+  wire[mark] = ' ';
+  // RFC 5321 section 4.2: a code alone has no space after it.
+  if (wire.substr(mark) == " \r\n") wire.erase(mark, 1);
+}
+
+std::string Reply::wire() const {
+  std::string wire;
+  append_to(wire);
+  return wire;
+}
+
+}  // namespace sallyport::smtp

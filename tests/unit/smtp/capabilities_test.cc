@@ -1,0 +1,3 @@
+#include "proxy/smtp/capabilities.h"
+
+#include <gtest/gtest.h>

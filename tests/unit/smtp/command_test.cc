@@ -1,0 +1,3 @@
+#include "proxy/smtp/command.h"
+
+#include <gtest/gtest.h>

@@ -1,0 +1,3 @@
+#include "proxy/smtp/content.h"
+
+#include <gtest/gtest.h>

@@ -1,0 +1,3 @@
+#include "proxy/smtp/line_buffer.h"
+
+#include <gtest/gtest.h>

@@ -1,0 +1,3 @@
+#include "proxy/smtp/mailbox.h"
+
+#include <gtest/gtest.h>

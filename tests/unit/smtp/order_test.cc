@@ -1,0 +1,3 @@
+#include "proxy/smtp/order.h"
+
+#include <gtest/gtest.h>

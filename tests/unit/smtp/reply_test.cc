@@ -1,0 +1,3 @@
+#include "proxy/smtp/reply.h"
+
+#include <gtest/gtest.h>
