@@ -40,6 +40,10 @@ class ByteStream {
   /// Nothing has arrived that was not read: what an idle connection must be to be used again.
   virtual bool is_quiet() const = 0;
 
+  /// Whoever reads next has nothing to answer to what it read last: the transport should
+  /// acknowledge it at once instead of waiting for an answer to carry the acknowledgement.
+  virtual void acknowledge_now() {}
+
   /// One piece.
   Task<Result<void>> write(std::string_view octets, TimePoint deadline) {
     return write_one(octets, deadline);

@@ -31,7 +31,7 @@ class TcpStream final : public ByteStream {
   const SocketAddress& peer() const { return peer_; }
   /// Acknowledges what was received at once instead of after 40 ms: for the one flight that a
   /// client without TCP_NODELAY would hold back (docs/architecture.md, "The 40 ms stall").
-  void acknowledge_now();
+  void acknowledge_now() override;
 
  private:
   Loop& loop_;
