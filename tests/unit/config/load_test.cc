@@ -6,16 +6,17 @@
 namespace sallyport::config {
 namespace {
 
-using testing::ElementsAre;
-
 TEST(Load, TheExampleOfTheDesignLoadsWhole) {
-  const auto config =
-      load(SALLYPORT_SOURCE_DIR "/tests/unit/config/example.toml",
-           {.read_file = Outside::real().read_file,
-            .environment = [](const std::string&) { return std::optional<std::string>("x"); },
-            .readable = [](const std::string&) { return Result<void>(); }});
-  if (!config)
+  const std::string path = SALLYPORT_SOURCE_DIR "/tests/unit/config/example.toml";
+  const auto text = Outside::real().read_file(path);
+  ASSERT_TRUE(text);
+  const Outside outside{
+      .read_file = [](const std::string&) { return Result<std::string>("hunter2\n"); },
+      .environment = [](const std::string&) { return std::optional<std::string>("hunter2"); }};
+  const auto config = parse(*text, path, outside);
+  if (!config) {
     for (const auto& p : config.error()) ADD_FAILURE() << p.str();
+  }
 }
 
 }  // namespace
