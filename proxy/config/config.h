@@ -65,6 +65,7 @@ struct Auth {
   std::string file;                                          ///< Users file; empty: none.
   milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
   std::vector<User> users;                                ///< From `[[auth.user]]`.
+  std::vector<User> file_users;  ///< From the users file, as `load` read it.
 };
 
 /// The kind of upstream; presets carry their provider's quirks (docs/providers.md).

@@ -5,6 +5,7 @@
 #include <expected>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,10 +30,16 @@ struct Problem {
 struct Outside {
   std::function<Result<std::string>(const std::string& path)> read_file;
   std::function<std::optional<std::string>(const std::string& name)> environment;
+  /// Can `path` be opened for reading? Unset: asked by reading it whole.
+  std::function<Result<void>(const std::string& path)> readable = {};
+  /// This machine's name, fully qualified if it knows itself so. Unset: it has none. May ask the
+  /// resolver.
+  std::function<std::optional<std::string>()> host_name = {};
   /// The real files and environment of this process.
   static Outside real();
 };
 
+/// Blocks on files (and, without `hostname`, on the resolver): not for the loop's thread.
 /// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem
 /// there is.
 std::expected<Config, std::vector<Problem>> load(const std::string& path, const Outside& outside);
@@ -42,9 +49,10 @@ std::expected<Config, std::vector<Problem>> parse(std::string_view text, const s
                                                   const Outside& outside);
 
 /// Reads a users file (`[[user]]` tables with the keys of `[[auth.user]]`); `defaults` is
-/// `[limits]`.
-std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_view text,
-                                                                   const std::string& path,
-                                                                   const Limits& defaults);
+/// `[limits]`. No name may be one of `taken`: the server hands in Auth::users when it reads the
+/// file again.
+std::expected<std::vector<User>, std::vector<Problem>> parse_users(
+    std::string_view text, const std::string& path, const Limits& defaults,
+    std::span<const User> taken = {});
 
 }  // namespace sallyport::config

@@ -18,6 +18,10 @@ struct Rate {
   bool operator==(const Rate&) const = default;
 };
 
+/// The largest amount and burst of a rate: 100 terabytes. Products with a period in seconds fit 63
+/// bits.
+inline constexpr std::uint64_t kMostInRate = 100'000'000'000'000;
+
 /// Reads `AMOUNT/PERIOD[ burst N]`; PERIOD is second, minute, hour or day; with `sizes` amounts may
 /// carry KB, MB, GB, KiB, MiB or GiB. The error says what was expected.
 Result<Rate> parse_rate(std::string_view text, bool sizes);

@@ -1,0 +1,18 @@
+#include "proxy/config/config.h"
+
+#include <tuple>
+
+namespace sallyport::config {
+
+bool Upstream::operator==(const Upstream& other) const {
+  const auto members = [](const Upstream& upstream) {
+    return std::tie(upstream.name, upstream.provider, upstream.host, upstream.port, upstream.tls,
+                    upstream.ca, upstream.username, upstream.max_connections,
+                    upstream.max_messages_per_connection, upstream.max_connection_age,
+                    upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
+                    upstream.connect_timeout, upstream.path);
+  };
+  return members(*this) == members(other) && password.reveal() == other.password.reveal();
+}
+
+}  // namespace sallyport::config

@@ -1,0 +1,162 @@
+// The sections about this end: the process, its listeners, and how it runs.
+#include <fmt/format.h>
+
+#include "proxy/config/forms.h"
+#include "proxy/config/numbers.h"
+#include "proxy/config/sections.h"
+#include "proxy/config/values.h"
+
+namespace sallyport::config {
+namespace {
+
+using std::chrono::days;
+using std::chrono::hours;
+
+constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 section 3.3: implicit TLS
+constexpr milliseconds kShortestTimeout{10};
+constexpr std::uint64_t kGiB = 1ull << 30;
+
+Result<void> readable(const Outside& outside, const std::string& path) {
+  if (outside.readable) return outside.readable(path);
+  Result<std::string> content = outside.read_file(path);
+  if (!content) return fail(std::move(content.error()));
+  wipe(*content);  // it may be a private key
+  return {};
+}
+
+void read_readable_file(const Section& section, std::string_view key, const Outside& outside,
+                        std::string& into) {
+  const auto form = path_form("the path of a PEM file", section.problems().file());
+  if (!section.require(key, into, form)) return;
+  if (const auto opened = readable(outside, into); !opened) {
+    section.blame(key, fmt::format("is {}, which cannot be read: {}; expected {}", quote(into),
+                                   opened.error().text, form.expected));
+  }
+}
+
+Listener read_listener(const Section& section, Names& addresses) {
+  Listener listener;
+  const bool has_address = section.require("address", listener.address, endpoint_form());
+  listener.tls =
+      listener.address.port == kSubmissionsPort ? TlsMode::kImplicit : TlsMode::kStarttls;
+  section.read("tls", listener.tls,
+               choice_form<TlsMode>({{"implicit", TlsMode::kImplicit},
+                                     {"starttls", TlsMode::kStarttls},
+                                     {"none", TlsMode::kNone}}));
+  bool allow_plaintext = false;
+  section.read("allow_plaintext", allow_plaintext, boolean_form());
+  if (!has_address) return listener;
+  if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {
+    section.blame("tls",
+                  fmt::format("is \"none\" and {} is not a loopback address: passwords and mail "
+                              "would cross the network in clear; expected \"implicit\" or "
+                              "\"starttls\", or allow_plaintext = true to say it twice",
+                              listener.address.host));
+  }
+  if (listener.address.port != 0) addresses.take(section, "address", str(listener.address));
+  return listener;
+}
+
+void read_session(const Section& section, Session& session) {
+  const auto timeout = duration_form(kShortestTimeout, hours(24));
+  const auto count = integer_form<std::uint32_t>(1, 1'000'000);
+  section.read("max_recipients", session.max_recipients, count);
+  section.read("max_errors", session.max_errors, count);
+  section.read("max_auth_failures", session.max_auth_failures, count);
+  section.read("max_connections", session.max_connections, count);
+  section.read("greeting_timeout", session.greeting_timeout, timeout);
+  section.read("command_timeout", session.command_timeout, timeout);
+  section.read("data_timeout", session.data_timeout, timeout);
+  section.read("upstream_timeout", session.upstream_timeout, timeout);
+}
+
+void read_message(const Section& section, Message& message) {
+  section.read("max_size", message.max_size, size_form(1, kGiB));
+  section.read("memory_threshold", message.memory_threshold, size_form(0, kGiB));
+  section.read("budget", message.budget, size_form(1, 1024 * kGiB));
+  section.read("directory", message.directory,
+               path_form("the path of a folder", section.problems().file()));
+  if (message.budget < message.max_size) {
+    section.blame("budget",
+                  fmt::format("is {}, less than message.max_size ({}): the largest message "
+                              "could never be taken; expected at least {}",
+                              size_str(message.budget), size_str(message.max_size),
+                              size_str(message.max_size)));
+  }
+}
+
+void read_log(const Section& section, Log& log) {
+  section.read(
+      "format", log.format,
+      choice_form<log::Format>({{"logfmt", log::Format::kLogfmt}, {"json", log::Format::kJson}}));
+  section.read("level", log.level,
+               choice_form<log::Level>({{"debug", log::Level::kDebug},
+                                        {"info", log::Level::kInfo},
+                                        {"warning", log::Level::kWarning},
+                                        {"error", log::Level::kError}}));
+}
+
+}  // namespace
+
+void Names::take(const Section& section, std::string_view key, const std::string& name) {
+  const auto [first, inserted] =
+      first_.emplace(name, fmt::format("line {}", section.place_of(key).line));
+  if (inserted) return;
+  section.blame(
+      key, fmt::format("is {} again; expected another one than at {}", quote(name), first->second));
+}
+
+void read_process(const Section& top, const Outside& outside, Config& config) {
+  top.read("workers", config.workers, integer_form<std::uint32_t>(0, 1024));
+  top.read("drain_timeout", config.drain_timeout, duration_form(milliseconds(0), hours(24)));
+  top.read("partial_rejection", config.partial_rejection,
+           choice_form<PartialRejection>(
+               {{"reject", PartialRejection::kReject}, {"deliver", PartialRejection::kDeliver}}));
+
+  const auto form = domain_form();
+  if (top.has("hostname")) {
+    top.read("hostname", config.hostname, form);
+    return;
+  }
+  const auto own = outside.host_name ? outside.host_name() : std::nullopt;
+  if (own && own->contains('.') && is_domain(*own)) {
+    config.hostname = *own;
+  } else if (own) {
+    top.blame("hostname", fmt::format("is missing and this machine's own name, {}, is not fully "
+                                      "qualified; expected {}",
+                                      quote(*own), form.expected));
+  } else {
+    top.missing("hostname", form.expected);
+  }
+}
+
+void read_listeners(const Section& top, const Outside& outside, Config& config) {
+  Names addresses;
+  bool uses_tls = false;
+  for (const Section& section : top.tables("listener", kListener)) {
+    config.listeners.push_back(read_listener(section, addresses));
+    uses_tls |= config.listeners.back().tls != TlsMode::kNone;
+  }
+  if (!top.has("listener")) {
+    top.missing("listener", "at least one [[listener]] with an address");
+  }
+  if (const auto tls = top.table("tls", kTls)) {
+    read_readable_file(*tls, "certificate", outside, config.tls.certificate);
+    read_readable_file(*tls, "key", outside, config.tls.key);
+  } else if (uses_tls && !top.has("tls")) {
+    top.missing("tls",
+                "[tls] with certificate and key, for the listeners whose tls is not \"none\"");
+  }
+}
+
+void read_operation(const Section& top, Config& config) {
+  if (const auto section = top.table("session", kSession)) read_session(*section, config.session);
+  if (const auto section = top.table("message", kMessage)) read_message(*section, config.message);
+  if (const auto section = top.table("log", kLog)) read_log(*section, config.log);
+  if (const auto section = top.table("admin", kAdmin)) {
+    Endpoint address;
+    if (section->require("address", address, endpoint_form())) config.admin = address;
+  }
+}
+
+}  // namespace sallyport::config

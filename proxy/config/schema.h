@@ -1,0 +1,70 @@
+// Every key of the configuration, by section. What is not here is an unknown key; tests hold this
+// against docs/configuration.md, both ways, and see that the readers look at each key.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+namespace sallyport::config {
+
+/// The keys of one section, in the order messages list them.
+struct Schema {
+  std::string_view name;  ///< As a person would point at it: "[tls]", "[[listener]]".
+  std::span<const std::string_view> keys;
+};
+
+namespace keys {
+
+inline constexpr auto kTop = std::to_array<std::string_view>(
+    {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
+     "limits", "upstream", "route", "session", "message", "log", "admin"});
+inline constexpr auto kListener =
+    std::to_array<std::string_view>({"address", "tls", "allow_plaintext"});
+inline constexpr auto kTls = std::to_array<std::string_view>({"certificate", "key"});
+inline constexpr auto kAuth =
+    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user"});
+inline constexpr auto kUser =
+    std::to_array<std::string_view>({"name", "password", "senders", "limits"});
+inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
+inline constexpr auto kLimits =
+    std::to_array<std::string_view>({"messages", "recipients", "bytes", "connections"});
+inline constexpr auto kUpstream = std::to_array<std::string_view>(
+    {"name", "provider", "region", "host", "port", "tls", "allow_plaintext", "ca", "username",
+     "password", "max_connections", "max_messages_per_connection", "max_connection_age",
+     "idle_timeout", "connect_timeout", "max_recipients", "max_message_size", "path"});
+inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
+inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
+inline constexpr auto kSession = std::to_array<std::string_view>(
+    {"max_recipients", "max_errors", "max_auth_failures", "max_connections", "greeting_timeout",
+     "command_timeout", "data_timeout", "upstream_timeout"});
+inline constexpr auto kMessage =
+    std::to_array<std::string_view>({"max_size", "memory_threshold", "budget", "directory"});
+inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
+inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
+
+}  // namespace keys
+
+inline constexpr Schema kTop{"the top level", keys::kTop};
+inline constexpr Schema kListener{"[[listener]]", keys::kListener};
+inline constexpr Schema kTls{"[tls]", keys::kTls};
+inline constexpr Schema kAuth{"[auth]", keys::kAuth};
+inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kUser};
+inline constexpr Schema kUsersFile{"the top level of a users file", keys::kUsersFile};
+inline constexpr Schema kUsersFileUser{"[[user]]", keys::kUser};
+inline constexpr Schema kLimits{"[limits]", keys::kLimits};
+inline constexpr Schema kUserLimits{"a user's limits", keys::kLimits};
+inline constexpr Schema kUpstream{"[[upstream]]", keys::kUpstream};
+inline constexpr Schema kPassword{"an upstream's password", keys::kPassword};
+inline constexpr Schema kRoute{"[[route]]", keys::kRoute};
+inline constexpr Schema kSession{"[session]", keys::kSession};
+inline constexpr Schema kMessage{"[message]", keys::kMessage};
+inline constexpr Schema kLog{"[log]", keys::kLog};
+inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
+
+/// Every section, each once.
+inline constexpr auto kSections = std::to_array<Schema>(
+    {kTop, kListener, kTls, kAuth, kAuthUser, kUsersFile, kUsersFileUser, kLimits, kUserLimits,
+     kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
+
+}  // namespace sallyport::config

@@ -1,0 +1,47 @@
+// One function a section of the config: it reads its part of a Config and checks what can be seen
+// from there. They report to the section's Problems and leave what they could not read at its
+// default.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/config/config.h"
+#include "proxy/config/load.h"
+#include "proxy/config/section.h"
+
+namespace sallyport::config {
+
+/// Names that must be used once, with the place of the first use.
+class Names {
+ public:
+  /// Notes `name`, or blames `key` of `section` because it was taken before.
+  void take(const Section& section, std::string_view key, const std::string& name);
+  /// A name that is taken elsewhere; `where` is how a message points there.
+  void taken(const std::string& name, std::string where) { first_.emplace(name, std::move(where)); }
+
+ private:
+  std::map<std::string, std::string, std::less<>> first_;
+};
+
+/// hostname, workers, drain_timeout, partial_rejection.
+void read_process(const Section& top, const Outside& outside, Config& config);
+/// [[listener]] and [tls].
+void read_listeners(const Section& top, const Outside& outside, Config& config);
+/// [session], [message], [log], [admin].
+void read_operation(const Section& top, Config& config);
+/// [limits], then [auth] with [[auth.user]] and the users file.
+void read_auth(const Section& top, const Outside& outside, Config& config);
+/// [[upstream]], then [[route]], which refers to them.
+void read_upstreams(const Section& top, const Outside& outside, Config& config);
+void read_routes(const Section& top, Config& config);
+
+/// The limits in a table, on top of `defaults`.
+Limits read_limits(const Section& section, const Limits& defaults);
+/// The users of `[[auth.user]]` or of a users file's `[[user]]`.
+std::vector<User> read_users(const std::vector<Section>& sections, const Limits& defaults,
+                             Names& names);
+
+}  // namespace sallyport::config
