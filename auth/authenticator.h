@@ -52,7 +52,7 @@ class Authenticator {
   struct Options {
     Duration cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
     std::size_t most_cached = 65536;  ///< Verified credentials, ≈ 100 octets each.
-    HashingQueue::Options hashing;
+    HashingQueue::Options hashing = {};
     PasswordVerifier verify_password = auth::verify_password;
   };
 
@@ -61,7 +61,7 @@ class Authenticator {
   /// Takes a new table, from any thread. Verifications under way end with the table as it is then;
   /// who was removed or has a new hash is not accepted by an old check, nor out of the cache.
   void replace_users(std::shared_ptr<const UserTable> users);
-  /// A reload may change it. Entries of the cache live no longer than either value says.
+  /// A reload may change it, from any thread; it holds for what is already cached, too.
   void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
 
   /// Says whether the credentials are right. A hit in the cache does not suspend and costs one

@@ -55,7 +55,7 @@ class VerifiedCache {
   bool contains(const CredentialsMac& mac, TimePoint now) const;
   /// Remembers it until a lifetime after `now`; being asked for does not prolong that.
   void insert(const CredentialsMac& mac, TimePoint now);
-  /// From any thread. A shorter lifetime holds for what is already kept, too.
+  /// From any thread; holds for what is already kept, too.
   void set_lifetime(Duration lifetime);
 
   std::size_t size() const;
