@@ -21,10 +21,12 @@ class GcraRate {
 
   const config::Rate& rate() const { return rate_; }
   /// What `units` cost: `units * period / amount`, in whole nanoseconds, rounded down but never to
-  /// nothing, so that exactly `burst` units fit at once. Capped at 146 years.
+  /// nothing, so that exactly `burst` units fit at once. Capped at 73 years.
   std::chrono::nanoseconds cost(std::uint64_t units) const;
   /// What can be owed at one time: the cost of `burst` units.
   std::chrono::nanoseconds tolerance() const { return cost(rate_.burst); }
+  /// The units that were taken when this much is owed, rounded up.
+  std::uint64_t units(std::chrono::nanoseconds owed) const;
   /// More than `burst` units can never pass in one request.
   bool ever_admits(std::uint64_t units) const { return units <= rate_.burst; }
 

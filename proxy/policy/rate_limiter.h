@@ -15,10 +15,10 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -116,10 +116,12 @@ class LimitTable {
   /// a session, after AUTH. Takes a lock that is shared by a sixteenth of the users.
   std::shared_ptr<UserLimits> find(const config::User& user, TimePoint now);
 
-  /// After a reload: gives users who have state their new limits. What they used is kept in units:
-  /// who sent 80 messages has sent 80 of the new limit. Users who are not in `users` keep their
-  /// state.
-  void update(std::span<const config::User> users, TimePoint now);
+  /// Looks a user up in the table of the day; null when there is none of that name.
+  using FindUser = std::function<std::shared_ptr<const config::User>(std::string_view name)>;
+  /// After a reload: gives everybody who has state their new limits. What was used is kept in
+  /// units: who sent 80 messages has sent 80 of the new limit. Who is no longer a user keeps the
+  /// old limits.
+  void update(const FindUser& find_user, TimePoint now);
 
   std::size_t size() const;
 
