@@ -1,0 +1,87 @@
+// Are these credentials right? One Authenticator a process; every worker asks it. It knows of no
+// protocol: sessions make replies of its verdicts and count them.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <variant>
+
+#include "auth/hashing_queue.h"
+#include "auth/password_hash.h"
+#include "auth/sasl.h"
+#include "auth/user_table.h"
+#include "auth/verified_cache.h"
+#include "proxy/base/clock.h"
+#include "proxy/config/config.h"
+#include "proxy/runtime/loop.h"
+#include "proxy/runtime/task.h"
+
+namespace sallyport::auth {
+
+/// `235 2.7.0`. The user as the table has it now; a session keeps it as its snapshot.
+struct Accepted {
+  std::shared_ptr<const config::User> user;
+  bool from_cache = false;  ///< No password was hashed. For metrics.
+};
+
+/// `535 5.7.8`, the same words whatever the cause.
+struct Rejected {
+  enum class Cause { kUnknownUser, kWrongPassword, kForeignAuthzid };
+  Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
+};
+
+/// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
+struct Unavailable {
+  std::string reason;
+};
+
+using Verdict = std::variant<Accepted, Rejected, Unavailable>;
+
+/// Checks a password against a PHC hash, blocking. `verify_password`, or what a test puts in its
+/// place.
+using PasswordVerifier =
+    std::function<Result<bool>(const std::string& hash, const Secret& password)>;
+
+/// Holds the current users, the queue of hashes to compute and the cache of what was found right.
+/// Thread-safe. It must outlive every loop that runs a `verify`.
+class Authenticator {
+ public:
+  struct Options {
+    Duration cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
+    std::size_t most_cached = 65536;  ///< Verified credentials, ≈ 100 octets each.
+    HashingQueue::Options hashing = {};
+    PasswordVerifier verify_password = auth::verify_password;
+  };
+
+  Authenticator(Options options, std::shared_ptr<const UserTable> users);
+
+  /// Takes a new table, from any thread. Verifications under way end with the table as it is then;
+  /// who was removed or has a new hash is not accepted by an old check, nor out of the cache.
+  void replace_users(std::shared_ptr<const UserTable> users);
+  /// A reload may change it, from any thread; it holds for what is already cached, too.
+  void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
+
+  /// Says whether the credentials are right. A hit in the cache does not suspend and costs one
+  /// HMAC. Otherwise one hash is computed on the thread pool of `loop`, for an unknown user like
+  /// for a wrong password; the same credentials asked for many times at once are hashed once.
+  ///
+  /// An `authzid` other than `authcid` is rejected without a look at the users.
+  runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials);
+
+  /// Hashes being computed and waiting: for metrics.
+  HashingQueue::Load load() const { return queue_.load(); }
+
+ private:
+  std::shared_ptr<const UserTable> users() const;
+
+  PasswordVerifier verify_password_;
+  HashingQueue queue_;
+  VerifiedCache cache_;
+  mutable std::mutex users_mutex_;
+  std::shared_ptr<const UserTable> users_;
+};
+
+}  // namespace sallyport::auth

@@ -1,0 +1,42 @@
+// Who may log in: one immutable table, built from [[auth.user]] and the users file, swapped whole.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "proxy/base/result.h"
+#include "proxy/config/config.h"
+
+namespace sallyport::auth {
+
+/// Users by name: exact octets, case and all, as RFC 4616 compares identities that were not
+/// prepared. A look-up costs the same among ten users and among 100,000. Thread-safe because it
+/// never changes.
+class UserTable {
+ public:
+  /// A table of these users. kInvalid names the user whose name is empty or taken twice, or whose
+  /// hash is not argon2id.
+  static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users);
+
+  /// The user of that name, or null. It outlives the table for as long as it is held.
+  std::shared_ptr<const config::User> find(std::string_view name) const;
+
+  /// A hash that no password has, with the cost that most users' hashes have: checking an unknown
+  /// user's password against it takes as long as theirs. A user whose cost differs from the most
+  /// common one can be told apart by time: hash all passwords with the same cost.
+  const std::string& decoy_hash() const { return decoy_hash_; }
+
+  std::size_t size() const { return users_.size(); }
+
+ private:
+  UserTable() = default;
+
+  // The keys view the users' own names.
+  std::unordered_map<std::string_view, std::shared_ptr<const config::User>> users_;
+  std::string decoy_hash_;
+};
+
+}  // namespace sallyport::auth

@@ -1,0 +1,55 @@
+#include "proxy/policy/sender_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+namespace sallyport::policy {
+namespace {
+
+bool may_use(const config::User& user, std::string_view local, std::string_view domain) {
+  return user.senders.empty() ||
+         std::ranges::any_of(user.senders, [&](const config::AddressPattern& pattern) {
+           return pattern.matches(local, domain);
+         });
+}
+
+smtp::Reply refusal(const config::User& user, std::string_view address, std::string_view where) {
+  return {550,
+          {5, 7, 1},
+          fmt::format("user {} may not send as {}: the {} must be one of the user's own", user.name,
+                      address, where)};
+}
+
+}  // namespace
+
+std::optional<smtp::Reply> check_reverse_path(const config::User& user,
+                                              const smtp::ReversePath& reverse_path) {
+  constexpr std::string_view kWhere = "address of MAIL FROM";
+  if (const auto& mailbox = reverse_path.mailbox) {
+    if (may_use(user, mailbox->local, mailbox->domain)) return std::nullopt;
+    return refusal(user, mailbox->str(), kWhere);
+  }
+  if (may_use(user, {}, {})) return std::nullopt;
+  return refusal(user, "<>", kWhere);
+}
+
+std::optional<smtp::Reply> check_from(const config::User& user,
+                                      std::span<const smtp::Mailbox> mailboxes) {
+  if (user.senders.empty()) return std::nullopt;
+  if (mailboxes.empty()) {
+    return smtp::Reply(550, {5, 7, 1},
+                       fmt::format("user {} may not send this message: its From: field is missing "
+                                   "or cannot be read",
+                                   user.name));
+  }
+  for (const smtp::Mailbox& mailbox : mailboxes) {
+    if (may_use(user, mailbox.local, mailbox.domain)) continue;
+    return refusal(user, mailbox.str(), "address of the From: field");
+  }
+  return std::nullopt;
+}
+
+}  // namespace sallyport::policy

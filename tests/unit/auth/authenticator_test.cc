@@ -1,0 +1,234 @@
+#include "auth/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <map>
+#include <vector>
+
+#include "proxy/runtime/event.h"
+#include "proxy/runtime/loop_thread.h"
+#include "proxy/runtime/task_group.h"
+
+namespace sallyport::auth {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::Loop;
+using runtime::Task;
+
+/// Stands for argon2: knows which password belongs to which hash, and counts how often it was
+/// asked. What takes time in the real one is exactly what is counted here.
+class FakeHasher {
+ public:
+  /// A hash of the form that tables accept.
+  std::string hash_of(std::string password) {
+    std::string hash = decoy_hash(kDefaultHashCost);
+    passwords_[hash] = std::move(password);
+    return hash;
+  }
+  PasswordVerifier verifier() {
+    return [this](const std::string& hash, const Secret& password) -> Result<bool> {
+      ++calls;
+      if (before_answer) before_answer();
+      if (out_of_memory) return fail(ErrorCode::kSystem, "argon2: out of memory");
+      const auto known = passwords_.find(hash);
+      return known != passwords_.end() && known->second == password.reveal();
+    };
+  }
+
+  std::atomic<int> calls = 0;
+  bool out_of_memory = false;
+  std::function<void()> before_answer;  ///< Called on the thread pool.
+
+ private:
+  std::map<std::string, std::string> passwords_;
+};
+
+config::User user(std::string name, std::string password_hash) {
+  config::User made;
+  made.name = std::move(name);
+  made.password_hash = std::move(password_hash);
+  return made;
+}
+
+std::shared_ptr<const UserTable> table(std::vector<config::User> users) {
+  return UserTable::build(std::move(users)).value();
+}
+
+std::string told(const Verdict& verdict) {
+  if (const auto* accepted = std::get_if<Accepted>(&verdict)) {
+    return accepted->user->name + (accepted->from_cache ? " from cache" : "");
+  }
+  if (const auto* unavailable = std::get_if<Unavailable>(&verdict)) return unavailable->reason;
+  switch (std::get<Rejected>(verdict).cause) {
+    case Rejected::Cause::kUnknownUser:
+      return "unknown user";
+    case Rejected::Cause::kWrongPassword:
+      return "wrong password";
+    case Rejected::Cause::kForeignAuthzid:
+      return "foreign authzid";
+  }
+  return "";
+}
+
+class AuthenticatorTest : public testing::Test {
+ protected:
+  AuthenticatorTest()
+      : users_(table(
+            {user("billing", hasher_.hash_of("right")), user("shop", hasher_.hash_of("other"))})),
+        authenticator_({.verify_password = hasher_.verifier()}, users_) {}
+
+  std::string verify(std::string authcid, std::string_view password, std::string authzid = "") {
+    return told(loop_.run(
+        authenticator_.verify(loop_, {std::move(authzid), std::move(authcid), Secret(password)})));
+  }
+  /// Lets virtual time pass.
+  void pass(Duration span) {
+    const auto sleep = [](Loop& loop, Duration s) -> Task<void> {
+      runtime::Event never(loop);
+      (void)co_await never.wait(loop.after(s));
+    };
+    loop_.run(sleep(loop_, span));
+  }
+
+  Loop loop_{runtime::Time::kVirtual};
+  FakeHasher hasher_;
+  std::shared_ptr<const UserTable> users_;
+  Authenticator authenticator_;
+};
+
+TEST_F(AuthenticatorTest, AcceptsTheRightPasswordOnly) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  EXPECT_EQ(verify("shop", "other"), "shop");
+  EXPECT_EQ(verify("billing", "other"), "wrong password");
+  EXPECT_EQ(verify("Billing", "right"), "unknown user");
+}
+
+TEST_F(AuthenticatorTest, UnknownUserAndWrongPasswordCostOneHashEach) {
+  EXPECT_EQ(verify("billing", "wrong"), "wrong password");
+  EXPECT_EQ(hasher_.calls, 1);
+  EXPECT_EQ(verify("nobody", "wrong"), "unknown user");
+  EXPECT_EQ(hasher_.calls, 2);
+}
+
+TEST_F(AuthenticatorTest, FailuresAreNotCached) {
+  for (int i = 1; i <= 3; ++i) {
+    (void)verify("billing", "wrong");
+    (void)verify("nobody", "wrong");
+    EXPECT_EQ(hasher_.calls, 2 * i);
+  }
+}
+
+TEST_F(AuthenticatorTest, AClientThatComesBackDoesNotPayAgain) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(verify("billing", "right"), "billing from cache");
+  EXPECT_EQ(hasher_.calls, 1);
+  EXPECT_EQ(verify("billing", "wrong"), "wrong password");
+  EXPECT_EQ(hasher_.calls, 2);
+}
+
+TEST_F(AuthenticatorTest, TheCacheForgetsAfterItsLifetime) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  pass(5min - 1ns);
+  EXPECT_EQ(verify("billing", "right"), "billing from cache");
+  pass(1ns);
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  authenticator_.set_cache_lifetime(0s);
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  EXPECT_EQ(hasher_.calls, 3);
+}
+
+TEST_F(AuthenticatorTest, ACacheHitDoesNotSuspend) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")});
+  const auto frame = hit.start();
+  frame.resume();  // no loop runs: it gets to its end by itself or not at all
+  EXPECT_TRUE(frame.done());
+}
+
+TEST_F(AuthenticatorTest, OneActsForOneselfOnly) {
+  EXPECT_EQ(verify("billing", "right", "billing"), "billing");
+  EXPECT_EQ(verify("billing", "right", "shop"), "foreign authzid");
+  EXPECT_EQ(verify("billing", "wrong", "shop"), "foreign authzid");
+  EXPECT_EQ(hasher_.calls, 1);
+}
+
+TEST_F(AuthenticatorTest, ReloadedUsersCountAtOnce) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  authenticator_.replace_users(
+      table({user("billing", hasher_.hash_of("new")), user("fresh", hasher_.hash_of("f"))}));
+  EXPECT_EQ(verify("billing", "right"), "wrong password") << "the cache must not know it any more";
+  EXPECT_EQ(verify("billing", "new"), "billing");
+  EXPECT_EQ(verify("fresh", "f"), "fresh");
+  EXPECT_EQ(verify("shop", "other"), "unknown user");
+}
+
+TEST_F(AuthenticatorTest, AReloadThatChangesNothingKeepsTheCache) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  authenticator_.replace_users(table({*users_->find("billing")}));
+  EXPECT_EQ(verify("billing", "right"), "billing from cache");
+}
+
+TEST_F(AuthenticatorTest, ACachedUserHasTheLimitsOfTheNewTable) {
+  EXPECT_EQ(verify("billing", "right"), "billing");
+  config::User changed = *users_->find("billing");
+  changed.limits.connections = 7;
+  authenticator_.replace_users(table({changed}));
+  const Verdict verdict = loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}));
+  EXPECT_EQ(std::get<Accepted>(verdict).user->limits.connections, 7u);
+}
+
+TEST_F(AuthenticatorTest, WhoIsRemovedWhileBeingCheckedIsRejected) {
+  hasher_.before_answer = [&] { authenticator_.replace_users(table({})); };
+  EXPECT_EQ(verify("billing", "right"), "unknown user");
+}
+
+TEST_F(AuthenticatorTest, WhoGetsANewHashWhileBeingCheckedMustTryAgain) {
+  const auto changed = table({user("billing", hasher_.hash_of("new"))});
+  hasher_.before_answer = [&] { authenticator_.replace_users(changed); };
+  EXPECT_EQ(verify("billing", "right"), "the users have just been reloaded");
+  EXPECT_EQ(verify("billing", "right"), "wrong password");
+}
+
+TEST_F(AuthenticatorTest, AnOutageIsNoRejection) {
+  hasher_.out_of_memory = true;
+  EXPECT_EQ(verify("billing", "right"), "argon2: out of memory");
+  hasher_.out_of_memory = false;
+  EXPECT_EQ(verify("billing", "right"), "billing") << "nor is it remembered";
+}
+
+TEST(Authenticator, WorksWithRealHashesFromEveryWorkerAtOnce) {
+  constexpr HashCost kCheap = {.memory_kib = 8, .passes = 1, .lanes = 1};
+  Authenticator authenticator(
+      {.hashing = {.most_running = 2, .most_waiting = 10'000}},
+      table({user("billing", hash_password(Secret("right"), kCheap).value())}));
+  std::atomic<int> accepted = 0;
+  std::atomic<int> rejected = 0;
+  const auto one = [](Authenticator& a, Loop& loop, Credentials credentials, std::atomic<int>& yes,
+                      std::atomic<int>& no) -> Task<void> {
+    const Verdict verdict = co_await a.verify(loop, std::move(credentials));
+    ++(std::holds_alternative<Accepted>(verdict) ? yes : no);
+  };
+  const auto many = [&one](Loop& loop, Authenticator& a, std::atomic<int>& yes,
+                           std::atomic<int>& no) -> Task<void> {
+    runtime::TaskGroup group(loop);
+    for (int i = 0; i < 50; ++i) {
+      group.spawn(one(a, loop, {"", "billing", Secret("right")}, yes, no));
+      group.spawn(one(a, loop, {"", "billing", Secret("wrong" + std::to_string(i))}, yes, no));
+    }
+    (void)co_await group.join();
+  };
+  {
+    std::vector<std::unique_ptr<runtime::LoopThread>> workers;
+    for (int i = 0; i < 4; ++i) {
+      workers.push_back(std::make_unique<runtime::LoopThread>(
+          [&](Loop& loop) { return many(loop, authenticator, accepted, rejected); }));
+    }
+  }
+  EXPECT_EQ(accepted, 200);
+  EXPECT_EQ(rejected, 200);
+}
+
+}  // namespace
+}  // namespace sallyport::auth

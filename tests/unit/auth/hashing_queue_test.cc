@@ -1,0 +1,151 @@
+#include "auth/hashing_queue.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <latch>
+#include <string>
+#include <vector>
+
+#include "proxy/runtime/loop_thread.h"
+#include "proxy/runtime/task_group.h"
+
+namespace sallyport::auth {
+namespace {
+
+using runtime::Loop;
+using runtime::Task;
+using runtime::TaskGroup;
+
+CredentialsMac key(int number) {
+  CredentialsMac mac{};
+  mac[0] = static_cast<std::uint8_t>(number);
+  mac[1] = static_cast<std::uint8_t>(number >> 8);
+  return mac;
+}
+
+using Work = std::function<Result<bool>()>;
+
+/// One `run`, its outcome written down as "true", "false" or the error's text.
+Task<void> note_run(HashingQueue& queue, Loop& loop, CredentialsMac mac, Work work,
+                    std::string& outcome) {
+  const Result<bool> result = co_await queue.run(loop, mac, work);
+  outcome = !result ? result.error().text : *result ? "true" : "false";
+}
+
+TEST(HashingQueue, FitsTheMachineButLeavesThePoolAThread) {
+  const struct {
+    std::size_t cpus, pool, running;
+  } cases[] = {{1, 4, 1}, {2, 4, 2}, {8, 4, 3}, {64, 128, 64}, {0, 4, 1}, {4, 1, 1}, {4, 0, 1}};
+  for (const auto& c : cases) {
+    const auto options = HashingQueue::Options::fit(c.cpus, c.pool);
+    EXPECT_EQ(options.most_running, c.running) << c.cpus << " CPUs, pool of " << c.pool;
+    EXPECT_EQ(options.most_waiting, 64 * c.running);
+  }
+}
+
+TEST(HashingQueue, GivesWhatTheWorkGave) {
+  Loop loop(runtime::Time::kVirtual);
+  HashingQueue queue({});
+  const Work works[] = {[] { return true; }, [] { return false; },
+                        [] { return fail(ErrorCode::kSystem, "no memory"); }};
+  std::vector<std::string> outcomes(3);
+  for (int i = 0; i < 3; ++i) {
+    loop.run(note_run(queue, loop, key(i), works[i], outcomes[static_cast<std::size_t>(i)]));
+  }
+  EXPECT_EQ(outcomes, (std::vector<std::string>{"true", "false", "no memory"}));
+}
+
+/// Spawns `count` runs with the keys `key_of(i)`, all in one turn of the loop, and joins them.
+Task<void> run_all(HashingQueue& queue, Loop& loop, Work work, int (*key_of)(int),
+                   std::vector<std::string>& outcomes) {
+  TaskGroup group(loop);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    group.spawn(note_run(queue, loop, key(key_of(static_cast<int>(i))), work, outcomes[i]));
+  }
+  (void)co_await group.join();
+}
+
+TEST(HashingQueue, PastTheLineItRefusesAtOnce) {
+  Loop loop(runtime::Time::kVirtual);
+  HashingQueue queue({.most_running = 2, .most_waiting = 3});
+  std::atomic<int> calls = 0;
+  std::vector<std::string> outcomes(8);
+  loop.run(run_all(queue, loop, [&] { return ++calls > 0; }, [](int i) { return i; }, outcomes));
+  EXPECT_EQ(calls, 5);
+  EXPECT_EQ(std::ranges::count(outcomes, "true"), 5);
+  EXPECT_EQ(std::ranges::count(outcomes, "too many logins are waiting to be checked"), 3);
+  EXPECT_EQ(queue.load().running, 0u);
+  EXPECT_EQ(queue.load().waiting, 0u);
+}
+
+TEST(HashingQueue, TheSameKeyIsWorkedOutOnceAndNeverRefused) {
+  Loop loop(runtime::Time::kVirtual);
+  HashingQueue queue({.most_running = 1, .most_waiting = 0});
+  std::atomic<int> calls = 0;
+  std::vector<std::string> outcomes(1000);
+  loop.run(run_all(queue, loop, [&] { return ++calls > 0; }, [](int) { return 7; }, outcomes));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(std::ranges::count(outcomes, "true"), 1000);
+}
+
+TEST(HashingQueue, FirstComeFirstServed) {
+  Loop loop(runtime::Time::kVirtual);
+  HashingQueue queue({.most_running = 1, .most_waiting = 100});
+  std::vector<int> order;  // one at a time, so no lock
+  const auto main = [](Loop& l, HashingQueue& q, std::vector<int>& served) -> Task<void> {
+    TaskGroup group(l);
+    std::vector<std::string> outcomes(20);
+    for (int i = 0; i < 20; ++i) {
+      const Work work = [&served, i] {
+        served.push_back(i);
+        return true;
+      };
+      group.spawn(note_run(q, l, key(i), work, outcomes[static_cast<std::size_t>(i)]));
+    }
+    (void)co_await group.join();
+  };
+  loop.run(main(loop, queue, order));
+  ASSERT_EQ(order.size(), 20u);
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+// Four loops on four threads contend for two places and share keys across loops.
+TEST(HashingQueue, BoundsTheWholeProcessAndWakesOtherLoops) {
+  constexpr int kLoops = 4;
+  constexpr int kRuns = 250;
+  constexpr int kKeys = 100;
+  HashingQueue queue({.most_running = 2, .most_waiting = 1'000'000});
+  std::atomic<int> running = 0;
+  std::atomic<int> most = 0;
+  std::atomic<int> calls = 0;
+  const Work work = [&] {
+    const int now = ++running;
+    int seen = most;
+    while (seen < now && !most.compare_exchange_weak(seen, now)) {
+    }
+    ++calls;
+    --running;
+    return true;
+  };
+  std::vector<std::vector<std::string>> outcomes(kLoops, std::vector<std::string>(kRuns));
+  {
+    std::latch together(kLoops);
+    std::vector<std::unique_ptr<runtime::LoopThread>> threads;
+    for (auto& own : outcomes) {
+      threads.push_back(std::make_unique<runtime::LoopThread>([&](Loop& loop) -> Task<void> {
+        together.arrive_and_wait();
+        return run_all(queue, loop, work, [](int i) { return i % kKeys; }, own);
+      }));
+    }
+  }
+  for (const auto& own : outcomes) EXPECT_EQ(std::ranges::count(own, "true"), kRuns);
+  EXPECT_LE(most, 2);
+  EXPECT_GE(calls, kKeys);
+  EXPECT_LE(calls, kLoops * kRuns);
+  EXPECT_EQ(queue.load().running, 0u);
+}
+
+}  // namespace
+}  // namespace sallyport::auth

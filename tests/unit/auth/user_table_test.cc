@@ -1,0 +1,84 @@
+#include "auth/user_table.h"
+
+#include <gtest/gtest.h>
+
+#include "auth/password_hash.h"
+
+namespace sallyport::auth {
+namespace {
+
+constexpr HashCost kCheap = {.memory_kib = 8, .passes = 1, .lanes = 1};
+constexpr HashCost kDear = {.memory_kib = 64, .passes = 3, .lanes = 1};
+
+config::User user_with(std::string name, std::string password_hash) {
+  config::User made;
+  made.name = std::move(name);
+  made.password_hash = std::move(password_hash);
+  return made;
+}
+
+config::User user(std::string name, HashCost cost = kCheap) {
+  return user_with(std::move(name), decoy_hash(cost));
+}
+
+TEST(UserTable, FindsUsersByTheirExactName) {
+  const auto table = UserTable::build({user("billing"), user("Billing"), user("müller")}).value();
+  EXPECT_EQ(table->size(), 3u);
+  for (const char* name : {"billing", "Billing", "müller"}) {
+    ASSERT_NE(table->find(name), nullptr) << name;
+    EXPECT_EQ(table->find(name)->name, name);
+  }
+  for (const char* name : {"", "BILLING", "billing ", "mu\u0308ller", "nobody"}) {
+    EXPECT_EQ(table->find(name), nullptr) << name;
+  }
+}
+
+TEST(UserTable, AUserOutlivesTheTable) {
+  auto table = UserTable::build({user("billing")}).value();
+  const auto kept = table->find("billing");
+  table.reset();
+  EXPECT_EQ(kept->name, "billing");
+}
+
+TEST(UserTable, SaysWhichUserIsWrong) {
+  const struct {
+    std::vector<config::User> users;
+    const char* expected;
+  } cases[] = {
+      {{user("a"), user("b"), user("a")}, "user 'a' is there twice"},
+      {{user("")}, "a user has an empty name"},
+      {{user("a"), user_with("b", "hunter2")}, "user 'b': password: "},
+  };
+  for (const auto& c : cases) {
+    const auto table = UserTable::build(c.users);
+    ASSERT_FALSE(table) << c.expected;
+    EXPECT_TRUE(table.error().text.starts_with(c.expected)) << table.error().text;
+    EXPECT_FALSE(table.error().text.contains("hunter2"));
+  }
+}
+
+TEST(UserTable, TheDecoyCostsWhatMostUsersCost) {
+  const auto decoy_cost = [](std::vector<config::User> users) {
+    const auto table = UserTable::build(std::move(users)).value();
+    return config::parse_password_hash(table->decoy_hash()).value().memory_kib;
+  };
+  EXPECT_EQ(decoy_cost({}), kDefaultHashCost.memory_kib);
+  EXPECT_EQ(decoy_cost({user("a", kDear)}), kDear.memory_kib);
+  EXPECT_EQ(decoy_cost({user("a", kDear), user("b"), user("c")}), kCheap.memory_kib);
+  EXPECT_EQ(decoy_cost({user("a"), user("b", kDear), user("c", kDear)}), kDear.memory_kib);
+}
+
+TEST(UserTable, HoldsAHundredThousandUsers) {
+  std::vector<config::User> users;
+  const std::string hash = decoy_hash(kCheap);
+  for (int i = 0; i < 100'000; ++i) {
+    users.push_back(user_with("user" + std::to_string(i), hash));
+  }
+  const auto table = UserTable::build(std::move(users)).value();
+  EXPECT_EQ(table->size(), 100'000u);
+  EXPECT_EQ(table->find("user99999")->name, "user99999");
+  EXPECT_EQ(table->find("user100000"), nullptr);
+}
+
+}  // namespace
+}  // namespace sallyport::auth
