@@ -69,6 +69,7 @@ class Body {
   std::optional<SpillFile> file_;
   std::vector<Chunk>
       tail_;  // beyond the threshold and not yet in the file; the last may be part full
+  std::optional<Chunk> spare_;  // written to the file: its memory is used again
   std::uint64_t appended_ = 0;
 };
 

@@ -39,6 +39,8 @@ class HeaderFilter {
  public:
   /// Values of From fields longer than this together are not kept: `from()` says so.
   static constexpr std::size_t kMostFrom = 64 * 1024;
+  /// So are those of more fields than this.
+  static constexpr std::size_t kMostFromFields = 16;
   /// A line longer than this without a colon is no field (RFC 5322 section 2.1.1).
   static constexpr std::size_t kMostName = 998;
 
@@ -53,9 +55,14 @@ class HeaderFilter {
   const HeaderFacts& facts() const { return facts_; }
 
   /// The mailboxes of all From fields, in order; none when there is no field, or only an empty
-  /// group (RFC 6854). kInvalid when one can't be understood, kLimit past kMostFrom: whoever must
+  /// group (RFC 6854). kInvalid when one can't be understood, kLimit past kMostFrom or
+  /// kMostFromFields: whoever must
   /// know who a message claims to be from can't know it.
   Result<std::vector<smtp::Mailbox>> from() const;
+
+  /// The first Message-ID, unfolded, for the log; empty when there is none or it is longer than a
+  /// line may be.
+  std::string message_id() const;
 
  private:
   enum class State : std::uint8_t {
@@ -67,7 +74,7 @@ class HeaderFilter {
     kValueCr,  // after a CR in a value
     kBody,
   };
-  enum class Field : std::uint8_t { kNone, kBcc, kFrom, kOther };
+  enum class Field : std::uint8_t { kNone, kBcc, kFrom, kMessageId, kOther };
 
   // What `feed` keeps about its piece while it reads it.
   struct Cut {
@@ -76,10 +83,16 @@ class HeaderFilter {
     std::size_t at = 0;          // the octet looked at
     std::size_t run = 0;         // begin of what is kept and not yet given
     std::size_t line_start = 0;  // begin of the undecided line, when that is in this piece
+
+    void give(std::size_t end) {
+      if (end > run) kept.push_back(piece.substr(run, end - run));
+      run = end;
+    }
   };
 
-  static bool is_undecided(State state) {
-    return state == State::kName || state == State::kAfterName || state == State::kEmptyLine;
+  // A line is undecided until it is known whether it is a field, and which.
+  bool is_undecided() const {
+    return state_ == State::kName || state_ == State::kAfterName || state_ == State::kEmptyLine;
   }
   void step(Cut& cut);
   void start_line(Cut& cut);
@@ -87,14 +100,13 @@ class HeaderFilter {
   void read_value(Cut& cut);
   void begin_field(Cut& cut);
   void end_header(Cut& cut, bool add_separator);
-  void keep_line(Cut& cut);
-  void drop_line(Cut& cut);
-  void recognise(std::string_view name);
-  void keep_from(std::string_view octets);
-  void close(Cut& cut);
+  void decide(Cut& cut, bool keep, std::string_view before);
+  Field recognise(std::string_view name);
+  void keep_value(std::string_view octets);
 
   State state_ = State::kLineStart;
   Field field_ = Field::kNone;
+  bool dropping_ = false;  // what is read now belongs to a field that is taken out
   HeaderFacts facts_;
   // Octets of an undecided line from earlier pieces. Two, because views of one may be given out
   // while the next undecided line begins.
@@ -102,6 +114,7 @@ class HeaderFilter {
   std::size_t holding_ = 0;
   std::vector<std::string> from_;
   std::size_t from_octets_ = 0;
+  std::string message_id_;
 };
 
 }  // namespace sallyport::message

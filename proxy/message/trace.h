@@ -34,6 +34,9 @@ std::string received_field(const Trace& trace);
 /// are missing. They go to the top so that what the client sent stays byte for byte.
 std::string trace_fields(const Trace& trace, const HeaderFacts& facts);
 
+/// The Message-ID that `trace_fields` gives to a message without one: `<id@hostname>`.
+std::string message_id(std::string_view id, std::string_view hostname);
+
 /// The date-time of RFC 5322 section 3.3, in UTC: "Tue, 14 Nov 2023 22:13:20 +0000".
 std::string date_time(WallTime time);
 

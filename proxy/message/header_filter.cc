@@ -1,0 +1,189 @@
+#include "proxy/message/header_filter.h"
+
+#include <utility>
+
+#include "proxy/base/ascii.h"
+#include "proxy/message/address_list.h"
+
+namespace sallyport::message {
+namespace {
+
+constexpr std::string_view kCrlf = "\r\n";
+constexpr std::size_t kMostMessageId = 998;  // RFC 5322 section 2.1.1
+
+// RFC 5322 section 3.6.8: ftext.
+bool is_name_character(char c) { return c > 32 && c < 127 && c != ':'; }
+
+}  // namespace
+
+void HeaderFilter::feed(std::string_view piece, std::vector<std::string_view>& kept) {
+  Cut cut{.piece = piece, .kept = kept};
+  while (cut.at < piece.size() && state_ != State::kBody) step(cut);
+
+  std::string& held = held_[holding_];
+  if (!is_undecided()) {
+    if (!dropping_) cut.give(piece.size());
+  } else if (held.empty()) {
+    if (!dropping_) cut.give(cut.line_start);
+    held = piece.substr(cut.line_start);
+  } else {
+    held += piece;
+  }
+}
+
+void HeaderFilter::finish(std::vector<std::string_view>& kept) {
+  Cut cut{.piece = {}, .kept = kept};
+  if (is_undecided()) end_header(cut, true);
+  state_ = State::kBody;
+}
+
+void HeaderFilter::step(Cut& cut) {
+  switch (state_) {
+    case State::kLineStart:
+      return start_line(cut);
+    case State::kName:
+    case State::kAfterName:
+      return read_name(cut);
+    case State::kEmptyLine:
+      return end_header(cut, cut.piece[cut.at] != '\n');
+    case State::kValue:
+    case State::kValueCr:
+      return read_value(cut);
+    case State::kBody:
+      return;
+  }
+}
+
+void HeaderFilter::start_line(Cut& cut) {
+  const char c = cut.piece[cut.at];
+  if (field_ != Field::kNone && ascii::is_wsp(c)) {
+    state_ = State::kValue;
+    return;
+  }
+  cut.line_start = cut.at;
+  if (c == '\r') {
+    state_ = State::kEmptyLine;
+    ++cut.at;
+  } else {
+    state_ = State::kName;
+  }
+}
+
+void HeaderFilter::read_name(Cut& cut) {
+  for (; cut.at < cut.piece.size(); ++cut.at) {
+    const char c = cut.piece[cut.at];
+    const std::size_t length = held_[holding_].size() + cut.at - cut.line_start;
+    if (length == 0 ? !is_name_character(c) : length > kMostName) return end_header(cut, true);
+    if (c == ':') return begin_field(cut);
+    if (ascii::is_wsp(c)) {
+      state_ = State::kAfterName;
+    } else if (state_ == State::kAfterName || !is_name_character(c)) {
+      return end_header(cut, true);
+    }
+  }
+}
+
+void HeaderFilter::begin_field(Cut& cut) {
+  std::string& held = held_[holding_];
+  std::string_view name = cut.piece.substr(cut.line_start, cut.at - cut.line_start);
+  std::string joined;
+  if (!held.empty()) {
+    joined.append(held).append(cut.piece.substr(0, cut.at));
+    name = joined;
+  }
+  field_ = recognise(ascii::trim(name));
+  decide(cut, field_ != Field::kBcc, {});
+  state_ = State::kValue;
+  ++cut.at;  // the colon
+}
+
+void HeaderFilter::end_header(Cut& cut, bool add_separator) {
+  facts_.separator_added = add_separator;
+  decide(cut, true, add_separator ? kCrlf : std::string_view());
+  state_ = State::kBody;
+}
+
+/// The undecided line, read up to `cut.at`, is kept or dropped from here on; `before` goes before
+/// it.
+void HeaderFilter::decide(Cut& cut, bool keep, std::string_view before) {
+  std::string& held = held_[holding_];
+  if (held.empty()) {
+    const bool goes_on = keep && !dropping_ && before.empty();
+    if (!dropping_ && !goes_on) cut.give(cut.line_start);
+    if (!before.empty()) cut.kept.push_back(before);
+    if (!goes_on) cut.run = cut.line_start;
+  } else {
+    held += cut.piece.substr(0, cut.at);
+    if (!before.empty()) cut.kept.push_back(before);
+    if (keep) cut.kept.push_back(held);
+    cut.run = cut.at;
+    holding_ ^= 1;
+    held_[holding_].clear();
+  }
+  dropping_ = !keep;
+}
+
+void HeaderFilter::read_value(Cut& cut) {
+  const std::size_t begin = cut.at;
+  if (state_ == State::kValueCr) {
+    const char c = cut.piece[cut.at];
+    state_ = c == '\n' ? State::kLineStart : c == '\r' ? State::kValueCr : State::kValue;
+    ++cut.at;
+  } else {
+    const std::size_t cr = cut.piece.find('\r', cut.at);
+    state_ = cr == std::string_view::npos ? State::kValue : State::kValueCr;
+    cut.at = cr == std::string_view::npos ? cut.piece.size() : cr + 1;
+  }
+  keep_value(cut.piece.substr(begin, cut.at - begin));
+}
+
+HeaderFilter::Field HeaderFilter::recognise(std::string_view name) {
+  const auto is = [name](std::string_view other) {
+    return ascii::equals_ignoring_case(name, other);
+  };
+  if (is("Bcc") || is("Resent-Bcc")) {
+    ++facts_.bcc_fields;
+    return Field::kBcc;
+  }
+  if (is("From")) {
+    if (++facts_.from_fields > kMostFromFields) return Field::kOther;
+    from_.emplace_back();
+    return Field::kFrom;
+  }
+  if (is("Date")) facts_.has_date = true;
+  if (is("Message-ID") && !std::exchange(facts_.has_message_id, true)) return Field::kMessageId;
+  if (is("Received")) ++facts_.received_fields;
+  return Field::kOther;
+}
+
+void HeaderFilter::keep_value(std::string_view octets) {
+  if (field_ == Field::kFrom) {
+    from_octets_ += octets.size();
+    if (from_octets_ <= kMostFrom) from_.back() += octets;
+  } else if (field_ == Field::kMessageId && message_id_.size() <= kMostMessageId) {
+    message_id_ += octets.substr(0, kMostMessageId + 1 - message_id_.size());
+  }
+}
+
+std::string HeaderFilter::message_id() const {
+  if (message_id_.size() > kMostMessageId) return {};
+  std::string unfolded = message_id_;
+  std::erase_if(unfolded, [](char c) { return c == '\r' || c == '\n'; });
+  return std::string(ascii::trim(unfolded));
+}
+
+Result<std::vector<smtp::Mailbox>> HeaderFilter::from() const {
+  if (from_octets_ > kMostFrom || facts_.from_fields > kMostFromFields) {
+    return fail(ErrorCode::kLimit, "the From fields are too long or too many");
+  }
+  std::vector<smtp::Mailbox> all;
+  for (std::string_view value : from_) {
+    if (value.ends_with(kCrlf)) value.remove_suffix(kCrlf.size());
+    auto mailboxes = parse_address_list(value);
+    if (!mailboxes) return fail(std::move(mailboxes).error());
+    for (auto& mailbox : *mailboxes) all.push_back(std::move(mailbox));
+  }
+  return all;
+}
+
+}  // namespace sallyport::message

@@ -1,0 +1,84 @@
+// The header section of a hostile message. Properties: any split gives the same; what comes out has
+// no Bcc left and comes out of a second pass unchanged; nothing but Bcc fields and one line end is
+// ever lost or added; a mailbox that was understood means itself.
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/message/address_list.h"
+#include "proxy/message/header_filter.h"
+
+namespace {
+
+using namespace sallyport;
+
+struct Filtered {
+  std::string kept;
+  message::HeaderFacts facts;
+  Result<std::vector<smtp::Mailbox>> from;
+  std::string message_id;
+
+  bool operator==(const Filtered&) const = default;
+};
+
+// Pieces of 1 to `most` octets, each in memory of its own; 0: all in one.
+Filtered filter(std::string_view content, std::size_t most) {
+  message::HeaderFilter filter;
+  Filtered result;
+  std::vector<std::string_view> kept;
+  const auto take = [&] {
+    for (const auto view : kept) result.kept += view;
+    kept.clear();
+  };
+  std::uint64_t random = content.size();
+  while (!content.empty()) {
+    random = random * 6364136223846793005u + 1442695040888963407u;
+    const std::size_t size =
+        most == 0 ? content.size() : std::min(content.size(), 1 + (random >> 33) % most);
+    const auto piece = std::make_unique<char[]>(size);
+    content.copy(piece.get(), size);
+    filter.feed({piece.get(), size}, kept);
+    take();
+    content.remove_prefix(size);
+  }
+  filter.finish(kept);
+  take();
+  result.facts = filter.facts();
+  result.from = filter.from();
+  result.message_id = filter.message_id();
+  return result;
+}
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view content(reinterpret_cast<const char*>(data), size);
+  const auto whole = filter(content, 0);
+  require(filter(content, 1) == whole);
+  require(filter(content, 7) == whole);
+  require(filter(content, 100) == whole);
+
+  const auto again = filter(whole.kept, 0);
+  require(again.kept == whole.kept);
+  require(again.facts.bcc_fields == 0 && !again.facts.separator_added);
+  require(again.from == whole.from && again.message_id == whole.message_id);
+
+  const std::size_t added = whole.facts.separator_added ? 2 : 0;
+  require(whole.kept.size() <= content.size() + added);
+  if (whole.facts.bcc_fields == 0) require(whole.kept.size() == content.size() + added);
+
+  if (whole.from) {
+    for (const auto& mailbox : *whole.from) {
+      const auto same = message::parse_address_list(mailbox.str());
+      require(same && same->size() == 1 && same->front() == mailbox);
+    }
+  }
+  return 0;
+}

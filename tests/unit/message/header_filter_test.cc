@@ -1,0 +1,250 @@
+#include "proxy/message/header_filter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <random>
+
+namespace sallyport::message {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+struct Filtered {
+  std::string kept;
+  HeaderFacts facts;
+  Result<std::vector<smtp::Mailbox>> from;
+  std::string message_id;
+
+  bool operator==(const Filtered&) const = default;
+};
+
+/// Filters `content` cut at `cuts` (ascending). Each piece is memory of its own that is gone after
+/// its call, so that AddressSanitizer sees a view that lives too long.
+Filtered filter(std::string_view content, const std::vector<std::size_t>& cuts = {}) {
+  HeaderFilter filter;
+  Filtered result;
+  std::vector<std::string_view> kept;
+  const auto take = [&] {
+    for (const auto view : kept) result.kept += view;
+    kept.clear();
+  };
+  std::size_t begin = 0;
+  const auto feed = [&](std::size_t end) {
+    const auto piece = std::make_unique<char[]>(end - begin);
+    content.copy(piece.get(), end - begin, begin);
+    filter.feed(std::string_view(piece.get(), end - begin), kept);
+    take();
+    begin = end;
+  };
+  for (const auto cut : cuts) feed(cut);
+  feed(content.size());
+  filter.finish(kept);
+  take();
+  EXPECT_TRUE(filter.complete());
+  result.facts = filter.facts();
+  result.from = filter.from();
+  result.message_id = filter.message_id();
+  return result;
+}
+
+struct Case {
+  const char* what;
+  std::string_view given;
+  std::string_view kept;
+  HeaderFacts facts = {};
+};
+
+const Case kCases[] = {
+    {.what = "an ordinary message passes byte for byte",
+     .given = "Date: x\r\nFrom: a@b.example\r\nMessage-ID: <1@b>\r\nSubject:  s \r\n\r\nbody\r\n",
+     .kept = "Date: x\r\nFrom: a@b.example\r\nMessage-ID: <1@b>\r\nSubject:  s \r\n\r\nbody\r\n",
+     .facts = {.has_date = true, .has_message_id = true, .from_fields = 1}},
+    {.what = "nothing at all", .given = "", .kept = ""},
+    {.what = "Bcc is taken out, whatever its case, with its folded lines",
+     .given = "To: a@b\r\nbCC: c@d,\r\n e@f,\r\n\tg@h\r\nSubject: s\r\n\r\nx",
+     .kept = "To: a@b\r\nSubject: s\r\n\r\nx",
+     .facts = {.bcc_fields = 1}},
+    {.what = "Bcc is taken out at the top, at the bottom, and twice in a row",
+     .given = "Bcc: a\r\nBcc: b\r\nTo: c\r\nBcc:\r\n\r\nx",
+     .kept = "To: c\r\n\r\nx",
+     .facts = {.bcc_fields = 3}},
+    {.what = "so is Resent-Bcc, and nothing else of its block",
+     .given = "Resent-To: a\r\nResent-Bcc: b\r\nResent-From: c\r\n\r\n",
+     .kept = "Resent-To: a\r\nResent-From: c\r\n\r\n",
+     .facts = {.bcc_fields = 1}},
+    {.what = "white space before the colon is an old form of the same field",
+     .given = "Bcc \t: a\r\nFrom : b@c\r\n\r\n",
+     .kept = "From : b@c\r\n\r\n",
+     .facts = {.from_fields = 1, .bcc_fields = 1}},
+    {.what = "names that only begin or end like Bcc are others",
+     .given = "Bcc2: a\r\nX-Bcc: b\r\nBc: c\r\n\r\n",
+     .kept = "Bcc2: a\r\nX-Bcc: b\r\nBc: c\r\n\r\n"},
+    {.what = "Bcc in the body is text",
+     .given = "To: a\r\n\r\nBcc: b\r\n",
+     .kept = "To: a\r\n\r\nBcc: b\r\n"},
+    {.what = "Bcc in a folded line is part of that line",
+     .given = "Subject: x\r\n Bcc: b\r\n\r\n",
+     .kept = "Subject: x\r\n Bcc: b\r\n\r\n"},
+    {.what = "a folded line of white space only does not end the header section",
+     .given = "Bcc: a\r\n \r\n b\r\nDate: x\r\n\r\n",
+     .kept = "Date: x\r\n\r\n",
+     .facts = {.has_date = true, .bcc_fields = 1}},
+    {.what = "no header section: the body is set off by an empty line",
+     .given = "Hello, world\r\nBcc: a\r\n",
+     .kept = "\r\nHello, world\r\nBcc: a\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "a header section that no empty line ends is ended by one",
+     .given = "Subject: x\r\nHello\r\nFrom: ceo@b\r\n\r\n",
+     .kept = "Subject: x\r\n\r\nHello\r\nFrom: ceo@b\r\n\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "the same after a field that is taken out",
+     .given = "Bcc: a\r\nHello\r\n",
+     .kept = "\r\nHello\r\n",
+     .facts = {.bcc_fields = 1, .separator_added = true}},
+    {.what = "a first line that is folded continues nothing",
+     .given = " From: a@b\r\n\r\n",
+     .kept = "\r\n From: a@b\r\n\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "an empty line at once: no fields",
+     .given = "\r\nFrom: a@b\r\n",
+     .kept = "\r\nFrom: a@b\r\n"},
+    {.what = "a name with a space or an octet above 127 is none",
+     .given = "To: x\r\nFr om: a@b\r\n",
+     .kept = "To: x\r\n\r\nFr om: a@b\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "nor is an empty one",
+     .given = "To: x\r\n: a@b\r\n",
+     .kept = "To: x\r\n\r\n: a@b\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "a lone CR or LF ends no line",
+     .given = "Bcc: a\nDate: b\rDate: c\r\r\nTo: x\r\n\r\n",
+     .kept = "To: x\r\n\r\n",
+     .facts = {.bcc_fields = 1}},
+    {.what = "a CR that begins a line and is alone ends the header section",
+     .given = "To: x\r\n\rFrom: a@b\r\n",
+     .kept = "To: x\r\n\r\n\rFrom: a@b\r\n",
+     .facts = {.separator_added = true}},
+    {.what = "content may end inside the header section",
+     .given = "To: x\r\nBcc: y\r\nDate: z",
+     .kept = "To: x\r\nDate: z",
+     .facts = {.has_date = true, .bcc_fields = 1}},
+    {.what = "or inside a name",
+     .given = "To: x\r\nBc",
+     .kept = "To: x\r\n\r\nBc",
+     .facts = {.separator_added = true}},
+    {.what = "or inside the empty line",
+     .given = "To: x\r\n\r",
+     .kept = "To: x\r\n\r\n\r",
+     .facts = {.separator_added = true}},
+    {.what = "Received fields are counted: they tell of loops",
+     .given = "Received: a\r\nReceived: b\r\n\tc\r\nRECEIVED: d\r\n\r\nReceived: e\r\n",
+     .kept = "Received: a\r\nReceived: b\r\n\tc\r\nRECEIVED: d\r\n\r\nReceived: e\r\n",
+     .facts = {.received_fields = 3}},
+    {.what = "so are From fields: there should be one",
+     .given = "From: a@b\r\nFROM: c@d\r\n\r\n",
+     .kept = "From: a@b\r\nFROM: c@d\r\n\r\n",
+     .facts = {.from_fields = 2}},
+};
+
+std::string show(const HeaderFacts& facts) {
+  return "date " + std::to_string(facts.has_date) + ", id " + std::to_string(facts.has_message_id) +
+         ", from " + std::to_string(facts.from_fields) + ", received " +
+         std::to_string(facts.received_fields) + ", bcc " + std::to_string(facts.bcc_fields) +
+         ", separator " + std::to_string(facts.separator_added);
+}
+
+TEST(HeaderFilter, KeepsDropsAndLearns) {
+  for (const auto& test : kCases) {
+    SCOPED_TRACE(test.what);
+    const auto result = filter(test.given);
+    EXPECT_EQ(result.kept, test.kept);
+    EXPECT_EQ(show(result.facts), show(test.facts));
+  }
+}
+
+TEST(HeaderFilter, AnySplitGivesTheSame) {
+  std::mt19937 random(1);
+  for (const auto& test : kCases) {
+    SCOPED_TRACE(test.what);
+    const auto whole = filter(test.given);
+    std::vector<std::size_t> each;
+    for (std::size_t cut = 0; cut <= test.given.size(); ++cut) {
+      EXPECT_EQ(filter(test.given, {cut}), whole) << "cut at " << cut;
+      each.push_back(cut);
+    }
+    EXPECT_EQ(filter(test.given, each), whole) << "octet by octet";
+    for (int round = 0; round < 50; ++round) {
+      std::vector<std::size_t> some;
+      for (const auto cut : each) {
+        if (random() % 4 == 0) some.push_back(cut);
+      }
+      EXPECT_EQ(filter(test.given, some), whole);
+    }
+  }
+}
+
+TEST(HeaderFilter, ASecondPassChangesNothing) {
+  for (const auto& test : kCases) {
+    SCOPED_TRACE(test.what);
+    const auto once = filter(test.given);
+    const auto twice = filter(once.kept);
+    EXPECT_EQ(twice.kept, once.kept);
+    EXPECT_EQ(twice.facts.bcc_fields, 0u);
+    EXPECT_FALSE(twice.facts.separator_added);
+  }
+}
+
+TEST(HeaderFilter, PassesAWholeMessageAsOneView) {
+  const std::string_view content = "From: a@b\r\nSubject: s\r\n\r\nbody\r\n";
+  HeaderFilter filter;
+  std::vector<std::string_view> kept;
+  filter.feed(content, kept);
+  filter.finish(kept);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0].data(), content.data());  // the octets themselves, not a copy
+  EXPECT_EQ(kept[0], content);
+}
+
+TEST(HeaderFilter, ALineTooLongForANameIsNoField) {
+  const std::string longest(HeaderFilter::kMostName, 'n');
+  EXPECT_FALSE(filter(longest + ": x\r\n\r\n").facts.separator_added);
+  EXPECT_TRUE(filter(longest + "n: x\r\n\r\n").facts.separator_added);
+  EXPECT_TRUE(filter(longest + "n: x\r\n\r\n", {500}).facts.separator_added);
+}
+
+TEST(HeaderFilter, GivesTheMailboxesOfAllFromFields) {
+  const auto result = filter("From: A <a@x.example>,\r\n b@y.example\r\nFrom: c@z.example\r\n\r\n");
+  ASSERT_TRUE(result.from) << result.from.error().text;
+  EXPECT_THAT(*result.from,
+              ElementsAre(smtp::Mailbox{"a", "x.example"}, smtp::Mailbox{"b", "y.example"},
+                          smtp::Mailbox{"c", "z.example"}));
+}
+
+TEST(HeaderFilter, SaysWhenFromCannotBeKnown) {
+  EXPECT_THAT(*filter("Subject: x\r\n\r\nFrom: a@b.example\r\n").from, IsEmpty());
+  EXPECT_EQ(filter("From: who knows\r\n\r\n").from.error().code, ErrorCode::kInvalid);
+  EXPECT_EQ(filter("From: a@b.example\r\nFrom: oops\r\n\r\n").from.error().code,
+            ErrorCode::kInvalid);
+
+  const std::string much(HeaderFilter::kMostFrom, 'x');
+  EXPECT_EQ(filter("From: " + much + " <a@b.example>\r\n\r\n").from.error().code,
+            ErrorCode::kLimit);
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += "From: a@b.example\r\n";
+  EXPECT_EQ(filter(many).from.error().code, ErrorCode::kLimit);
+  EXPECT_EQ(filter(many).facts.from_fields, 17u);
+}
+
+TEST(HeaderFilter, GivesTheMessageIdForTheLog) {
+  EXPECT_EQ(filter("Message-ID: <1@b.example> \r\n\r\n").message_id, "<1@b.example>");
+  EXPECT_EQ(filter("message-id:\r\n <1@b.example>\r\nMessage-ID: <2@c>\r\n\r\n").message_id,
+            "<1@b.example>");
+  EXPECT_EQ(filter("Subject: x\r\n\r\nMessage-ID: <1@b>\r\n").message_id, "");
+  EXPECT_EQ(filter("Message-ID: <" + std::string(2000, 'x') + ">\r\n\r\n").message_id, "");
+}
+
+}  // namespace
+}  // namespace sallyport::message
