@@ -16,9 +16,9 @@ struct Capabilities {
   bool eight_bit_mime = false;
   bool enhanced_status_codes = false;
   bool starttls = false;
-  bool has_size = false;          ///< SIZE was advertised, with or without a number.
-  std::uint64_t size = 0;         ///< The number; 0: none said.
-  std::vector<std::string> auth;  ///< Mechanisms in upper case, in the order said.
+  bool has_size = false;               ///< SIZE was advertised, with or without a number.
+  std::uint64_t size = 0;              ///< The number; 0: none said.
+  std::vector<std::string> auth = {};  ///< Mechanisms in upper case, in the order said.
 
   bool offers_auth(std::string_view mechanism) const;
   bool operator==(const Capabilities&) const = default;
