@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: deploy/quickstart.sh [--keep] [--binary FILE]
+Usage: deploy/quickstart.sh [--keep] [--binary FILE] [--offset N]
 
 Installs what is missing, builds, makes a throw-away CA and one user, and starts two sallyports:
 the gateway on 127.0.0.1:2465, 2587 and 2525, and a second one that plays the provider and keeps
@@ -13,6 +13,7 @@ that counted it, then ends both and removes every file it made.
 
   --keep         leave both running, and say how to use and how to end them
   --binary FILE  use this sallyport; build and install nothing
+  --offset N     add N to every port, where those are taken
   --help         this text
 USAGE
 }
@@ -21,12 +22,18 @@ die() { printf '\nquickstart: error: %s\n' "$*" >&2; exit 1; }
 
 keep=false
 binary=
+offset=0
 while (($#)); do
   case $1 in
     --keep) keep=true ;;
     --binary)
       [[ -x ${2:-} ]] || die "--binary wants a sallyport that can be executed, got '${2:-}'"
       binary=$(realpath "$2"); shift ;;
+    --offset)
+      if [[ ! ${2:-} =~ ^(0|[1-9][0-9]{0,4})$ ]] || (($2 >= 56000)); then
+        die "--offset wants a number below 56000, got '${2:-}'"
+      fi
+      offset=$2; shift ;;
     --help|-h) usage; exit 0 ;;
     *) die "unknown argument '$1' (see --help)" ;;
   esac
@@ -45,12 +52,14 @@ if [[ ! $binary ]]; then
   binary=$(deploy/build.sh --no-install 2> >(grep -vE '^(--|\[[0-9]+/[0-9]+\]|Preset CMake|$|  [A-Z_]+=)' >&2))
 fi
 
-readonly gateway_admin=127.0.0.1:9465 provider_port=2466 provider_admin=127.0.0.1:9466
+readonly implicit_port=$((2465 + offset)) starttls_port=$((2587 + offset)) alternative_port=$((2525 + offset))
+readonly provider_port=$((2466 + offset))
+readonly gateway_admin=127.0.0.1:$((9465 + offset)) provider_admin=127.0.0.1:$((9466 + offset))
 readonly user=billing sender=invoices@billing.example.com recipient=customer@example.net
 
-for port in 2465 2587 2525 "${gateway_admin#*:}" "$provider_port" "${provider_admin#*:}"; do
+for port in "$implicit_port" "$starttls_port" "$alternative_port" "${gateway_admin#*:}" "$provider_port" "${provider_admin#*:}"; do
   if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-    die "something already listens on 127.0.0.1:$port; is an earlier quickstart.sh --keep still running?"
+    die "something already listens on 127.0.0.1:$port; is an earlier quickstart.sh --keep still running? (--offset moves every port)"
   fi
 done
 
@@ -120,15 +129,15 @@ cat >gateway.toml <<TOML
 hostname = "gateway.quickstart.test"
 
 [[listener]]
-address = "127.0.0.1:2465"
+address = "127.0.0.1:$implicit_port"
 tls     = "implicit"
 
 [[listener]]
-address = "127.0.0.1:2587"
+address = "127.0.0.1:$starttls_port"
 tls     = "starttls"
 
 [[listener]]
-address = "127.0.0.1:2525"
+address = "127.0.0.1:$alternative_port"
 tls     = "starttls"
 
 [tls]
@@ -187,9 +196,9 @@ send() {  # send URL TITLE [CURL OPTION...]
     { indent <gateway.log >&2; die "curl could not send to $url (the gateway's log is above)"; }
   printf '    %s %s: accepted\n' "$url" "$title"
 }
-send smtps://127.0.0.1:2465 "(TLS from the first byte)"
-send smtp://127.0.0.1:2587 "(STARTTLS)" --ssl-reqd
-send smtp://127.0.0.1:2525 "(STARTTLS, the port that firewalls let through)" --ssl-reqd
+send smtps://127.0.0.1:$implicit_port "(TLS from the first byte)"
+send smtp://127.0.0.1:$starttls_port "(STARTTLS)" --ssl-reqd
+send smtp://127.0.0.1:$alternative_port "(STARTTLS, the port that firewalls let through)" --ssl-reqd
 
 # The gateway said 250 only after the provider did, so nothing is left to wait for.
 mails=(captured/new/*)
@@ -238,8 +247,8 @@ if $keep; then
   cat <<TEXT
     config, keys, mail  $work
     password of $user  $work/user-password
-    send another        curl -K $work/curl.conf --cacert $work/ca.crt --ssl-reqd --url smtp://127.0.0.1:2587 \\
-                          --mail-from $sender --mail-rcpt $recipient --upload-file $work/message-2587.eml
+    send another        curl -K $work/curl.conf --cacert $work/ca.crt --ssl-reqd --url smtp://127.0.0.1:$starttls_port \\
+                          --mail-from $sender --mail-rcpt $recipient --upload-file $work/message-$starttls_port.eml
     read it             ls $work/captured/new
     end it              kill ${pids[*]}; rm -r $work
 TEXT
