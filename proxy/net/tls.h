@@ -1,9 +1,8 @@
 // TLS under the same face as TCP. The sole user of BoringSSL's SSL; knows nothing of SMTP.
 #pragma once
 
-#include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,8 +30,10 @@ class TlsStream : public runtime::ByteStream {
 /// Thread-safe.
 class TicketKeys {
  public:
-  /// Keys are replaced after `lifetime`; tickets of the key before are still taken.
-  explicit TicketKeys(Duration lifetime = std::chrono::hours(12));
+  /// Keys are replaced after `lifetime`; tickets of the key before are still taken, and renewed.
+  /// `clock` is called from any thread.
+  explicit TicketKeys(Duration lifetime = std::chrono::hours(12),
+                      std::function<TimePoint()> clock = std::chrono::steady_clock::now);
   ~TicketKeys();
 
   struct Impl;

@@ -1,0 +1,37 @@
+// What is behind a ClientTlsContext: trusted roots and a few sessions to resume.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/net/boringssl.h"
+#include "proxy/net/tls.h"
+
+namespace sallyport::net {
+
+/// What a client's stream must remember about its handshake.
+struct ClientSide {
+  std::string host;
+  std::string refusal;  ///< Why the certificate was not accepted.
+};
+
+struct ClientTlsContext::Impl {
+  /// Sets up `ssl` to reach `side.host`, which must outlive it: name, verification, a session.
+  Result<void> prepare(SSL& ssl, ClientSide& side);
+
+  void remember(const ClientSide& side, bssl::UniquePtr<SSL_SESSION> session);
+
+  /// One copy of a chain that many streams see. Outlives everything that holds certificates.
+  bssl::UniquePtr<CRYPTO_BUFFER_POOL> certificates;
+  bssl::UniquePtr<X509_STORE> roots;
+  bssl::UniquePtr<SSL_CTX> ssl;
+
+ private:
+  bssl::UniquePtr<SSL_SESSION> take_session(const std::string& host);
+
+  std::string sessions_are_for_;  ///< A session vouches for one host name: it was verified once.
+  std::vector<bssl::UniquePtr<SSL_SESSION>> sessions_;  ///< The latest is last.
+};
+
+}  // namespace sallyport::net

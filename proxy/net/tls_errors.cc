@@ -1,0 +1,90 @@
+#include "proxy/net/tls_errors.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "proxy/net/boringssl.h"
+
+namespace sallyport::net {
+namespace {
+
+constexpr int kTlsAlertUnknownCa = 48;
+constexpr int kTlsAlertCertificateUnknown = 46;
+constexpr int kTlsAlertBadCertificate = 42;
+constexpr int kTlsAlertCertificateExpired = 45;
+
+/// BoringSSL's names are the shouted identifiers of its source.
+std::string in_plain_letters(const char* identifier) {
+  std::string text(identifier);
+  for (char& c : text) {
+    if (c == '_') c = ' ';
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+std::string alert_reason(int alert) {
+  const std::string name = SSL_alert_desc_string_long(alert);
+  switch (alert) {
+    case kTlsAlertUnknownCa:
+    case kTlsAlertCertificateUnknown:
+    case kTlsAlertBadCertificate:
+    case kTlsAlertCertificateExpired:
+      return "the peer does not accept our certificate (alert: " + name + ")";
+    default:
+      return "the peer gave up (alert: " + name + ")";
+  }
+}
+
+}  // namespace
+
+std::string take_reason() {
+  const std::uint32_t error = ERR_peek_error();
+  ERR_clear_error();
+  if (error == 0) return "unknown reason";
+  const int reason = ERR_GET_REASON(error);
+  if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
+    if (reason >= SSL_AD_REASON_OFFSET) return alert_reason(reason - SSL_AD_REASON_OFFSET);
+    switch (reason) {
+      case SSL_R_UNSUPPORTED_PROTOCOL:
+        return "the peer speaks no version we accept: 1.2 or 1.3";
+      case SSL_R_NO_SHARED_CIPHER:
+        return "no cipher suite in common: ECDHE with AES-GCM or ChaCha20-Poly1305 is needed";
+      case SSL_R_NO_SHARED_GROUP:
+        return "no key exchange group in common: X25519, P-256 or P-384 is needed";
+      case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS:
+        return "the peer takes no signature that our kind of key can make";
+      case SSL_R_NO_RENEGOTIATION:
+        return "the peer asked to renegotiate";
+      default:
+        break;
+    }
+  }
+  const char* text = ERR_reason_error_string(error);
+  return text != nullptr ? in_plain_letters(text) : "error " + std::to_string(error);
+}
+
+bool looks_like_tls(std::string_view first_octets) {
+  constexpr char kAlert = 21;
+  constexpr char kHandshake = 22;
+  constexpr char kMajorVersion = 3;
+  if (first_octets.empty()) return true;
+  if (first_octets[0] != kAlert && first_octets[0] != kHandshake) return false;
+  return first_octets.size() < 2 || first_octets[1] == kMajorVersion;
+}
+
+std::string not_tls(std::string_view first_octets) {
+  const std::string_view line = first_octets.substr(0, first_octets.find_first_of("\r\n"));
+  const bool printable =
+      !line.empty() && std::ranges::all_of(line, [](char c) { return c >= ' ' && c <= '~'; });
+  if (printable) return "the peer does not speak TLS: it said \"" + std::string(line) + "\"";
+  std::string text = "the peer does not speak TLS: its first octets were";
+  for (const char c : first_octets.substr(0, 8)) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    const auto octet = static_cast<std::uint8_t>(c);
+    text += {' ', kDigits[octet >> 4], kDigits[octet & 15]};
+  }
+  return text;
+}
+
+}  // namespace sallyport::net
