@@ -27,8 +27,9 @@ void prepare_process() {
   std::signal(SIGPIPE, SIG_IGN);
 
   // libuv reads this once. Hashing is bounded to fewer than all threads (auth::HashingQueue).
-  const unsigned threads = std::max(4u, runtime::available_cpus() + 3);
-  setenv("UV_THREADPOOL_SIZE", std::to_string(threads).c_str(), 0);
+  setenv("UV_THREADPOOL_SIZE", std::to_string(pool_threads()).c_str(), 1);
 }
+
+unsigned pool_threads() { return std::max(4u, runtime::available_cpus() + 3); }
 
 }  // namespace sallyport::server

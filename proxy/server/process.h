@@ -8,4 +8,7 @@ namespace sallyport::server {
 /// side. To be called once, before any thread is started.
 void prepare_process();
 
+/// Threads of the pool that `prepare_process` asks for.
+unsigned pool_threads();
+
 }  // namespace sallyport::server

@@ -43,8 +43,17 @@ class Control {
                   .content_octets = [this] { return budget_.used(); },
                   .log_lines_dropped = [this] { return logger_.dropped(); }}),
         limits_(std::chrono::steady_clock::now()),
-        authenticator_({.cache_lifetime = config().auth.cache_lifetime}, snapshot_.users),
-        shared_{logger_, metrics_, budget_, limits_, authenticator_},
+        authenticator_({.cache_lifetime = config().auth.cache_lifetime,
+                        .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus(),
+                                                                    pool_threads())},
+                       snapshot_.users),
+        shared_{.logger = logger_,
+                .metrics = metrics_,
+                .budget = budget_,
+                .limits = limits_,
+                .authenticator = authenticator_,
+                .upstream_caps = upstream_caps_,
+                .connections = connections_},
         wake_(loop) {}
 
   runtime::Task<ExitCode> serve() {
@@ -187,6 +196,8 @@ class Control {
   metrics::Registry metrics_;
   policy::LimitTable limits_;
   auth::Authenticator authenticator_;
+  relay::ConnectionCaps upstream_caps_;
+  submission::ConnectionCount connections_;
   Shared shared_;
   runtime::Event wake_;
   FileWatch watch_;

@@ -7,6 +7,8 @@
 #include "proxy/message/budget.h"
 #include "proxy/net/tls.h"
 #include "proxy/policy/rate_limiter.h"
+#include "proxy/relay/connection_cap.h"
+#include "proxy/submission/acceptor.h"
 
 namespace sallyport::server {
 
@@ -18,6 +20,8 @@ struct Shared {
   message::Budget& budget;
   policy::LimitTable& limits;
   auth::Authenticator& authenticator;
+  relay::ConnectionCaps& upstream_caps;
+  submission::ConnectionCount& connections;
 };
 
 }  // namespace sallyport::server

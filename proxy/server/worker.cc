@@ -1,0 +1,115 @@
+#include "proxy/server/worker.h"
+
+#include <utility>
+
+#include "proxy/message/transaction_id.h"
+#include "proxy/runtime/event.h"
+#include "proxy/server/relay_in_force.h"
+#include "proxy/submission/acceptor.h"
+
+namespace sallyport::server {
+namespace {
+
+// What saying QUIT to idle upstream connections may take when everything else is done.
+constexpr Duration kGoodbye = std::chrono::seconds(2);
+
+}  // namespace
+
+/// What lives on the worker's thread.
+class Worker::Body {
+ public:
+  Body(runtime::Loop& loop, const Shared& shared)
+      : loop_(loop),
+        relay_({.loop = loop,
+                .logger = shared.logger,
+                .metrics = shared.metrics,
+                .caps = shared.upstream_caps}),
+        context_{.loop = loop,
+                 .authenticator = shared.authenticator,
+                 .limits = shared.limits,
+                 .budget = shared.budget,
+                 .deliverer = relay_,
+                 .metrics = shared.metrics,
+                 .logger = shared.logger,
+                 .ids = ids_,
+                 .wall_time = std::chrono::system_clock::now},
+        acceptor_(context_, shared.connections),
+        stop_(loop) {}
+
+  /// The relay first: a session must find one.
+  Result<void> apply(const Snapshot& snapshot) {
+    const auto relaying = relay_.apply(snapshot.config);
+    if (!relaying) return relaying;
+    return acceptor_.apply({.config = snapshot.config, .tls = snapshot.tls});
+  }
+
+  void stop(Duration at_most) {
+    drain_by_ = loop_.after(at_most);
+    stop_.set();
+  }
+
+  /// Cuts sessions and deliveries off: who waits for either goes on.
+  void abort() {
+    if (std::exchange(aborted_, true)) return;
+    stop(Duration::zero());
+    acceptor_.abort();
+    relay_.retire(loop_.now());
+  }
+
+  /// Until stopped, then until everything has ended; true if nothing was cut off.
+  runtime::Task<bool> serve() {
+    (void)co_await stop_.wait();
+    if (!co_await acceptor_.drain(drain_by_)) abort();
+    (void)co_await acceptor_.join();
+    relay_.retire(loop_.after(kGoodbye));
+    co_await relay_.join();
+    co_return !aborted_;
+  }
+
+ private:
+  runtime::Loop& loop_;
+  message::TransactionIds ids_;
+  RelayInForce relay_;
+  submission::Context context_;
+  submission::Acceptor acceptor_;
+  runtime::Event stop_;
+  TimePoint drain_by_ = kNever;
+  bool aborted_ = false;
+};
+
+Worker::Worker(const Shared& shared, Snapshot first, Callbacks callbacks)
+    : shared_(shared), callbacks_(std::move(callbacks)) {
+  thread_ = std::make_unique<runtime::LoopThread>(
+      [this, first = std::move(first)](runtime::Loop& loop) { return main(loop, first); });
+}
+
+Worker::~Worker() = default;
+
+runtime::Task<void> Worker::main(runtime::Loop& loop, Snapshot first) {
+  Body body(loop, shared_);
+  body_ = &body;
+  callbacks_.applied(body.apply(first));
+  const bool clean = co_await body.serve();
+  body_ = nullptr;
+  callbacks_.ended(clean);
+}
+
+void Worker::apply(Snapshot snapshot) {
+  thread_->post([this, snapshot = std::move(snapshot)] {
+    if (body_) callbacks_.applied(body_->apply(snapshot));
+  });
+}
+
+void Worker::drain(Duration at_most) {
+  thread_->post([this, at_most] {
+    if (body_) body_->stop(at_most);
+  });
+}
+
+void Worker::abort() {
+  thread_->post([this] {
+    if (body_) body_->abort();
+  });
+}
+
+}  // namespace sallyport::server
