@@ -1,0 +1,90 @@
+// The listeners of one worker and the sessions that come of them. Knows nothing of what is said.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "proxy/runtime/event.h"
+#include "proxy/runtime/task_group.h"
+#include "proxy/runtime/tcp.h"
+#include "proxy/submission/context.h"
+#include "proxy/submission/session.h"
+
+namespace sallyport::submission {
+
+/// Clients' connections in the whole process. Thread-safe; outlives every Acceptor.
+class ConnectionCount {
+ public:
+  /// One more, unless `most` are open already.
+  bool take(std::uint32_t most) {
+    if (open_.fetch_add(1, std::memory_order_relaxed) < most) return true;
+    give_back();
+    return false;
+  }
+  void give_back() { open_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint32_t> open_{0};
+};
+
+/// Accepts connections and owns their sessions. Belongs to the loop of its context; `context` and
+/// `connections` outlive it. Drain it before it dies.
+class Acceptor {
+ public:
+  Acceptor(Context& context, ConnectionCount& connections);
+  ~Acceptor();
+  Acceptor(const Acceptor&) = delete;
+  Acceptor& operator=(const Acceptor&) = delete;
+
+  /// Listens where the snapshot's listeners say, and nowhere else; connections from now on get this
+  /// snapshot, sessions go on with theirs. The error says which addresses can't be listened on; the
+  /// others are. For the start and for each reload.
+  Result<void> apply(Snapshot snapshot);
+
+  /// Stops listening and asks every session to end: those that wait for a command say 421 4.3.2 at
+  /// once, those in a mail transaction after it. Whoever has not ended by `deadline` is
+  /// interrupted, and kTimeout returned: `abort` them, stop deliveries, and `join`.
+  runtime::Task<Result<void>> drain(TimePoint deadline);
+  /// Stops listening and ends every connection at once.
+  void abort();
+  /// Returns when every session has ended. After `drain` or `abort`.
+  runtime::Task<Result<void>> join(TimePoint deadline = kNever) { return tasks_.join(deadline); }
+
+  std::size_t sessions() const { return sessions_.size(); }
+  /// Where we listen, in the order of the config: tells the port when 0 was asked for.
+  std::vector<runtime::SocketAddress> addresses() const;
+
+ private:
+  /// One listening socket.
+  struct Door {
+    Door(runtime::Loop& loop, const config::Endpoint& at, metrics::ListenerMetrics& counters,
+         std::unique_ptr<runtime::TcpListener> listening)
+        : endpoint(at), metrics(counters), listener(std::move(listening)), closing(loop) {}
+
+    const config::Endpoint endpoint;
+    metrics::ListenerMetrics& metrics;
+    const std::unique_ptr<runtime::TcpListener> listener;
+    runtime::Event closing;
+    std::size_t index = 0;  // in the snapshot's listeners
+  };
+
+  Result<std::shared_ptr<Door>> open(const config::Endpoint& endpoint);
+  void stop_listening();
+  static void close(Door& door);
+  runtime::Task<void> accept_at(std::shared_ptr<Door> door);
+  runtime::Task<void> welcome(Door& door, std::unique_ptr<runtime::TcpStream> stream);
+  runtime::Task<void> host(std::list<Session>::iterator session);
+
+  Context& context_;
+  ConnectionCount& connections_;
+  Snapshot snapshot_;
+  std::vector<std::shared_ptr<Door>> doors_;
+  std::list<Session> sessions_;
+  runtime::TaskGroup tasks_;
+};
+
+}  // namespace sallyport::submission

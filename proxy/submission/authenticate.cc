@@ -1,0 +1,147 @@
+// AUTH: RFC 4954. The exchange is auth::SaslExchange's, the verdict auth::Authenticator's; here are
+// the lines on the wire, and what a verdict means for the session.
+#include <utility>
+#include <variant>
+
+#include "proxy/base/base64.h"
+#include "proxy/submission/session.h"
+
+namespace sallyport::submission {
+namespace {
+
+std::string_view name(auth::Rejected::Cause cause) {
+  switch (cause) {
+    case auth::Rejected::Cause::kUnknownUser:
+      return "unknown_user";
+    case auth::Rejected::Cause::kWrongPassword:
+      return "wrong_password";
+    case auth::Rejected::Cause::kForeignAuthzid:
+      return "foreign_authzid";
+  }
+  return "";
+}
+
+}  // namespace
+
+runtime::Task<void> Session::authenticate(std::string_view arguments) {
+  auto command = smtp::parse_auth(arguments);
+  if (!command) co_return refuse(command.error());
+  const auto& offered = config().auth.mechanisms;
+  const bool is_offered = std::ranges::find(offered, command->mechanism) != offered.end();
+  auto exchange = is_offered ? auth::start_exchange(command->mechanism) : nullptr;
+  if (!exchange) co_return refuse(replies::kNoSuchMechanism);
+
+  const std::string mechanism = command->mechanism;
+  auto& results = context_.metrics.for_mechanism(mechanism).results;
+  auto credentials = co_await run_exchange(*exchange, std::move(command->initial_response));
+  if (!credentials) {
+    results[metrics::AuthResult::kAborted].add();
+    co_return;
+  }
+  // Replies before this one must not wait for a password to be hashed.
+  const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
+  if (!sent) co_return end(sent.error());
+  const std::string authcid = credentials->authcid;
+  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials));
+
+  if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
+    results[metrics::AuthResult::kAccepted].add();
+    log_in(std::move(accepted->user));
+  } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
+    results[metrics::AuthResult::kRejected].add();
+    context_.logger.write(log::Level::kWarning, "auth",
+                          {{"result", "rejected"},
+                           {"client", client_ip_},
+                           {"mechanism", mechanism},
+                           {"user", authcid},
+                           {"cause", name(rejected->cause)}});
+    reject_login();
+  } else {
+    const auto& reason = std::get<auth::Unavailable>(verdict).reason;
+    results[metrics::AuthResult::kUnavailable].add();
+    context_.logger.write(log::Level::kError, "auth",
+                          {{"result", "unavailable"},
+                           {"client", client_ip_},
+                           {"mechanism", mechanism},
+                           {"reason", reason}});
+    dialog_.say(replies::auth_unavailable(reason));
+  }
+}
+
+runtime::Task<std::optional<auth::Credentials>> Session::run_exchange(
+    auth::SaslExchange& exchange, std::optional<std::string> initial) {
+  std::optional<std::string> response;
+  if (initial) {
+    response = *initial == "=" ? "" : base64::decode(*initial);
+    wipe(*initial);
+    if (!response) {
+      refuse(replies::kBadBase64);
+      co_return std::nullopt;
+    }
+  }
+  while (true) {
+    auth::SaslStep step = exchange.step(response);
+    if (response) wipe(*response);
+    if (auto* credentials = std::get_if<auth::Credentials>(&step)) {
+      co_return std::move(*credentials);
+    }
+    if (const auto* malformed = std::get_if<auth::Malformed>(&step)) {
+      refuse(replies::malformed_response(malformed->reason));
+      co_return std::nullopt;
+    }
+    dialog_.say(replies::challenge(std::get<auth::Challenge>(step).text));
+    response = co_await read_response();
+    if (!response) co_return std::nullopt;
+  }
+}
+
+runtime::Task<std::optional<std::string>> Session::read_response() {
+  using State = smtp::LineBuffer::State;
+  const TimePoint deadline = after(config().session.command_timeout);
+  auto next = dialog_.next_line();
+  while (next.state == State::kPartial) {
+    const auto received = co_await dialog_.receive(deadline);
+    if (!received) {
+      end(received.error());
+      co_return std::nullopt;
+    }
+    next = dialog_.next_line();
+  }
+  if (next.state == State::kTooLong) {
+    refuse(replies::kResponseTooLong);
+  } else if (next.state != State::kLine) {
+    refuse(replies::for_fault(next.state));
+  } else if (next.line == "*") {
+    refuse(replies::kAuthCancelled);
+  } else {
+    auto response = base64::decode(next.line);
+    if (!response) refuse(replies::kBadBase64);
+    co_return response;
+  }
+  co_return std::nullopt;
+}
+
+void Session::log_in(std::shared_ptr<const config::User> user) {
+  auto& user_metrics = context_.metrics.for_user(user->name);
+  auto limits = context_.limits.find(*user, context_.loop.now());
+  auto connection = limits->connect();
+  if (!connection) {
+    user_metrics.limit_refusals[metrics::Limit::kConnections].add();
+    gate_.metrics.connections_refused.add();
+    context_.logger.write(
+        log::Level::kWarning, "auth",
+        {{"result", "too_many_connections"}, {"client", client_ip_}, {"user", user->name}});
+    return end(policy::reply_for(connection.error(), user->name).wire());
+  }
+  login_.emplace(std::move(user), std::move(limits), std::move(*connection), user_metrics);
+  dialog_.say(replies::kAuthenticated);
+}
+
+void Session::reject_login() {
+  dialog_.say(replies::kBadCredentials);
+  if (++auth_failures_ >= config().session.max_auth_failures) {
+    end(replies::kTooManyAuthFailures);
+  }
+}
+
+}  // namespace sallyport::submission

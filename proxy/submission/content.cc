@@ -1,0 +1,183 @@
+// DATA: RFC 5321 section 4.1.1.4. The content is received whole, then weighed, then relayed whole,
+// and only then answered.
+#include "proxy/submission/content.h"
+
+#include <span>
+#include <utility>
+
+#include "proxy/message/trace.h"
+#include "proxy/policy/sender_policy.h"
+#include "proxy/submission/session.h"
+
+namespace sallyport::submission {
+
+Content::Content(message::Budget& budget, const config::Message& settings,
+                 std::optional<std::uint64_t> declared)
+    : max_size_(settings.max_size),
+      storage_{.memory_threshold = settings.memory_threshold, .directory = settings.directory},
+      body_(std::in_place, budget, storage_, declared.value_or(0)) {}
+
+void Content::feed(std::string_view& wire) {
+  decoded_.clear();
+  decoder_.feed(wire, decoded_);
+  if (decoder_.size() > max_size_) give_up(Fault::kTooLarge);
+  for (const std::string_view piece : decoded_) {
+    if (!body_) return;
+    kept_.clear();
+    header_.feed(piece, kept_);
+    keep();
+  }
+  if (!decoder_.finished() || !body_) return;
+  kept_.clear();
+  header_.finish(kept_);
+  keep();
+}
+
+void Content::keep() {
+  for (const std::string_view piece : kept_) {
+    if (body_ && !body_->append(piece)) give_up(Fault::kNoBudget);
+  }
+}
+
+void Content::give_up(Fault fault) {
+  if (fault_ == Fault::kNone) fault_ = fault;
+  body_.reset();
+}
+
+runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
+  if (!body_ || !body_->flush_due()) co_return {};
+  auto flushed = co_await body_->flush(loop);
+  if (!flushed) give_up(Fault::kNoStorage);
+  co_return flushed;
+}
+
+std::optional<smtp::Reply> Content::refusal() const {
+  // What waiting cannot mend is said first.
+  if (decoder_.has_bare_line_end()) return replies::bare_line_end();
+  if (decoder_.has_nul()) return replies::nul_in_content();
+  switch (fault_) {
+    case Fault::kTooLarge:
+      return replies::too_large(max_size_);
+    case Fault::kNoBudget:
+      return replies::no_budget();
+    case Fault::kNoStorage:
+      return replies::no_storage();
+    case Fault::kNone:
+      break;
+  }
+  return std::nullopt;
+}
+
+runtime::Task<void> Session::data(std::string_view arguments) {
+  if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
+  dialog_.say(replies::kStartMailInput);
+  Content content(context_.budget, config().message, transaction_->envelope.declared_size);
+  const auto received = co_await receive(content);
+  if (!received) co_return end(received.error());
+  transaction_->received = context_.loop.now();
+  if (auto refusal = judge(content)) {
+    co_await conclude(transaction_->envelope, content.size(), refused(std::move(*refusal)));
+    co_return;
+  }
+  // Whoever waits for earlier replies must not wait for the upstream, too.
+  const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
+  if (!sent) co_return end(sent.error());
+  const message::Message message = assemble(content);
+  auto delivery =
+      co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout));
+  co_await conclude(message.envelope, content.size(), std::move(delivery));
+}
+
+runtime::Task<Result<void>> Session::receive(Content& content) {
+  while (true) {
+    if (dialog_.rest().empty()) {
+      auto wire = co_await dialog_.receive_octets(after(config().session.data_timeout));
+      if (!wire) co_return fail(wire.error());
+      content.feed(*wire);
+      dialog_.give_back(*wire);  // beyond the final dot: commands
+    } else {
+      std::string_view wire = dialog_.rest();
+      const std::size_t before = wire.size();
+      content.feed(wire);
+      dialog_.consume(before - wire.size());
+    }
+    if (content.finished()) co_return {};
+    const auto settled = co_await content.settle(context_.loop);
+    if (!settled) {
+      context_.logger.write(log::Level::kError, "storage", {{"reason", settled.error().text}});
+    }
+  }
+}
+
+std::optional<smtp::Reply> Session::judge(const Content& content) {
+  if (auto refusal = content.refusal()) {
+    if (content.out_of_budget()) context_.metrics.process().content_refusals.add();
+    return refusal;
+  }
+  const auto& user = *login_->user;
+  if (!user.senders.empty()) {
+    // A From: field that we cannot read is one that others may read in another way.
+    const auto from = content.header().from();
+    const std::span<const smtp::Mailbox> mailboxes =
+        from ? std::span(*from) : std::span<const smtp::Mailbox>();
+    if (auto refusal = policy::check_from(user, mailboxes)) return refusal;
+  }
+  const policy::Charge charge{.messages = 1,
+                              .recipients = transaction_->envelope.recipients.size(),
+                              .bytes = content.size()};
+  const auto taken = login_->limits->take(charge, context_.loop.now());
+  if (!taken) return over_limit(taken.error());
+  return std::nullopt;
+}
+
+message::Message Session::assemble(Content& content) {
+  const auto& recipients = transaction_->envelope.recipients;
+  const message::Trace trace{
+      .ehlo_name = client_name_,
+      .client_ip = client_ip_,
+      .tls_version = tls_ ? std::string_view(tls_->version) : std::string_view(),
+      .tls_cipher = tls_ ? std::string_view(tls_->cipher) : std::string_view(),
+      .hostname = config().hostname,
+      .extended = extended_,
+      .authenticated = login_.has_value(),
+      .id = transaction_->id.view(),
+      .only_recipient = recipients.size() == 1 ? &recipients.front() : nullptr,
+      .now = context_.wall_time(),
+  };
+  message::Body body = content.take_body();
+  body.set_prefix(message::trace_fields(trace, content.header().facts()));
+  return {.id = std::string(transaction_->id.view()),
+          .envelope = std::move(transaction_->envelope),
+          .body = std::move(body),
+          .message_id = {},
+          .has_8bit = content.has_8bit()};
+}
+
+runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,
+                                      relay::Delivery delivery) {
+  using enum metrics::Outcome;
+  const bool delivered = delivery.outcome == relay::Outcome::kDelivered;
+  const bool permanent = delivery.outcome == relay::Outcome::kRefused;
+  login_->metrics.message(delivered   ? kAccepted
+                          : permanent ? kRejected
+                                      : kDeferred,
+                          size, envelope.recipients.size());
+  dialog_.say(delivery.reply);
+  if (delivery.reply.code == 421) open_ = false;
+  if (delivered) {
+    ++messages_;
+    errors_ = 0;
+    // The client must know as soon as can be, and we whether it could hear us.
+    const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
+    if (!sent) {
+      context_.logger.write(
+          log::Level::kWarning, "reply_lost",
+          {{"id", transaction_->id.view()}, {"client", client_ip_}, {"reason", sent.error().text}});
+      open_ = false;
+    }
+  }
+  record(envelope, size, delivery);
+  transaction_.reset();
+}
+
+}  // namespace sallyport::submission

@@ -1,0 +1,64 @@
+// One message's content on its way in: from the wire, through dot transparency and the header
+// filter, into a body. Octets are copied once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "proxy/config/config.h"
+#include "proxy/message/body.h"
+#include "proxy/message/header_filter.h"
+#include "proxy/smtp/content.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::submission {
+
+/// Takes content to its very end even when it must be refused: only what follows the final dot are
+/// commands. The body it gives must not outlive it.
+class Content {
+ public:
+  /// `budget` outlives it. `declared`: the size that MAIL said.
+  Content(message::Budget& budget, const config::Message& settings,
+          std::optional<std::uint64_t> declared);
+  Content(const Content&) = delete;
+  Content& operator=(const Content&) = delete;
+
+  /// Takes from the front of `wire`, which shrinks, until the content ends or `wire` is empty.
+  void feed(std::string_view& wire);
+  /// Moves what is too much for memory to its file: call it between feeds. After a failure the
+  /// content will be refused.
+  runtime::Task<Result<void>> settle(runtime::Loop& loop);
+  /// The final dot was read.
+  bool finished() const { return decoder_.finished(); }
+
+  /// Why this content is refused, once it is finished; nullopt: it is not.
+  std::optional<smtp::Reply> refusal() const;
+  /// It is refused because the process holds too much content already.
+  bool out_of_budget() const { return fault_ == Fault::kNoBudget; }
+  /// Octets received: the message size of RFC 1870.
+  std::uint64_t size() const { return decoder_.size(); }
+  bool has_8bit() const { return decoder_.has_8bit(); }
+  const message::HeaderFilter& header() const { return header_; }
+  /// What is to be relayed, once; only when finished and not refused.
+  message::Body take_body() { return std::move(*body_); }
+
+ private:
+  enum class Fault : std::uint8_t { kNone, kTooLarge, kNoBudget, kNoStorage };
+
+  void keep();
+  void give_up(Fault fault);
+
+  const std::uint64_t max_size_;
+  const message::Storage storage_;
+  smtp::ContentDecoder decoder_;
+  message::HeaderFilter header_;
+  std::optional<message::Body> body_;  // none after a fault
+  std::vector<std::string_view> decoded_;
+  std::vector<std::string_view> kept_;
+  Fault fault_ = Fault::kNone;
+};
+
+}  // namespace sallyport::submission

@@ -1,0 +1,67 @@
+// The two ends of a conversation: what the client said and we have not looked at yet, and what we
+// answered and have not sent yet. Knows lines and octets, not what they mean.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "proxy/runtime/byte_stream.h"
+#include "proxy/runtime/loop.h"
+#include "proxy/smtp/line_buffer.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::submission {
+
+/// Octets of a command line with its CRLF. RFC 5321 section 4.5.3.1.4 asks for 512, its extensions
+/// for some more, and RFC 4954 section 4.3 for 12288 for the lines of AUTH.
+inline constexpr std::size_t kMostCommandLine = 2048;
+inline constexpr std::size_t kMostAuthLine = 12288;
+
+/// Buffers on both sides of one stream. Replies gather until the client has to be waited for, so
+/// that the answers to a pipelined group share one write (RFC 2920). While it waits with nothing
+/// received it holds no buffer. `loop` outlives it.
+class Dialog {
+ public:
+  Dialog(runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> stream);
+
+  /// The next line that was received whole, or why it can't be taken; kPartial: `receive` more.
+  /// Views hold until the next call of a function that is not const.
+  smtp::LineBuffer::Next next_line() { return received_.next(); }
+  /// Sends what is to be sent, then waits for octets that `next_line` and `rest` will give.
+  runtime::Task<Result<void>> receive(TimePoint deadline);
+  /// The same, but past the buffer: the octets are the caller's, and hold until it next suspends.
+  /// Only when `rest` is empty.
+  runtime::Task<Result<std::string_view>> receive_octets(TimePoint deadline);
+
+  /// Octets received that are not taken as lines.
+  std::string_view rest() const { return received_.rest(); }
+  void consume(std::size_t count) { received_.consume(count); }
+  /// Gives octets back that `receive_octets` gave and nobody took: they are commands.
+  void give_back(std::string_view octets) { received_.append(octets); }
+
+  /// Adds a reply to what is to be sent.
+  void say(std::string_view wire);
+  void say(const smtp::Reply& reply);
+  /// Octets that are to be sent.
+  std::size_t unsent() const { return unsent_.size(); }
+  /// Sends what is to be sent. Our write can't wait longer than `deadline`.
+  runtime::Task<Result<void>> flush(TimePoint deadline);
+
+  /// The stream, to put TLS under the dialog; give it another one before anything else.
+  std::unique_ptr<runtime::ByteStream> release_stream() { return std::move(stream_); }
+  void set_stream(std::unique_ptr<runtime::ByteStream> stream) { stream_ = std::move(stream); }
+  /// Null while TLS is being put under it.
+  runtime::ByteStream* stream() const { return stream_.get(); }
+
+  /// Sends what is to be sent, and ends the connection in an orderly way.
+  runtime::Task<void> close(TimePoint deadline);
+
+ private:
+  runtime::Loop& loop_;
+  std::unique_ptr<runtime::ByteStream> stream_;
+  smtp::LineBuffer received_{kMostAuthLine};
+  std::string unsent_;
+};
+
+}  // namespace sallyport::submission

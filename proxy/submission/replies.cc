@@ -1,0 +1,81 @@
+#include "proxy/submission/replies.h"
+
+#include <fmt/format.h>
+
+#include "proxy/base/base64.h"
+
+namespace sallyport::submission::replies {
+namespace {
+
+std::string wire(int code, smtp::EnhancedCode status, std::string text) {
+  return smtp::Reply(code, status, std::move(text)).wire();
+}
+
+}  // namespace
+
+std::string greeting(std::string_view hostname) {
+  return fmt::format("220 {} ESMTP\r\n", hostname);
+}
+
+std::string shutting_down(std::string_view hostname) {
+  return fmt::format("421 4.3.2 {} is shutting down\r\n", hostname);
+}
+
+std::string timed_out(std::string_view hostname) {
+  return fmt::format("421 4.4.2 {} waited too long for you, closing connection\r\n", hostname);
+}
+
+std::string challenge(std::string_view text) {
+  return fmt::format("334 {}\r\n", base64::encode(text));
+}
+
+std::string malformed_response(std::string_view reason) {
+  return wire(501, {5, 5, 2}, std::string(reason));
+}
+
+std::string auth_unavailable(std::string_view reason) {
+  return wire(454, {4, 7, 0}, fmt::format("Temporary authentication failure: {}", reason));
+}
+
+smtp::Reply too_large(std::uint64_t limit) {
+  return {552, {5, 3, 4}, fmt::format("Message is larger than {} octets", limit)};
+}
+
+smtp::Reply bare_line_end() {
+  return {554, {5, 6, 0}, "Lines end with CRLF: the message has a bare CR or LF and was not sent"};
+}
+
+smtp::Reply nul_in_content() { return {554, {5, 6, 0}, "The message has a NUL and was not sent"}; }
+
+smtp::Reply no_budget() {
+  return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
+}
+
+smtp::Reply no_storage() {
+  return {451, {4, 3, 0}, "The message could not be stored, try again later"};
+}
+
+Wire for_fault(smtp::LineBuffer::State state) {
+  using State = smtp::LineBuffer::State;
+  switch (state) {
+    case State::kTooLong:
+      return kLineTooLong;
+    case State::kBareCr:
+      return kBareCr;
+    case State::kBareLf:
+      return kBareLf;
+    case State::kNul:
+      return kNul;
+    case State::kLine:
+    case State::kPartial:
+      break;
+  }
+  return {};
+}
+
+std::string text(const smtp::Reply& reply) {
+  if (!reply.enhanced) return fmt::format("{} {}", reply.code, reply.text());
+  return fmt::format("{} {} {}", reply.code, reply.enhanced->str(), reply.text());
+}
+
+}  // namespace sallyport::submission::replies

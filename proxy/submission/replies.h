@@ -1,0 +1,86 @@
+// Every reply whose text we decide, in one place. Fixed ones are kept as they go on the wire, so
+// that saying them formats and allocates nothing. Codes: RFC 5321 section 4.2.3; enhanced codes:
+// RFC 3463 with RFC 4954 section 6, absent where RFC 2034 section 4 excludes them (220, 334, 354).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "proxy/smtp/line_buffer.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::submission::replies {
+
+/// A reply as it goes on the wire, CRLF included.
+using Wire = std::string_view;
+
+// Greeting, order and errors.
+inline constexpr Wire kOk = "250 2.0.0 Ok\r\n";
+inline constexpr Wire kBye = "221 2.0.0 Bye\r\n";
+inline constexpr Wire kHelp =
+    "214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n";
+// RFC 5321 section 3.5.3: we relay, so we cannot know.
+inline constexpr Wire kCannotVerify =
+    "252 2.5.0 Cannot VRFY user, but will accept message and attempt delivery\r\n";
+inline constexpr Wire kNoExpn = "502 5.5.1 EXPN is not offered here\r\n";
+inline constexpr Wire kUnknownCommand = "500 5.5.2 Command not recognized\r\n";
+inline constexpr Wire kLineTooLong = "500 5.5.2 Line too long\r\n";
+inline constexpr Wire kBareCr = "500 5.5.2 Lines end with CRLF: this one has a bare CR\r\n";
+inline constexpr Wire kBareLf = "500 5.5.2 Lines end with CRLF: this one has a bare LF\r\n";
+inline constexpr Wire kNul = "500 5.5.2 This line has a NUL\r\n";
+inline constexpr Wire kTooManyErrors = "421 4.7.0 Too many errors, closing connection\r\n";
+inline constexpr Wire kTooManyConnections = "421 4.7.0 Too many connections, try again later\r\n";
+
+// TLS: RFC 3207.
+inline constexpr Wire kReadyForTls = "220 2.0.0 Ready to start TLS\r\n";
+inline constexpr Wire kCommandsBehindStarttls =
+    "554 5.5.1 Commands were sent behind STARTTLS, closing connection\r\n";
+
+// AUTH: RFC 4954.
+inline constexpr Wire kAuthenticated = "235 2.7.0 Authentication successful\r\n";
+inline constexpr Wire kBadCredentials = "535 5.7.8 Authentication credentials invalid\r\n";
+inline constexpr Wire kAuthCancelled = "501 5.7.0 Authentication cancelled\r\n";
+inline constexpr Wire kBadBase64 = "501 5.5.2 Not valid base64\r\n";
+inline constexpr Wire kResponseTooLong = "500 5.5.6 Authentication exchange line is too long\r\n";
+inline constexpr Wire kNoSuchMechanism = "504 5.5.4 Authentication mechanism not offered\r\n";
+inline constexpr Wire kTooManyAuthFailures =
+    "421 4.7.0 Too many failed authentications, closing connection\r\n";
+
+// The mail transaction.
+inline constexpr Wire kSenderOk = "250 2.1.0 Sender ok\r\n";
+inline constexpr Wire kRecipientOk = "250 2.1.5 Recipient ok\r\n";
+// RFC 5321 section 4.5.3.1.10: clients send the rest in another transaction.
+inline constexpr Wire kTooManyRecipients = "452 4.5.3 Too many recipients in one transaction\r\n";
+inline constexpr Wire kStartMailInput = "354 Start mail input; end with <CRLF>.<CRLF>\r\n";
+
+/// `220 HOSTNAME ESMTP`.
+std::string greeting(std::string_view hostname);
+/// `421 4.3.2 HOSTNAME is shutting down`.
+std::string shutting_down(std::string_view hostname);
+/// `421 4.4.2 HOSTNAME …`: the client was silent for too long.
+std::string timed_out(std::string_view hostname);
+/// `334 ` and the challenge in base64.
+std::string challenge(std::string_view text);
+/// `501 5.5.2`: the response does not have the mechanism's form.
+std::string malformed_response(std::string_view reason);
+/// `454 4.7.0`: nobody can say now whether the credentials are right.
+std::string auth_unavailable(std::string_view reason);
+/// `552 5.3.4`, with the limit that SIZE names.
+smtp::Reply too_large(std::uint64_t limit);
+/// `554 5.6.0`: the content has a bare CR or LF, which is never mended.
+smtp::Reply bare_line_end();
+/// `554 5.6.0`: the content has a NUL.
+smtp::Reply nul_in_content();
+/// `452 4.3.1`: the budget for message content is used up.
+smtp::Reply no_budget();
+/// `451 4.3.0`: the content could not be written to its file.
+smtp::Reply no_storage();
+
+/// The reply to a line that could not be taken; none for `kLine` and `kPartial`.
+Wire for_fault(smtp::LineBuffer::State state);
+
+/// A reply as one line with its codes, for the log.
+std::string text(const smtp::Reply& reply);
+
+}  // namespace sallyport::submission::replies

@@ -1,0 +1,216 @@
+#include "proxy/submission/session.h"
+
+#include <array>
+#include <utility>
+
+#include "proxy/smtp/command.h"
+#include "proxy/smtp/order.h"
+#include "proxy/submission/replies.h"
+
+namespace sallyport::submission {
+namespace {
+
+// Replies to a long pipelined group are sent in pieces, so that they never fill memory.
+constexpr std::size_t kMostUnsent = 16 * 1024;
+// How long we wait for the client to take our goodbye.
+constexpr auto kGoodbyeTime = std::chrono::seconds(5);
+
+}  // namespace
+
+/// What answers a verb: a function that answers at once, or a coroutine that talks on.
+struct Session::Handler {
+  void (Session::*answer)(std::string_view arguments) = nullptr;
+  runtime::Task<void> (Session::*talk)(std::string_view arguments) = nullptr;
+
+  static const Handler& of(smtp::Verb verb);
+};
+
+const Session::Handler& Session::Handler::of(smtp::Verb verb) {
+  // In the order of smtp::Verb.
+  static constexpr std::array kHandlers = {
+      Handler{.answer = &Session::ehlo},   Handler{.answer = &Session::helo},
+      Handler{.talk = &Session::starttls}, Handler{.talk = &Session::authenticate},
+      Handler{.answer = &Session::mail},   Handler{.answer = &Session::rcpt},
+      Handler{.talk = &Session::data},     Handler{.answer = &Session::rset},
+      Handler{.answer = &Session::noop},   Handler{.answer = &Session::vrfy},
+      Handler{.answer = &Session::expn},   Handler{.answer = &Session::help},
+      Handler{.answer = &Session::quit},   Handler{.answer = &Session::unknown},
+  };
+  static_assert(kHandlers.size() == static_cast<std::size_t>(smtp::Verb::kUnknown) + 1);
+  return kHandlers[static_cast<std::size_t>(verb)];
+}
+
+Session::Session(Context& context, Snapshot snapshot, Gate gate,
+                 std::unique_ptr<runtime::ByteStream> stream, std::string client_ip)
+    : context_(context),
+      snapshot_(std::move(snapshot)),
+      gate_(gate),
+      client_ip_(std::move(client_ip)),
+      dialog_(context.loop, std::move(stream)),
+      open_session_(gate.metrics.open_sessions.hold()) {}
+
+Session::~Session() = default;
+
+runtime::Task<void> Session::run() {
+  const TimePoint deadline = after(config().session.greeting_timeout);
+  if (gate_.settings.tls == config::TlsMode::kImplicit && !co_await start_tls(deadline)) co_return;
+  dialog_.say(replies::greeting(config().hostname));
+  co_await converse();
+  drop_transaction("the session ended");
+  co_await dialog_.close(after(kGoodbyeTime));
+  if (context_.logger.enabled(log::Level::kDebug)) {
+    context_.logger.write(log::Level::kDebug,
+                          std::move(context_.logger.line(log::Level::kDebug, "connection")
+                                        .field("client", client_ip_)
+                                        .field("user", login_ ? login_->user->name : std::string())
+                                        .field("messages", messages_)
+                                        .field("errors", errors_)));
+  }
+}
+
+runtime::Task<void> Session::converse() {
+  TimePoint deadline = after(config().session.greeting_timeout);
+  while (open_) {
+    if (draining_ && !transaction_) co_return end(replies::shutting_down(config().hostname));
+    const auto next = dialog_.next_line();
+    if (next.state == smtp::LineBuffer::State::kPartial) {
+      waiting_for_command_ = true;
+      const auto received = co_await dialog_.receive(deadline);
+      waiting_for_command_ = false;
+      if (!received) co_return end(received.error());
+      continue;
+    }
+    if (next.state != smtp::LineBuffer::State::kLine) {
+      refuse(replies::for_fault(next.state));
+    } else {
+      const smtp::CommandLine command = smtp::split_command(next.line);
+      const Handler* handler = admit(command, next.line.size());
+      if (handler && handler->answer) (this->*handler->answer)(command.arguments);
+      if (handler && handler->talk) co_await (this->*handler->talk)(command.arguments);
+    }
+    if (open_ && errors_ >= config().session.max_errors) end(replies::kTooManyErrors);
+    if (dialog_.unsent() > kMostUnsent) {
+      const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
+      if (!sent) co_return;
+    }
+    deadline = after(config().session.command_timeout);
+  }
+}
+
+const Session::Handler* Session::admit(const smtp::CommandLine& command, std::size_t size) {
+  if (size + 2 > kMostCommandLine && command.verb != smtp::Verb::kAuth) {
+    refuse(replies::kLineTooLong);
+    return nullptr;
+  }
+  if (const auto refusal = smtp::check(state(), command.verb)) {
+    refuse(*refusal);
+    return nullptr;
+  }
+  return &Handler::of(command.verb);
+}
+
+smtp::SessionState Session::state() const {
+  return {
+      .greeted = greeted_,
+      .extended = extended_,
+      .tls = tls_ != nullptr,
+      .offers_starttls = gate_.settings.tls == config::TlsMode::kStarttls,
+      .requires_tls = gate_.settings.tls != config::TlsMode::kNone,
+      .authenticated = login_.has_value(),
+      .has_reverse_path = transaction_ != nullptr,
+      .recipients = transaction_ ? transaction_->envelope.recipients.size() : 0,
+  };
+}
+
+smtp::Capabilities Session::capabilities() const {
+  smtp::Capabilities offered;
+  offered.pipelining = true;
+  offered.eight_bit_mime = true;
+  offered.enhanced_status_codes = true;
+  offered.has_size = true;
+  offered.size = config().message.max_size;
+  offered.starttls = gate_.settings.tls == config::TlsMode::kStarttls && !tls_;
+  // RFC 4954 section 4: AUTH is shown only where it can be used.
+  if ((tls_ || gate_.settings.tls == config::TlsMode::kNone) && !login_) {
+    offered.auth = config().auth.mechanisms;
+  }
+  return offered;
+}
+
+bool Session::greet(std::string_view arguments, bool extended) {
+  auto name = smtp::parse_ehlo(arguments);
+  if (!name) {
+    refuse(name.error());
+    return false;
+  }
+  drop_transaction("the client said EHLO again");  // RFC 5321 section 4.1.4
+  client_name_ = std::move(*name);
+  greeted_ = true;
+  extended_ = extended;
+  return true;
+}
+
+void Session::ehlo(std::string_view arguments) {
+  if (!greet(arguments, true)) return;
+  dialog_.say(smtp::ehlo_reply(config().hostname, client_name_, capabilities()));
+}
+
+void Session::helo(std::string_view arguments) {
+  if (!greet(arguments, false)) return;
+  dialog_.say(smtp::Reply(250, config().hostname));
+}
+
+void Session::noop(std::string_view) { dialog_.say(replies::kOk); }
+
+void Session::vrfy(std::string_view) { dialog_.say(replies::kCannotVerify); }
+
+void Session::expn(std::string_view) { dialog_.say(replies::kNoExpn); }
+
+void Session::help(std::string_view) { dialog_.say(replies::kHelp); }
+
+void Session::quit(std::string_view arguments) {
+  if (const auto fine = smtp::parse_no_arguments(arguments); !fine) return refuse(fine.error());
+  drop_transaction("the client said QUIT");
+  end(replies::kBye);
+}
+
+void Session::unknown(std::string_view) { refuse(replies::kUnknownCommand); }
+
+void Session::refuse(const smtp::Reply& reply) {
+  ++errors_;
+  dialog_.say(reply);
+}
+
+void Session::refuse(replies::Wire reply) {
+  ++errors_;
+  dialog_.say(reply);
+}
+
+void Session::end(std::string_view wire) {
+  dialog_.say(wire);
+  open_ = false;
+}
+
+void Session::end(const Error& error) {
+  if (error.code == ErrorCode::kTimeout) dialog_.say(replies::timed_out(config().hostname));
+  if (error.code == ErrorCode::kCancelled) dialog_.say(replies::shutting_down(config().hostname));
+  drop_transaction(error.text);
+  open_ = false;
+}
+
+void Session::drain() {
+  draining_ = true;
+  if (waiting_for_command_ && !transaction_) dialog_.stream()->interrupt();
+}
+
+void Session::hang_up() {
+  draining_ = true;
+  if (dialog_.stream()) dialog_.stream()->interrupt();
+}
+
+void Session::abort() {
+  if (dialog_.stream()) dialog_.stream()->abort();
+  if (handshaking_) handshaking_->abort();
+}
+
+}  // namespace sallyport::submission

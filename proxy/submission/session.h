@@ -1,0 +1,143 @@
+// The server's side of one client's connection, from greeting to goodbye. One coroutine reads
+// commands and answers them; session.cc has the loop, and each phase of the conversation a file:
+// starttls.cc, authenticate.cc, transaction.cc, content.cc. What may be said when is not decided
+// here but in smtp::check.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "proxy/smtp/capabilities.h"
+#include "proxy/smtp/command.h"
+#include "proxy/smtp/order.h"
+#include "proxy/submission/content.h"
+#include "proxy/submission/context.h"
+#include "proxy/submission/dialog.h"
+#include "proxy/submission/replies.h"
+#include "proxy/submission/transaction.h"
+
+namespace sallyport::submission {
+
+/// Where a client connected.
+struct Gate {
+  const config::Listener& settings;  ///< In the snapshot's config.
+  metrics::ListenerMetrics& metrics;
+};
+
+/// One connection. Holds nothing but its state while the client is silent.
+class Session {
+ public:
+  /// `context` and what `gate` names outlive it.
+  Session(Context& context, Snapshot snapshot, Gate gate,
+          std::unique_ptr<runtime::ByteStream> stream, std::string client_ip);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  /// The whole conversation. Returns when it has ended; the connection is closed when this dies.
+  runtime::Task<void> run();
+
+  /// We shut down: says `421 4.3.2` and ends, after the mail transaction if one is open.
+  void drain();
+  /// The same without regard to a mail transaction; one that is being delivered is still answered.
+  void hang_up();
+  /// Ends the connection at once. A delivery under way goes on until the Deliverer ends it.
+  void abort();
+
+ private:
+  struct Handler;
+  /// Who authenticated, and what is kept for them while they are connected.
+  struct Login {
+    std::shared_ptr<const config::User> user;
+    std::shared_ptr<policy::UserLimits> limits;
+    policy::ConnectionSlot connection;
+    metrics::UserMetrics& metrics;
+  };
+
+  // session.cc: the loop, and what needs no phase of its own.
+  runtime::Task<void> converse();
+  /// What answers this command; null when it was refused.
+  const Handler* admit(const smtp::CommandLine& command, std::size_t size);
+  void ehlo(std::string_view arguments);
+  void helo(std::string_view arguments);
+  void noop(std::string_view arguments);
+  void vrfy(std::string_view arguments);
+  void expn(std::string_view arguments);
+  void help(std::string_view arguments);
+  void quit(std::string_view arguments);
+  void unknown(std::string_view arguments);
+  bool greet(std::string_view arguments, bool extended);
+  /// A reply to a command that should not have been sent: it counts as an error.
+  void refuse(const smtp::Reply& reply);
+  void refuse(replies::Wire reply);
+  /// Says a last reply; the loop ends.
+  void end(std::string_view wire);
+  /// The client can't be heard any more: says why, if somebody may still listen.
+  void end(const Error& error);
+  smtp::SessionState state() const;
+  smtp::Capabilities capabilities() const;
+
+  // starttls.cc
+  runtime::Task<void> starttls(std::string_view arguments);
+  runtime::Task<bool> start_tls(TimePoint deadline);
+
+  // authenticate.cc
+  runtime::Task<void> authenticate(std::string_view arguments);
+  /// The lines from AUTH to credentials; nullopt when they ended in a reply instead.
+  runtime::Task<std::optional<auth::Credentials>> run_exchange(auth::SaslExchange& exchange,
+                                                               std::optional<std::string> initial);
+  runtime::Task<std::optional<std::string>> read_response();
+  void log_in(std::shared_ptr<const config::User> user);
+  void reject_login();
+
+  // transaction.cc
+  void mail(std::string_view arguments);
+  void rcpt(std::string_view arguments);
+  void rset(std::string_view arguments);
+  std::optional<smtp::Reply> judge_sender(const smtp::MailCommand& command);
+  smtp::Reply over_limit(const policy::Refusal& refusal);
+  /// Drops the transaction, if one is open, and logs why it came to nothing.
+  void drop_transaction(std::string_view why);
+  /// Our own refusal in the form of the relay's, so that both are told in the same way.
+  static relay::Delivery refused(smtp::Reply reply);
+  /// Logs the end of the transaction: what came of it, or why it was given up.
+  void record(const message::Envelope& envelope, std::uint64_t size,
+              const std::optional<relay::Delivery>& delivery, std::string_view why = {});
+
+  // content.cc
+  runtime::Task<void> data(std::string_view arguments);
+  runtime::Task<Result<void>> receive(Content& content);
+  std::optional<smtp::Reply> judge(const Content& content);
+  message::Message assemble(Content& content);
+  runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,
+                               relay::Delivery delivery);
+
+  const config::Config& config() const { return *snapshot_.config; }
+  TimePoint after(Duration span) { return context_.loop.after(span); }
+
+  Context& context_;
+  const Snapshot snapshot_;
+  const Gate gate_;
+  const std::string client_ip_;
+  Dialog dialog_;
+  runtime::ByteStream* handshaking_ = nullptr;  // while the TLS handshake owns the stream
+  const net::TlsInfo* tls_ = nullptr;           // of the dialog's stream, once it is TLS
+  metrics::Gauge::Hold open_session_;
+
+  std::string client_name_;  // of EHLO or HELO
+  std::optional<Login> login_;
+  std::unique_ptr<Transaction> transaction_;
+  std::uint32_t errors_ = 0;
+  std::uint32_t auth_failures_ = 0;
+  std::uint32_t messages_ = 0;
+  bool greeted_ = false;
+  bool extended_ = false;
+  bool open_ = true;
+  bool draining_ = false;
+  bool waiting_for_command_ = false;
+};
+
+}  // namespace sallyport::submission

@@ -1,0 +1,49 @@
+// TLS under a session: at once on implicit listeners, or after STARTTLS (RFC 3207).
+#include <utility>
+
+#include "proxy/submission/session.h"
+
+namespace sallyport::submission {
+
+runtime::Task<void> Session::starttls(std::string_view arguments) {
+  if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
+  // RFC 3207 section 4.2: what came in clear behind STARTTLS may be somebody else's, put there to
+  // be obeyed inside TLS (CVE-2011-0411). Nothing that honest clients do looks like that.
+  if (!dialog_.rest().empty()) {
+    context_.logger.write(log::Level::kWarning, "starttls_injection", {{"client", client_ip_}});
+    co_return end(replies::kCommandsBehindStarttls);
+  }
+  dialog_.say(replies::kReadyForTls);
+  const TimePoint deadline = after(config().session.greeting_timeout);
+  if (const auto sent = co_await dialog_.flush(deadline); !sent) co_return end(sent.error());
+  if (!co_await start_tls(deadline)) {
+    open_ = false;
+    co_return;
+  }
+  // RFC 3207 section 4.2: everything the client said in clear is forgotten.
+  greeted_ = false;
+  extended_ = false;
+  client_name_.clear();
+}
+
+runtime::Task<bool> Session::start_tls(TimePoint deadline) {
+  auto stream = dialog_.release_stream();
+  handshaking_ = stream.get();
+  auto accepted =
+      co_await context_.accept_tls(context_.loop, std::move(stream), snapshot_.tls, deadline);
+  handshaking_ = nullptr;
+  if (!accepted) {
+    gate_.metrics.handshakes_failed.add();
+    context_.logger.write(log::Level::kInfo, "tls_handshake_failed",
+                          {{"client", client_ip_}, {"reason", accepted.error().text}});
+    co_return false;
+  }
+  tls_ = &(*accepted)->info();
+  const auto version =
+      tls_->version == "TLSv1.2" ? metrics::TlsVersion::k12 : metrics::TlsVersion::k13;
+  gate_.metrics.handshake(version, tls_->resumed);
+  dialog_.set_stream(std::move(*accepted));
+  co_return true;
+}
+
+}  // namespace sallyport::submission

@@ -1,0 +1,21 @@
+// One mail transaction: what MAIL and RCPT said so far. RSET drops it, and leaves the session.
+#pragma once
+
+#include <cstdint>
+
+#include "proxy/base/clock.h"
+#include "proxy/message/envelope.h"
+#include "proxy/message/transaction_id.h"
+
+namespace sallyport::submission {
+
+/// RFC 5321 section 3.3.
+struct Transaction {
+  message::TransactionId id;
+  message::Envelope envelope;
+  std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
+  TimePoint began;                   ///< When MAIL came.
+  TimePoint received = kNever;       ///< When the content ended.
+};
+
+}  // namespace sallyport::submission
