@@ -1,0 +1,199 @@
+#include "proxy/admin/endpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+namespace sallyport::admin {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::Loop;
+using runtime::SocketAddress;
+using runtime::Task;
+using runtime::TcpListener;
+using runtime::TcpStream;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+/// An endpoint on a port of its own, with answers that tests choose.
+struct Served {
+  explicit Served(Loop& loop, Endpoint::Options options = {})
+      : endpoint(loop, TcpListener::listen(loop, *SocketAddress::parse("127.0.0.1", 0)).value(),
+                 {.metrics =
+                      [this] {
+                        scraper = std::this_thread::get_id();
+                        return std::string("# page\n");
+                      },
+                  .live = [this] { return live; },
+                  .ready = [this] { return ready; }},
+                 options) {}
+
+  std::thread::id scraper;
+  Result<void> live;
+  Result<void> ready;
+  Endpoint endpoint;
+};
+
+Task<std::unique_ptr<TcpStream>> dial(Loop& loop, const Served& served) {
+  auto stream = co_await runtime::connect(loop, served.endpoint.local(), loop.after(5s));
+  co_return std::move(stream.value());
+}
+
+/// Reads until the peer ends or says nothing for `patience`; what happened is at the end.
+Task<std::string> hear(Loop& loop, TcpStream& stream, Duration patience = 200ms) {
+  std::string all;
+  while (true) {
+    const auto octets = co_await stream.read(loop.after(patience));
+    if (!octets) co_return all + "[" + std::string(name(octets.error().code)) + "]";
+    all += *octets;
+  }
+}
+
+/// One connection: sends `request`, gives all that comes back.
+Task<std::string> ask(Loop& loop, const Served& served, std::string request) {
+  const auto stream = co_await dial(loop, served);
+  EXPECT_TRUE(co_await stream->write(request, loop.after(5s)));
+  co_return co_await hear(loop, *stream);
+}
+
+std::string get(std::string_view path, std::string_view fields = "") {
+  return "GET " + std::string(path) + " HTTP/1.1\r\nHost: x\r\n" + std::string(fields) + "\r\n";
+}
+
+/// Runs `test` beside an endpoint, then stops it; all must have ended by then.
+template <class Test>
+void beside_endpoint(Test test, Endpoint::Options options = {}) {
+  Loop loop;
+  Served served(loop, options);
+  const auto main = [](Loop& l, Served& s, Test& t) -> Task<void> {
+    s.endpoint.start();
+    co_await t(l, s);
+    co_await s.endpoint.stop();
+  };
+  loop.run(main(loop, served, test));
+}
+
+TEST(Endpoint, ServesTheMetricsFromTheThreadPool) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto heard = co_await ask(loop, served, get("/metrics", "Connection: close\r\n"));
+    EXPECT_THAT(heard, StartsWith("HTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(heard, HasSubstr("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
+    EXPECT_THAT(heard, EndsWith("\r\n\r\n# page\n[closed]"));
+    EXPECT_NE(served.scraper, std::this_thread::get_id());
+  });
+}
+
+TEST(Endpoint, ProbesSayYesOrWhyNot) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    for (const char* path : {"/livez", "/readyz"}) {
+      const auto heard = co_await ask(loop, served, get(path));
+      EXPECT_THAT(heard, StartsWith("HTTP/1.1 200 "));
+      EXPECT_THAT(heard, EndsWith("\r\n\r\nok\n[timeout]"));  // kept alive
+    }
+    served.live = fail(ErrorCode::kTimeout, "worker 1 has not turned for 30 s");
+    served.ready = fail(ErrorCode::kCancelled, "draining");
+    const auto live = co_await ask(loop, served, get("/livez"));
+    EXPECT_THAT(live, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+    EXPECT_THAT(live, EndsWith("\r\n\r\nworker 1 has not turned for 30 s\n[timeout]"));
+    const auto ready = co_await ask(loop, served, get("/readyz"));
+    EXPECT_THAT(ready, EndsWith("\r\n\r\ndraining\n[timeout]"));
+  });
+}
+
+TEST(Endpoint, AnswersEverythingElseProperly) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto index = co_await ask(loop, served, get("/"));
+    EXPECT_THAT(index, HasSubstr("/readyz"));
+    const auto missing = co_await ask(loop, served, get("/favicon.ico"));
+    EXPECT_THAT(missing, StartsWith("HTTP/1.1 404 Not Found\r\n"));
+    const auto post =
+        co_await ask(loop, served, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_THAT(post, StartsWith("HTTP/1.1 405 "));
+    EXPECT_THAT(post, EndsWith("[closed]"));
+    const auto nonsense = co_await ask(loop, served, "EHLO x\r\n\r\n");
+    EXPECT_THAT(nonsense, StartsWith("HTTP/1.1 400 "));
+    const auto large = co_await ask(loop, served, "GET / HTTP/1.1\r\nA: " + std::string(9000, 'x'));
+    EXPECT_THAT(large, StartsWith("HTTP/1.1 431 "));
+    EXPECT_THAT(large, EndsWith("[closed]"));
+  });
+}
+
+TEST(Endpoint, HeadIsGetWithoutTheBody) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto heard = co_await ask(loop, served, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    EXPECT_THAT(heard, HasSubstr("\r\nContent-Length: 7\r\n"));
+    EXPECT_THAT(heard, EndsWith("\r\n\r\n[timeout]"));
+  });
+}
+
+TEST(Endpoint, AnswersPipelinedRequestsInOrderOnOneConnection) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto heard = co_await ask(
+        loop, served, get("/metrics") + get("/livez") + get("/nothing", "Connection: close\r\n"));
+    const auto page = heard.find("# page\n");
+    const auto ok = heard.find("ok\n");
+    const auto missing = heard.find("404");
+    EXPECT_TRUE(page < ok && ok < missing && missing != std::string::npos) << heard;
+    EXPECT_THAT(heard, EndsWith("[closed]"));
+  });
+}
+
+TEST(Endpoint, ClosesConnectionsThatSayNothing) {
+  beside_endpoint(
+      [](Loop& loop, Served& served) -> Task<void> {
+        const auto silent = co_await dial(loop, served);
+        EXPECT_EQ(co_await hear(loop, *silent, 2s), "[closed]");
+      },
+      {.idle_timeout = 50ms});
+}
+
+TEST(Endpoint, ARequestMustBeWholeInTimeHoweverOftenAnOctetComes) {
+  beside_endpoint(
+      [](Loop& loop, Served& served) -> Task<void> {
+        const auto slow = co_await dial(loop, served);
+        const TimePoint begin = loop.now();
+        bool closed = false;
+        for (int n = 0; n < 100 && !closed; ++n) {
+          (void)co_await slow->write("G", loop.after(1s));
+          const auto heard = co_await slow->read(loop.after(20ms));
+          closed = !heard && heard.error().code != ErrorCode::kTimeout;
+        }
+        EXPECT_TRUE(closed);
+        EXPECT_LT(loop.now() - begin, 1500ms);
+      },
+      {.request_timeout = 200ms});
+}
+
+TEST(Endpoint, ANewConnectionTakesThePlaceOfOneThatIdles) {
+  beside_endpoint(
+      [](Loop& loop, Served& served) -> Task<void> {
+        const auto first = co_await dial(loop, served);
+        EXPECT_TRUE(co_await first->write(get("/livez"), loop.after(1s)));
+        EXPECT_THAT(co_await hear(loop, *first), EndsWith("ok\n[timeout]"));
+        const auto second = co_await dial(loop, served);
+        EXPECT_TRUE(co_await second->write(get("/livez"), loop.after(1s)));
+        EXPECT_THAT(co_await hear(loop, *second), EndsWith("ok\n[timeout]"));
+        EXPECT_EQ(co_await hear(loop, *first), "[closed]");
+      },
+      {.max_connections = 1});
+}
+
+TEST(Endpoint, StopEndsConnectionsThatIdle) {
+  Loop loop;
+  Served served(loop);
+  const auto main = [](Loop& l, Served& s) -> Task<void> {
+    s.endpoint.start();
+    const auto idle = co_await dial(l, s);
+    EXPECT_TRUE(co_await idle->write(get("/livez"), l.after(1s)));
+    EXPECT_THAT(co_await hear(l, *idle), EndsWith("ok\n[timeout]"));
+    co_await s.endpoint.stop();
+    EXPECT_EQ(co_await hear(l, *idle), "[closed]");
+  };
+  loop.run(main(loop, served));
+}
+
+}  // namespace
+}  // namespace sallyport::admin
