@@ -1,9 +1,9 @@
 #include "proxy/message/trace.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "proxy/base/ascii.h"
 
@@ -17,25 +17,68 @@ constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
 constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
-/// What others said, made fit for a place in the field that is neither quoted nor in a comment.
-std::string safe(std::string_view text) {
-  if (text.empty()) return "unknown";
-  std::string out(text.substr(0, kLongestName));
-  for (char& c : out) {
-    if (!ascii::is_alnum(c) && !std::string_view(".-_:[]").contains(c)) c = '?';
+/// Appends what others said, made fit for a place that is neither quoted nor in a comment.
+void append_safe(std::string& out, std::string_view text) {
+  if (text.empty()) text = "unknown";
+  for (const char c : text.substr(0, kLongestName)) {
+    const bool fit = ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
+    out += fit ? c : '?';
   }
-  return out;
 }
 
-/// The `for` clause, or nothing: a mailbox in it must be readable by everyone.
-std::string for_clause(const smtp::Mailbox* recipient) {
-  if (recipient == nullptr) return {};
+/// Appends the `for` clause, or nothing: a mailbox in it must be readable by everyone.
+void append_for(std::string& out, const smtp::Mailbox* recipient) {
+  if (recipient == nullptr) return;
   const std::string mailbox = recipient->domain.empty() ? recipient->local : recipient->str();
   const bool plain = std::ranges::all_of(mailbox, [](char c) {
     return c > 32 && c < 127 && !std::string_view("<>()\\\"").contains(c);
   });
-  if (!plain || mailbox.size() > kLongestName) return {};
-  return fmt::format("\r\n\tfor <{}>", mailbox);
+  if (!plain || mailbox.size() > kLongestName) return;
+  out.append("\r\n\tfor <").append(mailbox).append(">");
+}
+
+void append_date_time(std::string& out, WallTime time) {
+  using namespace std::chrono;
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(floor<seconds>(time - day));
+  fmt::format_to(std::back_inserter(out), "{}, {} {} {:04} {:02}:{:02}:{:02} +0000",
+                 kDays[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
+                 kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
+                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+void append_message_id(std::string& out, std::string_view id, std::string_view hostname) {
+  out += '<';
+  append_safe(out, id);
+  out += '@';
+  append_safe(out, hostname);
+  out += '>';
+}
+
+void append_received(std::string& out, const Trace& trace) {
+  const bool tls = !trace.tls_version.empty();
+  out += "Received: from ";
+  append_safe(out, trace.ehlo_name);
+  out += trace.client_ip.contains(':') ? " ([IPv6:" : " ([";
+  append_safe(out, trace.client_ip);
+  out += "])";
+  if (tls) {
+    out += "\r\n\t(using ";
+    append_safe(out, trace.tls_version);
+    out += " with cipher ";
+    append_safe(out, trace.tls_cipher);
+    out += ')';
+  }
+  out += "\r\n\tby ";
+  append_safe(out, trace.hostname);
+  out.append(" with ").append(with_protocol(trace.extended, tls, trace.authenticated));
+  out += " id ";
+  append_safe(out, trace.id);
+  append_for(out, trace.only_recipient);
+  out += ";\r\n\t";
+  append_date_time(out, trace.now);
+  out += "\r\n";
 }
 
 }  // namespace
@@ -47,41 +90,36 @@ std::string_view with_protocol(bool extended, bool tls, bool authenticated) {
 }
 
 std::string date_time(WallTime time) {
-  using namespace std::chrono;
-  const auto day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(floor<seconds>(time - day));
-  return fmt::format("{}, {} {} {:04} {:02}:{:02}:{:02} +0000", kDays[weekday(day).c_encoding()],
-                     static_cast<unsigned>(date.day()),
-                     kMonths[static_cast<unsigned>(date.month()) - 1],
-                     static_cast<int>(date.year()), clock.hours().count(), clock.minutes().count(),
-                     clock.seconds().count());
+  std::string text;
+  append_date_time(text, time);
+  return text;
 }
 
 std::string message_id(std::string_view id, std::string_view hostname) {
-  return fmt::format("<{}@{}>", safe(id), safe(hostname));
+  std::string text;
+  append_message_id(text, id, hostname);
+  return text;
 }
 
 std::string received_field(const Trace& trace) {
-  const bool tls = !trace.tls_version.empty();
-  const bool ipv6 = trace.client_ip.contains(':');
-  std::string field = fmt::format("Received: from {} ([{}{}])", safe(trace.ehlo_name),
-                                  ipv6 ? "IPv6:" : "", safe(trace.client_ip));
-  if (tls) {
-    field += fmt::format("\r\n\t(using {} with cipher {})", safe(trace.tls_version),
-                         safe(trace.tls_cipher));
-  }
-  field += fmt::format("\r\n\tby {} with {} id {}", safe(trace.hostname),
-                       with_protocol(trace.extended, tls, trace.authenticated), safe(trace.id));
-  field += for_clause(trace.only_recipient);
-  return field + fmt::format(";\r\n\t{}\r\n", date_time(trace.now));
+  std::string field;
+  append_received(field, trace);
+  return field;
 }
 
 std::string trace_fields(const Trace& trace, const HeaderFacts& facts) {
-  std::string fields = received_field(trace);
-  if (!facts.has_date) fields += fmt::format("Date: {}\r\n", date_time(trace.now));
+  std::string fields;
+  fields.reserve(512);  // one allocation a message
+  append_received(fields, trace);
+  if (!facts.has_date) {
+    fields += "Date: ";
+    append_date_time(fields, trace.now);
+    fields += "\r\n";
+  }
   if (!facts.has_message_id) {
-    fields += fmt::format("Message-ID: {}\r\n", message_id(trace.id, trace.hostname));
+    fields += "Message-ID: ";
+    append_message_id(fields, trace.id, trace.hostname);
+    fields += "\r\n";
   }
   return fields;
 }
