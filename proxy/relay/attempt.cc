@@ -1,0 +1,84 @@
+#include "proxy/relay/attempt.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace sallyport::relay {
+
+std::string_view name(Stage stage) {
+  switch (stage) {
+    case Stage::kLease:
+      return "wait";
+    case Stage::kConnect:
+      return "connect";
+    case Stage::kTls:
+      return "TLS";
+    case Stage::kGreeting:
+      return "greeting";
+    case Stage::kEhlo:
+      return "EHLO";
+    case Stage::kAuth:
+      return "AUTH";
+    case Stage::kRset:
+      return "RSET";
+    case Stage::kMail:
+      return "MAIL";
+    case Stage::kRcpt:
+      return "RCPT";
+    case Stage::kData:
+      return "DATA";
+    case Stage::kContent:
+      return "content";
+    case Stage::kEnd:
+      return "end of DATA";
+  }
+  return "";
+}
+
+std::string one_line(const smtp::Reply& reply) {
+  return reply.enhanced ? fmt::format("{} {} {}", reply.code, reply.enhanced->str(), reply.text())
+                        : fmt::format("{} {}", reply.code, reply.text());
+}
+
+std::string Attempt::str() const {
+  std::string line =
+      reply ? one_line(*reply) : fmt::format("{}: {}", relay::name(stage), error.text);
+  for (const Refusal& refusal : refused) {
+    line += fmt::format("; refused <{}>: {}", refusal.recipient.str(), one_line(refusal.reply));
+  }
+  return line;
+}
+
+Attempt failure(Stage stage, Error error) {
+  Attempt attempt;
+  attempt.end = End::kFailed;
+  attempt.stage = stage;
+  attempt.error = std::move(error);
+  return attempt;
+}
+
+Attempt refusal(Stage stage, smtp::Reply reply, config::Provider provider) {
+  Attempt attempt;
+  attempt.stage = stage;
+  attempt.meaning = meaning_of(provider, reply);
+  switch (attempt.meaning) {
+    case Meaning::kThrottled:
+    case Meaning::kQuota:
+      attempt.end = End::kDeferred;
+      break;
+    case Meaning::kCredentials:
+      attempt.end = End::kMisconfigured;
+      break;
+    case Meaning::kPermanent:
+      attempt.end = End::kRefused;
+      break;
+    case Meaning::kPlain:
+      attempt.end = reply.is_permanent() ? End::kRefused : End::kDeferred;
+      break;
+  }
+  attempt.reply = std::move(reply);
+  return attempt;
+}
+
+}  // namespace sallyport::relay

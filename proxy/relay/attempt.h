@@ -1,0 +1,82 @@
+// What one attempt to hand a message to one upstream came to: the value that dialing, the mail
+// transaction and the capture upstream all give, and from which the client's reply is made.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/base/clock.h"
+#include "proxy/base/result.h"
+#include "proxy/relay/provider.h"
+#include "proxy/smtp/mailbox.h"
+#include "proxy/smtp/reply.h"
+
+namespace sallyport::relay {
+
+/// How far an attempt came.
+enum class Stage : std::uint8_t {
+  kLease,     ///< Waiting for a connection of the pool.
+  kConnect,   ///< DNS and TCP.
+  kTls,       ///< STARTTLS and the handshake.
+  kGreeting,  ///< The 220.
+  kEhlo,
+  kAuth,
+  kRset,
+  kMail,
+  kRcpt,
+  kData,     ///< The 354.
+  kContent,  ///< After 354, before the final dot was handed to the kernel.
+  kEnd,      ///< After the final dot.
+};
+
+/// The stage as logs and replies name it: the command, where there is one.
+std::string_view name(Stage stage);
+
+/// How an attempt ended.
+enum class End : std::uint8_t {
+  kAccepted,       ///< 250 after the final dot.
+  kRefused,        ///< 5xx for the sender, the message or its recipients.
+  kUnsuited,       ///< This upstream can't take it as it is (size, 8-bit): nothing was sent.
+  kDeferred,       ///< 4xx, or a throttle or quota by any code.
+  kMisconfigured,  ///< Our credentials or its certificate are wrong: the operator's fault.
+  kFailed,         ///< No connection, or it was lost before the final dot.
+  kUnknown,        ///< The final dot was sent and no reply came.
+};
+
+/// A recipient the upstream did not take, with its reply.
+struct Refusal {
+  smtp::Mailbox recipient;
+  smtp::Reply reply;
+};
+
+struct Attempt {
+  End end = End::kFailed;
+  Stage stage = Stage::kConnect;
+  std::optional<smtp::Reply> reply;  ///< The upstream's, where one decided.
+  Error error;                       ///< Why there is none.
+  Meaning meaning = Meaning::kPlain;
+  std::vector<Refusal> refused;  ///< Recipients refused while others were not, or not alike.
+  /// It failed at RSET or MAIL in a way that says the connection had died before: worth one more
+  /// try if the connection came from the pool.
+  bool stale = false;
+  bool reused_connection = false;
+  Duration took{};  ///< The mail transaction alone.
+
+  /// One line for logs: the reply, or the stage and the error.
+  std::string str() const;
+};
+
+/// `550 5.1.1 no such user`, in one line.
+std::string one_line(const smtp::Reply& reply);
+
+/// An attempt that ended without a reply.
+Attempt failure(Stage stage, Error error);
+
+/// An attempt that a 4xx or 5xx reply ended: kRefused, kDeferred or kMisconfigured, by what the
+/// provider's text means.
+Attempt refusal(Stage stage, smtp::Reply reply, config::Provider provider);
+
+}  // namespace sallyport::relay

@@ -1,0 +1,65 @@
+#include "proxy/relay/dialer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/net/tls.h"
+#include "proxy/runtime/resolver.h"
+#include "proxy/runtime/tcp.h"
+
+namespace sallyport::relay {
+namespace {
+
+// An address that does not answer must leave time for the next; two seconds are many round trips.
+constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
+
+class NetDialer final : public Dialer {
+ public:
+  NetDialer(runtime::Loop& loop, const config::Upstream& upstream,
+            std::unique_ptr<net::ClientTlsContext> tls)
+      : loop_(loop), host_(upstream.host), port_(upstream.port), tls_(std::move(tls)) {}
+
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect(TimePoint deadline) override {
+    const auto addresses = co_await runtime::resolve(loop_, host_, port_, deadline);
+    if (!addresses) co_return fail(addresses.error());
+    Error last;
+    for (std::size_t i = 0; i < addresses->size(); ++i) {
+      const Duration left = deadline - loop_.now();
+      const Duration share = left / static_cast<Duration::rep>(addresses->size() - i);
+      const TimePoint bound = loop_.after(std::min(left, std::max(share, kLeastPerAddress)));
+      auto stream = co_await runtime::connect(loop_, (*addresses)[i], bound);
+      if (stream) co_return std::move(*stream);
+      last = std::move(stream.error());
+    }
+    co_return fail(std::move(last));
+  }
+
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> secure(
+      std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) override {
+    auto secured = co_await net::connect_tls(loop_, std::move(stream), *tls_, host_, deadline);
+    if (!secured) co_return fail(std::move(secured.error()));
+    co_return std::move(*secured);
+  }
+
+ private:
+  runtime::Loop& loop_;
+  const std::string host_;
+  const std::uint16_t port_;
+  const std::unique_ptr<net::ClientTlsContext> tls_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
+                                                const config::Upstream& upstream,
+                                                std::string_view ca_pem) {
+  std::unique_ptr<net::ClientTlsContext> tls;
+  if (upstream.tls != config::TlsMode::kNone) {
+    auto made = net::ClientTlsContext::make(ca_pem);
+    if (!made) return fail(std::move(made.error()));
+    tls = std::move(*made);
+  }
+  return std::make_unique<NetDialer>(loop, upstream, std::move(tls));
+}
+
+}  // namespace sallyport::relay

@@ -1,0 +1,213 @@
+#include "proxy/relay/opening.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "proxy/base/base64.h"
+
+namespace sallyport::relay {
+namespace {
+
+using runtime::Task;
+using smtp::Reply;
+
+// RFC 4954 section 4: an initial response that makes the line longer than this goes after a 334.
+constexpr std::size_t kMostCommandLine = 510;
+
+template <class T = void>
+using Step = std::expected<T, Attempt>;
+
+/// One opening: each step gives nothing, or the attempt that failed.
+class Opening {
+ public:
+  Opening(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
+          const std::string& hostname, TimePoint deadline)
+      : loop_(loop),
+        dialer_(dialer),
+        upstream_(upstream),
+        hostname_(hostname),
+        deadline_(std::min(deadline, loop.after(upstream.connect_timeout))) {}
+
+  Task<Opened> run() {
+    auto stream = co_await dialer_.connect(deadline_);
+    if (!stream) co_return failed(Stage::kConnect, stream.error());
+    if (upstream_.tls == config::TlsMode::kImplicit) {
+      stream = co_await dialer_.secure(std::move(*stream), deadline_);
+      if (!stream) co_return tls_failed(stream.error());
+    }
+    connection_ = std::make_unique<Connection>(loop_, std::move(*stream));
+
+    if (const auto greeted = co_await greeting(); !greeted) co_return std::unexpected(greeted.error());
+    if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
+    if (upstream_.tls == config::TlsMode::kStarttls) {
+      if (const auto secured = co_await starttls(); !secured) {
+        co_return std::unexpected(secured.error());
+      }
+      // RFC 3207 section 4.2: what was learned in clear is forgotten.
+      if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
+    }
+    if (!upstream_.username.empty()) {
+      if (const auto known = co_await auth(); !known) co_return std::unexpected(known.error());
+    }
+    co_return std::move(connection_);
+  }
+
+ private:
+  static std::unexpected<Attempt> failed(Stage stage, Error error) {
+    return std::unexpected(failure(stage, std::move(error)));
+  }
+
+  static std::unexpected<Attempt> tls_failed(Error error) {
+    Attempt attempt = failure(Stage::kTls, std::move(error));
+    if (attempt.error.code == ErrorCode::kTls) attempt.end = End::kMisconfigured;
+    return std::unexpected(std::move(attempt));
+  }
+
+  /// A refusal while opening says nothing about the message: another upstream may take it, and so
+  /// may this one later.
+  std::unexpected<Attempt> refused(Stage stage, Reply reply) const {
+    Attempt attempt = refusal(stage, std::move(reply), upstream_.provider);
+    if (attempt.end == End::kRefused) attempt.end = End::kDeferred;
+    return std::unexpected(std::move(attempt));
+  }
+
+  Task<Step<Reply>> reply_at(Stage stage) {
+    auto reply = co_await connection_->read_reply(deadline_);
+    if (!reply) co_return failed(stage, reply.error());
+    co_return std::move(*reply);
+  }
+
+  Task<Step<Reply>> ask(Stage stage, std::string_view command) {
+    const auto said = co_await connection_->write(command, deadline_);
+    auto reply = co_await reply_at(stage);  // who hangs up may have said why
+    if (!said && !reply) co_return failed(stage, said.error());
+    co_return reply;
+  }
+
+  Task<Step<>> greeting() {
+    auto reply = co_await reply_at(Stage::kGreeting);
+    if (!reply) co_return std::unexpected(reply.error());
+    if (reply->code != 220) co_return refused(Stage::kGreeting, std::move(*reply));
+    co_return {};
+  }
+
+  Task<Step<>> ehlo() {
+    const std::string hello = fmt::format("EHLO {}\r\n", hostname_);
+    auto reply = co_await ask(Stage::kEhlo, hello);
+    if (!reply) co_return std::unexpected(reply.error());
+    // RFC 5321 section 3.2: HELO is for a server that does not know EHLO, and has no extensions.
+    const bool needs_extensions =
+        !upstream_.username.empty() || upstream_.tls == config::TlsMode::kStarttls;
+    if (reply->is_permanent() && !needs_extensions) {
+      const std::string plain = fmt::format("HELO {}\r\n", hostname_);
+      reply = co_await ask(Stage::kEhlo, plain);
+      if (!reply) co_return std::unexpected(reply.error());
+      if (reply->code == 250) reply->lines.resize(1);
+    }
+    if (reply->code != 250) co_return refused(Stage::kEhlo, std::move(*reply));
+    connection_->capabilities = smtp::parse_capabilities(*reply);
+    co_return {};
+  }
+
+  Task<Step<>> starttls() {
+    if (!connection_->capabilities.starttls) {
+      co_return failed(Stage::kTls, {ErrorCode::kProtocol, "the upstream does not offer STARTTLS"});
+    }
+    auto reply = co_await ask(Stage::kTls, "STARTTLS\r\n");
+    if (!reply) co_return std::unexpected(reply.error());
+    if (reply->code != 220) co_return refused(Stage::kTls, std::move(*reply));
+    auto plain = connection_->release_stream();
+    if (!plain) co_return failed(Stage::kTls, plain.error());
+    auto secured = co_await dialer_.secure(std::move(*plain), deadline_);
+    if (!secured) co_return tls_failed(secured.error());
+    connection_ = std::make_unique<Connection>(loop_, std::move(*secured));
+    co_return {};
+  }
+
+  Task<Step<>> auth() {
+    const smtp::Capabilities& offered = connection_->capabilities;
+    if (offered.offers_auth("PLAIN")) co_return co_await auth_plain();
+    if (offered.offers_auth("LOGIN")) co_return co_await auth_login();
+    Attempt attempt = failure(Stage::kAuth, {ErrorCode::kProtocol,
+                                             "the upstream offers neither AUTH PLAIN nor LOGIN"});
+    attempt.end = End::kMisconfigured;
+    co_return std::unexpected(std::move(attempt));
+  }
+
+  /// RFC 4616, with the initial response of RFC 4954 section 4.
+  Task<Step<>> auth_plain() {
+    const std::string_view password = upstream_.password.reveal();
+    std::string credentials;
+    credentials.reserve(upstream_.username.size() + password.size() + 2);
+    credentials.append(1, '\0').append(upstream_.username).append(1, '\0').append(password);
+    std::string encoded = base64::encode(credentials);
+    wipe(credentials);
+
+    const bool fits = sizeof "AUTH PLAIN" + encoded.size() <= kMostCommandLine;
+    if (!fits) {
+      const auto prompted = co_await prompt("AUTH PLAIN\r\n");
+      if (!prompted) {
+        wipe(encoded);
+        co_return std::unexpected(prompted.error());
+      }
+    }
+    co_return co_await verdict(fits ? "AUTH PLAIN " : "", Secret::consume(encoded));
+  }
+
+  /// The LOGIN mechanism has no RFC; each prompt is answered, whatever it says.
+  Task<Step<>> auth_login() {
+    if (const auto prompted = co_await prompt("AUTH LOGIN\r\n"); !prompted) {
+      co_return std::unexpected(prompted.error());
+    }
+    const std::string user = base64::encode(upstream_.username) + "\r\n";
+    if (const auto prompted = co_await prompt(user); !prompted) {
+      co_return std::unexpected(prompted.error());
+    }
+    std::string password = base64::encode(upstream_.password.reveal());
+    co_return co_await verdict("", Secret::consume(password));
+  }
+
+  Task<Step<>> prompt(std::string_view line) {
+    auto reply = co_await ask(Stage::kAuth, line);
+    if (!reply) co_return std::unexpected(reply.error());
+    if (reply->code != 334) co_return auth_refused(std::move(*reply));
+    co_return {};
+  }
+
+  /// Sends the last line, which holds the secret, and reads what the upstream thinks of it.
+  Task<Step<>> verdict(std::string_view before, Secret secret) {
+    const std::array<std::string_view, 3> line = {before, secret.reveal(), "\r\n"};
+    const auto said = co_await connection_->write(line, deadline_);
+    auto reply = co_await reply_at(Stage::kAuth);
+    if (!said && !reply) co_return failed(Stage::kAuth, said.error());
+    if (!reply) co_return std::unexpected(reply.error());
+    if (reply->code != 235) co_return auth_refused(std::move(*reply));
+    co_return {};
+  }
+
+  std::unexpected<Attempt> auth_refused(Reply reply) const {
+    Attempt attempt = refusal(Stage::kAuth, std::move(reply), upstream_.provider);
+    if (attempt.end == End::kRefused) attempt.end = End::kMisconfigured;
+    return std::unexpected(std::move(attempt));
+  }
+
+  runtime::Loop& loop_;
+  Dialer& dialer_;
+  const config::Upstream& upstream_;
+  const std::string& hostname_;
+  const TimePoint deadline_;
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace
+
+Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
+                             const std::string& hostname, TimePoint deadline) {
+  Opening opening(loop, dialer, upstream, hostname, deadline);
+  co_return co_await opening.run();
+}
+
+}  // namespace sallyport::relay

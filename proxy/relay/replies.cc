@@ -1,0 +1,130 @@
+#include "proxy/relay/replies.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace sallyport::relay {
+namespace {
+
+using smtp::EnhancedCode;
+using smtp::Reply;
+
+// A reply is for a person: past this many recipients it says how many more there are.
+constexpr std::size_t kMostNamed = 20;
+
+/// RFC 3463 section 3.5.
+EnhancedCode why_not_now(const Attempt& attempt) {
+  if (attempt.reply) {
+    const bool busy = attempt.meaning == Meaning::kThrottled ||
+                      attempt.meaning == Meaning::kQuota || attempt.reply->code == 421;
+    return busy ? EnhancedCode{4, 4, 5} : EnhancedCode{4, 4, 0};
+  }
+  if (attempt.error.code == ErrorCode::kNotFound) return {4, 4, 3};
+  switch (attempt.stage) {
+    case Stage::kLease:
+      return {4, 4, 5};
+    case Stage::kConnect:
+    case Stage::kGreeting:
+      return {4, 4, 1};
+    default:
+      return {4, 4, 2};
+  }
+}
+
+void name_refused(const std::vector<Refusal>& refused, Reply& reply) {
+  const std::size_t named = std::min(refused.size(), kMostNamed);
+  for (std::size_t i = 0; i < named; ++i) {
+    reply.lines.push_back(
+        fmt::format("<{}>: {}", refused[i].recipient.str(), one_line(refused[i].reply)));
+  }
+  if (refused.size() > named) {
+    reply.lines.push_back(fmt::format("and {} more", refused.size() - named));
+  }
+}
+
+Reply accepted(const message::Message& message, const Attempt& attempt) {
+  Reply reply(250, {2, 0, 0}, fmt::format("Ok: {} {}", message.id, attempt.reply->text()));
+  if (!attempt.refused.empty()) {
+    reply.lines.push_back(fmt::format("Not for {} of {} recipients, who were refused:",
+                                      attempt.refused.size(), message.envelope.recipients.size()));
+    name_refused(attempt.refused, reply);
+  }
+  return reply;
+}
+
+Reply refused(const message::Message& message, const Attempt& attempt) {
+  Reply reply = *attempt.reply;
+  // Permanent by its meaning, whatever its code says (Meaning::kPermanent).
+  if (!reply.is_permanent()) {
+    reply.code = 554;
+    reply.enhanced = EnhancedCode{5, 6, 0};
+  }
+  if (!reply.enhanced) reply.enhanced = EnhancedCode{5, 0, 0};
+  if (!attempt.refused.empty()) {
+    reply.lines.assign(1, fmt::format("{} not sent: {} of {} recipients were refused:", message.id,
+                                      attempt.refused.size(), message.envelope.recipients.size()));
+    name_refused(attempt.refused, reply);
+  }
+  return reply;
+}
+
+}  // namespace
+
+Outcome outcome_of(End end) {
+  switch (end) {
+    case End::kAccepted:
+      return Outcome::kDelivered;
+    case End::kRefused:
+    case End::kUnsuited:
+      return Outcome::kRefused;
+    case End::kDeferred:
+    case End::kMisconfigured:
+    case End::kFailed:
+      return Outcome::kDeferred;
+    case End::kUnknown:
+      return Outcome::kUnknown;
+  }
+  return Outcome::kUnknown;
+}
+
+Reply client_reply(const message::Message& message, std::string_view upstream,
+                   const Attempt& attempt) {
+  switch (attempt.end) {
+    case End::kAccepted:
+      return accepted(message, attempt);
+    case End::kRefused:
+    case End::kUnsuited:
+      return refused(message, attempt);
+    case End::kMisconfigured:
+      return Reply(451, {4, 7, 0},
+                   fmt::format("{} not sent: this gateway could not {} upstream {}; its operator "
+                               "has been told, try again later",
+                               message.id,
+                               attempt.stage == Stage::kTls ? "verify" : "log in at", upstream));
+    case End::kUnknown:
+      return Reply(451, {4, 4, 2},
+                   fmt::format("{}: upstream {} did not confirm that it has the message ({}); it "
+                               "may have, so a second attempt may deliver it twice",
+                               message.id, upstream, attempt.error.text));
+    case End::kDeferred: {
+      Reply reply(451, why_not_now(attempt),
+                  fmt::format("{} not sent, try again later: upstream {} said at {}: {}",
+                              message.id, upstream, name(attempt.stage), one_line(*attempt.reply)));
+      name_refused(attempt.refused, reply);
+      return reply;
+    }
+    case End::kFailed:
+      return Reply(451, why_not_now(attempt),
+                   fmt::format("{} not sent, try again later: upstream {}, {}: {}", message.id,
+                               upstream, name(attempt.stage), attempt.error.text));
+  }
+  return not_tried_reply(message, "unknown");
+}
+
+Reply not_tried_reply(const message::Message& message, std::string_view why) {
+  return Reply(451, {4, 4, 4}, fmt::format("{} not sent, try again later: {}", message.id, why));
+}
+
+}  // namespace sallyport::relay

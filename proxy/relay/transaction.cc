@@ -1,0 +1,408 @@
+#include "proxy/relay/transaction.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "proxy/base/ascii.h"
+#include "proxy/smtp/content.h"
+
+namespace sallyport::relay {
+namespace {
+
+using metrics::CloseReason;
+using runtime::Task;
+using smtp::Reply;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// RFC 5321 section 4.5.3.2.
+constexpr Duration kMailTimeout = minutes(5);  // and RCPT, and RSET
+constexpr Duration kDataTimeout = minutes(2);
+constexpr Duration kBlockTimeout = minutes(3);
+constexpr Duration kEndTimeout = minutes(10);
+// For replies that can't change the verdict any more, and those of a peer that took no more octets.
+constexpr Duration kLeftoverTimeout = seconds(5);
+
+// Commands in flight (RFC 2920). With more, both sides could wait for the other to read.
+constexpr std::size_t kMostInFlight = 200;
+// Views kept for the next message; one of thousands of lines that begin with dots needs more.
+constexpr std::size_t kMostPiecesKept = 256;
+
+class Transaction {
+ public:
+  Transaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+              config::PartialRejection partial_rejection, const message::Message& message,
+              TimePoint deadline)
+      : loop_(loop),
+        connection_(connection),
+        upstream_(upstream),
+        partial_rejection_(partial_rejection),
+        message_(message),
+        recipients_(message.envelope.recipients),
+        deadline_(deadline),
+        first_(connection.rset_due ? kRset : kMail) {}
+
+  Task<Attempt> run() {
+    if (auto unsuited = check_suited()) co_return std::move(*unsuited);
+    co_await converse();
+    if (!verdict_) decide();
+    if (!verdict_) {
+      co_await send_content();
+    } else {
+      leave();
+    }
+    co_return std::move(*verdict_);
+  }
+
+ private:
+  // The commands of a transaction by number: RSET, MAIL, each RCPT, DATA.
+  static constexpr std::size_t kRset = 0;
+  static constexpr std::size_t kMail = 1;
+  static constexpr std::size_t kFirstRcpt = 2;
+  std::size_t data() const { return kFirstRcpt + recipients_.size(); }
+
+  Stage stage_of(std::size_t command) const {
+    return command == kRset    ? Stage::kRset
+           : command == kMail  ? Stage::kMail
+           : command == data() ? Stage::kData
+                               : Stage::kRcpt;
+  }
+
+  void hang_up(CloseReason reason) { connection_.closing = reason; }
+
+  TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
+
+  /// What this upstream can't take is refused before a word is said (RFC 1870, RFC 6152 section 3).
+  std::optional<Attempt> check_suited() const {
+    const smtp::Capabilities& offered = connection_.capabilities;
+    const auto limit = [&] {
+      if (upstream_.max_message_size == 0 || offered.size == 0) {
+        return std::max(upstream_.max_message_size, offered.size);
+      }
+      return std::min(upstream_.max_message_size, offered.size);
+    }();
+    Attempt attempt;
+    attempt.end = End::kUnsuited;
+    attempt.stage = Stage::kMail;
+    if (limit != 0 && message_.size() > limit) {
+      attempt.reply = Reply(552, {5, 3, 4},
+                            fmt::format("The message has {} octets, and upstream {} takes {}",
+                                        message_.size(), upstream_.name, limit));
+      return attempt;
+    }
+    if (message_.has_8bit && !offered.eight_bit_mime) {
+      attempt.reply = Reply(554, {5, 6, 3},
+                            fmt::format("The message has 8-bit content, and upstream {} does not "
+                                        "offer 8BITMIME: send it as quoted-printable or base64",
+                                        upstream_.name));
+      return attempt;
+    }
+    return std::nullopt;
+  }
+
+  void append_command(std::size_t command) {
+    std::string& commands = connection_.commands;
+    if (command == kRset) {
+      commands += "RSET\r\n";
+    } else if (command == kMail) {
+      append_mail();
+    } else if (command == data()) {
+      commands += "DATA\r\n";
+    } else {
+      const smtp::Mailbox& recipient = recipients_[command - kFirstRcpt];
+      // RFC 5321 section 4.1.1.3: the one recipient without a domain.
+      commands.append("RCPT TO:<").append(recipient.local);
+      if (!recipient.domain.empty()) commands.append("@").append(recipient.domain);
+      commands += ">\r\n";
+    }
+  }
+
+  void append_mail() {
+    std::string& commands = connection_.commands;
+    commands += "MAIL FROM:<";
+    if (const auto& mailbox = message_.envelope.reverse_path.mailbox) {
+      commands.append(mailbox->local).append("@").append(mailbox->domain);
+    }
+    commands += '>';
+    if (connection_.capabilities.has_size) {
+      fmt::format_to(std::back_inserter(commands), " SIZE={}", message_.size());
+    }
+    if (message_.has_8bit) commands += " BODY=8BITMIME";
+    commands += "\r\n";
+  }
+
+  /// Says the commands, as many at a time as may be in flight, and reads their replies until the
+  /// verdict is sure or DATA was answered.
+  Task<void> converse() {
+    const std::size_t window = connection_.capabilities.pipelining ? kMostInFlight : 1;
+    std::size_t said = first_;
+    for (std::size_t next = first_; next <= data(); ++next) {
+      if (next == said) {
+        if (is_decided()) co_return;
+        connection_.commands.clear();
+        while (said <= data() && said - next < window) append_command(said++);
+        written_ = co_await connection_.write(connection_.commands, within(kMailTimeout));
+      }
+      const auto reply = co_await connection_.read_reply(reply_deadline(next));
+      if (!reply) {
+        lost(next, reply.error());
+        co_return;
+      }
+      take(next, *reply);
+      if (connection_.closing) co_return;
+    }
+  }
+
+  TimePoint reply_deadline(std::size_t command) const {
+    if (verdict_ || !written_) return within(kLeftoverTimeout);
+    return within(command == data() ? kDataTimeout : kMailTimeout);
+  }
+
+  /// The connection gave no reply to `command`.
+  void lost(std::size_t command, const Error& error) {
+    hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
+    if (verdict_) return;
+    verdict_ = failure(stage_of(command), written_ ? error : written_.error());
+    verdict_->stale = command <= kMail && is_hang_up(verdict_->error);
+  }
+
+  /// The peer may have said goodbye long ago; a reply that never comes is another matter.
+  static bool is_hang_up(const Error& error) {
+    return error.code == ErrorCode::kClosed || error.code == ErrorCode::kNetwork ||
+           error.code == ErrorCode::kTls;
+  }
+
+  void take(std::size_t command, const Reply& reply) {
+    // RFC 5321 section 3.8: 421 may answer any command; the upstream hangs up.
+    if (reply.code == 421) {
+      hang_up(CloseReason::kPeer);
+      if (!verdict_) {
+        verdict_ = refusal(stage_of(command), reply, upstream_.provider);
+        verdict_->stale = command <= kMail;
+      }
+      return;
+    }
+    if (command == kRset) {
+      take_rset(reply);
+    } else if (command == kMail) {
+      take_mail(reply);
+    } else if (command == data()) {
+      take_data(reply);
+    } else {
+      take_rcpt(command - kFirstRcpt, reply);
+    }
+  }
+
+  void take_rset(const Reply& reply) {
+    if (reply.code == 250) {
+      connection_.rset_due = false;
+      return;
+    }
+    hang_up(CloseReason::kError);
+    verdict_ = unexpected(Stage::kRset, reply);
+    verdict_->stale = true;
+  }
+
+  void take_mail(const Reply& reply) {
+    if (is_success(reply)) {
+      open_ = true;
+    } else if (!is_refusal(reply)) {
+      hang_up(CloseReason::kError);
+      verdict_ = unexpected(Stage::kMail, reply);
+    } else {
+      verdict_ = refusal(Stage::kMail, reply, upstream_.provider);
+      verdict_->stale = is_idle_timeout(reply);
+      if (verdict_->stale) hang_up(CloseReason::kPeer);
+    }
+  }
+
+  void take_rcpt(std::size_t index, const Reply& reply) {
+    if (is_success(reply)) {
+      open_ = true;
+      ++accepted_;
+    } else if (!is_refusal(reply)) {
+      hang_up(CloseReason::kError);
+      if (!verdict_) verdict_ = unexpected(Stage::kRcpt, reply);
+    } else if (!verdict_) {
+      refused_.push_back({recipients_[index], reply});
+    }
+  }
+
+  void take_data(const Reply& reply) {
+    if (reply.code == 354) {
+      prompted_ = true;
+    } else if (!is_refusal(reply)) {
+      hang_up(CloseReason::kError);
+      if (!verdict_) verdict_ = unexpected(Stage::kData, reply);
+    } else {
+      data_refused_ = reply;
+    }
+  }
+
+  static bool is_success(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
+  static bool is_refusal(const Reply& reply) { return reply.is_transient() || reply.is_permanent(); }
+
+  /// "451 4.4.2 Timeout waiting for data from client": said to a connection that idled.
+  static bool is_idle_timeout(const Reply& reply) {
+    if (reply.code != 451) return false;
+    if (reply.enhanced == smtp::EnhancedCode{4, 4, 2}) return true;
+    const std::string text = ascii::lower(reply.text());
+    return text.contains("timeout") || text.contains("timed out");
+  }
+
+  static Attempt unexpected(Stage stage, const Reply& reply) {
+    return failure(stage, {ErrorCode::kProtocol, "unexpected reply: " + one_line(reply)});
+  }
+
+  /// Is it already sure, before DATA is said, that nothing will be sent?
+  bool is_decided() const {
+    if (verdict_) return true;
+    return accepted_ + refused_.size() == recipients_.size() && !may_send();
+  }
+
+  bool may_send() const {
+    return accepted_ > 0 &&
+           (refused_.empty() || partial_rejection_ == config::PartialRejection::kDeliver);
+  }
+
+  /// All replies that will come are there: why can nothing be sent, if nothing can?
+  void decide() {
+    if (!may_send()) {
+      verdict_ = refused_recipients();
+    } else if (data_refused_) {
+      verdict_ = refusal(Stage::kData, *data_refused_, upstream_.provider);
+    }
+  }
+
+  /// One reply must stand for all recipients. If any is refused for good, the same message can't
+  /// succeed later either; but if the taken ones would be sent ("deliver"), later may be better.
+  Attempt refused_recipients() {
+    const auto is_refused_for_good = [&](const Refusal& refusal) {
+      return relay::refusal(Stage::kRcpt, refusal.reply, upstream_.provider).end == End::kRefused;
+    };
+    const bool later_may_help = partial_rejection_ == config::PartialRejection::kDeliver;
+    const auto deciding = std::ranges::find_if(refused_, [&](const Refusal& refusal) {
+      return is_refused_for_good(refusal) != later_may_help;
+    });
+    const Refusal& decides = deciding == refused_.end() ? refused_.front() : *deciding;
+    Attempt attempt = refusal(Stage::kRcpt, decides.reply, upstream_.provider);
+    const bool all_alike =
+        accepted_ == 0 && std::ranges::all_of(refused_, [&](const Refusal& refusal) {
+          return refusal.reply == decides.reply;
+        });
+    if (!all_alike) attempt.refused = std::move(refused_);
+    return attempt;
+  }
+
+  /// Nothing is sent: is the connection good for another transaction?
+  void leave() {
+    // The upstream waits for content. An empty message must not be sent, so nothing can be.
+    if (prompted_) hang_up(CloseReason::kError);
+    if (open_) connection_.rset_due = true;
+  }
+
+  /// The message, and its verdict. The body is read once and never copied: a message in memory
+  /// leaves in one write, with its dot.
+  Task<void> send_content() {
+    if (loop_.now() >= deadline_) {
+      hang_up(CloseReason::kError);
+      verdict_ = failure(Stage::kContent, {ErrorCode::kTimeout, "the delivery took too long"});
+      co_return;
+    }
+    smtp::ContentEncoder encoder;
+    message::BodyReader reader(message_.body);
+    std::vector<std::string_view>& stretch = connection_.stretch;
+    std::vector<std::string_view>& wire = connection_.wire;
+    for (std::uint64_t left = message_.body.size(); true;) {
+      stretch.clear();
+      wire.clear();
+      if (left > 0) {
+        const auto more = co_await reader.next(loop_, stretch);
+        if (!more || !*more) {
+          hang_up(CloseReason::kError);
+          verdict_ = failure(Stage::kContent, more ? Error{ErrorCode::kSystem, "the body ended early"}
+                                                   : more.error());
+          co_return;
+        }
+      }
+      for (const std::string_view piece : stretch) {
+        encoder.feed(piece, wire);
+        left -= std::min<std::uint64_t>(left, piece.size());
+      }
+      if (left == 0) encoder.finish(wire);
+      const auto written = co_await connection_.write(wire, within(kBlockTimeout));
+      if (!written) {
+        co_await rejected_midway(written.error());
+        co_return;
+      }
+      if (left == 0) break;
+    }
+    if (wire.capacity() > kMostPiecesKept) std::vector<std::string_view>().swap(wire);
+    co_await read_end();
+  }
+
+  /// A write that fails has not handed over its last octet, and the connection sends no more: the
+  /// final dot is not with the upstream. Who hangs up in the middle may have said why.
+  Task<void> rejected_midway(const Error& error) {
+    hang_up(CloseReason::kPeer);
+    const auto reply = co_await connection_.read_reply(within(kLeftoverTimeout));
+    if (reply && is_refusal(*reply)) {
+      verdict_ = refusal(Stage::kContent, *reply, upstream_.provider);
+    } else {
+      verdict_ = failure(Stage::kContent, error);
+    }
+  }
+
+  Task<void> read_end() {
+    auto reply = co_await connection_.read_reply(within(kEndTimeout));
+    if (!reply || (!is_success(*reply) && !is_refusal(*reply))) {
+      hang_up(CloseReason::kError);
+      verdict_ = reply ? unexpected(Stage::kEnd, *reply) : failure(Stage::kEnd, reply.error());
+      verdict_->end = End::kUnknown;
+      co_return;
+    }
+    ++connection_.messages;
+    if (is_success(*reply)) {
+      verdict_.emplace();
+      verdict_->end = End::kAccepted;
+      verdict_->stage = Stage::kEnd;
+      verdict_->reply = std::move(*reply);
+      verdict_->refused = std::move(refused_);
+    } else {
+      if (reply->code == 421) hang_up(CloseReason::kPeer);
+      verdict_ = refusal(Stage::kEnd, std::move(*reply), upstream_.provider);
+    }
+  }
+
+  runtime::Loop& loop_;
+  Connection& connection_;
+  const config::Upstream& upstream_;
+  const config::PartialRejection partial_rejection_;
+  const message::Message& message_;
+  const std::vector<smtp::Mailbox>& recipients_;
+  const TimePoint deadline_;
+  const std::size_t first_;
+
+  Result<void> written_;      // the last flight of commands
+  bool open_ = false;         // the upstream took MAIL or a RCPT
+  bool prompted_ = false;     // 354 came
+  std::size_t accepted_ = 0;  // recipients
+  std::vector<Refusal> refused_;
+  std::optional<Reply> data_refused_;
+  std::optional<Attempt> verdict_;
+};
+
+}  // namespace
+
+Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
+                       const config::Upstream& upstream,
+                       config::PartialRejection partial_rejection, const message::Message& message,
+                       TimePoint deadline) {
+  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadline);
+  co_return co_await transaction.run();
+}
+
+}  // namespace sallyport::relay

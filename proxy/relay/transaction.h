@@ -1,0 +1,23 @@
+// One mail transaction with an upstream: RFC 5321 section 3.3, pipelined by RFC 2920.
+//
+// It promises that a message whose final dot was handed to the kernel ends as kAccepted, kUnknown
+// or by a reply that was read, and that no message but the whole one is ever ended with a dot: where
+// nothing may be sent after 354, the connection is given up.
+#pragma once
+
+#include "proxy/base/clock.h"
+#include "proxy/config/config.h"
+#include "proxy/message/message.h"
+#include "proxy/relay/attempt.h"
+#include "proxy/relay/connection.h"
+
+namespace sallyport::relay {
+
+/// Hands `message` over on `connection` by `deadline`; all arguments outlive the call. Afterwards
+/// `connection.closing` says whether another transaction may follow.
+runtime::Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
+                                const config::Upstream& upstream,
+                                config::PartialRejection partial_rejection,
+                                const message::Message& message, TimePoint deadline);
+
+}  // namespace sallyport::relay

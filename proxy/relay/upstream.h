@@ -1,0 +1,38 @@
+// One upstream as the relay sees it: it takes a message or says why not.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "metrics/metrics.h"
+#include "proxy/config/config.h"
+#include "proxy/message/message.h"
+#include "proxy/relay/attempt.h"
+#include "proxy/relay/health.h"
+
+namespace sallyport::relay {
+
+/// Belongs to one worker. Kept over a reload that does not change it. It must be drained before it
+/// dies.
+class Upstream {
+ public:
+  Upstream(config::Upstream upstream_config, metrics::UpstreamMetrics& upstream_metrics,
+           std::uint32_t seed)
+      : config(std::move(upstream_config)), metrics(upstream_metrics), health(seed) {}
+  virtual ~Upstream() = default;
+  Upstream(const Upstream&) = delete;
+  Upstream& operator=(const Upstream&) = delete;
+
+  /// Tries to hand `message` over by `deadline`. At most once is the final dot sent.
+  virtual runtime::Task<Attempt> attempt(const message::Message& message,
+                                         config::PartialRejection partial_rejection,
+                                         TimePoint deadline) = 0;
+  /// Ends what is open: no attempt may be begun any more.
+  virtual runtime::Task<void> drain(TimePoint deadline) = 0;
+
+  const config::Upstream config;
+  metrics::UpstreamMetrics& metrics;
+  Health health;
+};
+
+}  // namespace sallyport::relay
