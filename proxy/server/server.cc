@@ -1,12 +1,14 @@
 #include "proxy/server/server.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "proxy/admin/endpoint.h"
-#include "proxy/base/crypto/digest.h"
 #include "proxy/runtime/cpus.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/signals.h"
@@ -23,6 +25,8 @@ using namespace std::chrono_literals;
 
 // How soon a replaced certificate or users file is noticed.
 constexpr Duration kWatchInterval = 1s;
+// A worker whose loop did not turn for this long will not turn again: nothing on it may block.
+constexpr Duration kLongestTurn = 30s;
 
 void print(const std::vector<config::Problem>& problems) {
   for (const config::Problem& problem : problems) std::fprintf(stderr, "%s\n", problem.str().c_str());
@@ -54,7 +58,8 @@ class Control {
                 .authenticator = authenticator_,
                 .upstream_caps = upstream_caps_,
                 .connections = connections_},
-        wake_(loop) {}
+        wake_(loop),
+        endpoint_task_(loop) {}
 
   runtime::Task<ExitCode> serve() {
     const runtime::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
@@ -63,8 +68,7 @@ class Control {
     });
     publish();
     if (!co_await start_workers()) co_return co_await end(kFailure);
-    const auto admin = co_await start_admin();
-    if (!admin) co_return co_await end(kFailure);
+    if (!start_admin()) co_return co_await end(kFailure);
     ready_ = true;
     logger_.write(log::Level::kInfo, "ready",
                   {{"version", SALLYPORT_VERSION}, {"workers", std::to_string(workers_.size())}});
@@ -72,6 +76,7 @@ class Control {
     while (stops_asked_ == 0) {
       wake_.reset();
       (void)co_await wake_.wait(loop_.after(kWatchInterval));
+      for (const auto& worker : workers_) worker->ping();
       const std::vector<std::string> changed = watch_.changed();
       if (std::exchange(reload_asked_, false)) {
         co_await reload("signal");
@@ -98,9 +103,9 @@ class Control {
                    std::chrono::steady_clock::now());
     watch_.watch(snapshot_.watched_files());
     metrics::ProcessMetrics& process = metrics_.process();
-    process.config_loaded.set_time(std::chrono::system_clock::now());
+    process.config_loaded.set(std::chrono::system_clock::now());
     process.content_limit.set(static_cast<std::int64_t>(config().message.budget));
-    if (snapshot_.tls) process.certificate_expires.set_time(snapshot_.tls->not_after());
+    if (snapshot_.tls) process.certificate_expires.set(snapshot_.tls->not_after());
   }
 
   runtime::Task<bool> start_workers() {
@@ -163,7 +168,38 @@ class Control {
     logger_.write(log::Level::kInfo, "reload", {{"cause", cause}, {"config", path_}});
   }
 
-  runtime::Task<bool> start_admin();
+  bool start_admin() {
+    if (!config().admin) return true;
+    const config::Endpoint& at = *config().admin;
+    const auto address = runtime::SocketAddress::parse(at.host, at.port);
+    auto listener = address ? runtime::TcpListener::listen(loop_, *address) : fail(address.error());
+    if (!listener) {
+      logger_.write(log::Level::kError, "listen", {{"admin", listener.error().text}});
+      return false;
+    }
+    endpoint_.emplace(loop_, std::move(*listener),
+                      admin::Sources{.metrics = [this] { return metrics_.expose(); },
+                                     .live = [this] { return live(); },
+                                     .ready = [this] { return ready(); }});
+    endpoint_task_.spawn(endpoint_->serve());
+    return true;
+  }
+
+  Result<void> live() const {
+    const TimePoint oldest = std::chrono::steady_clock::now() - kLongestTurn;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      if (workers_[i]->last_sign_of_life() < oldest) {
+        return fail(ErrorCode::kTimeout, fmt::format("worker {} does not turn", i));
+      }
+    }
+    return {};
+  }
+
+  Result<void> ready() const {
+    if (stops_asked_ > 0) return fail(ErrorCode::kCancelled, "draining");
+    if (!ready_) return fail(ErrorCode::kNotFound, "starting");
+    return {};
+  }
 
   /// Drains the workers, cuts them off at the second signal, and joins them.
   runtime::Task<ExitCode> end(ExitCode code) {
@@ -181,7 +217,8 @@ class Control {
       (void)co_await wake_.wait();
     }
     workers_.clear();
-    if (endpoint_) co_await endpoint_->stop();
+    if (endpoint_) endpoint_->stop();
+    (void)co_await endpoint_task_.join();
     if (code == kOk && !all_clean_) code = kFailure;
     logger_.write(log::Level::kInfo, "end", {{"exit_code", std::to_string(code)}});
     co_return code;
@@ -202,7 +239,8 @@ class Control {
   runtime::Event wake_;
   FileWatch watch_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::unique_ptr<admin::Endpoint> endpoint_;
+  std::optional<admin::Endpoint> endpoint_;
+  runtime::TaskGroup endpoint_task_;
   unsigned applying_ = 0;  // workers that have not answered yet
   unsigned running_ = 0;
   bool all_listen_ = true;

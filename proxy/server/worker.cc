@@ -78,7 +78,9 @@ class Worker::Body {
 };
 
 Worker::Worker(const Shared& shared, Snapshot first, Callbacks callbacks)
-    : shared_(shared), callbacks_(std::move(callbacks)) {
+    : shared_(shared),
+      callbacks_(std::move(callbacks)),
+      last_turn_(std::chrono::steady_clock::now().time_since_epoch().count()) {
   thread_ = std::make_unique<runtime::LoopThread>(
       [this, first = std::move(first)](runtime::Loop& loop) { return main(loop, first); });
 }
@@ -104,6 +106,10 @@ void Worker::drain(Duration at_most) {
   thread_->post([this, at_most] {
     if (body_) body_->stop(at_most);
   });
+}
+
+void Worker::ping() {
+  thread_->post([this] { last_turn_ = std::chrono::steady_clock::now().time_since_epoch().count(); });
 }
 
 void Worker::abort() {

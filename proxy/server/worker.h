@@ -1,6 +1,7 @@
 // One worker: a thread with its loop, its listeners, its sessions and its upstream pools.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 
@@ -36,12 +37,18 @@ class Worker {
   /// Cuts everything off now.
   void abort();
 
+  /// Asks the loop for a sign of life.
+  void ping();
+  /// When the loop last gave one.
+  TimePoint last_sign_of_life() const { return TimePoint(Duration(last_turn_.load())); }
+
  private:
   class Body;
   runtime::Task<void> main(runtime::Loop& loop, Snapshot first);
 
   const Shared& shared_;
   const Callbacks callbacks_;
+  std::atomic<Duration::rep> last_turn_;
   Body* body_ = nullptr;  // on the worker's thread, for as long as it runs
   std::unique_ptr<runtime::LoopThread> thread_;
 };
