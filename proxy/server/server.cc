@@ -58,8 +58,7 @@ class Control {
                 .authenticator = authenticator_,
                 .upstream_caps = upstream_caps_,
                 .connections = connections_},
-        wake_(loop),
-        endpoint_task_(loop) {}
+        wake_(loop) {}
 
   runtime::Task<ExitCode> serve() {
     const runtime::Signals signals(loop_, {SIGTERM, SIGINT, SIGHUP}, [this](int number) {
@@ -181,7 +180,7 @@ class Control {
                       admin::Sources{.metrics = [this] { return metrics_.expose(); },
                                      .live = [this] { return live(); },
                                      .ready = [this] { return ready(); }});
-    endpoint_task_.spawn(endpoint_->serve());
+    endpoint_->start();
     return true;
   }
 
@@ -217,8 +216,7 @@ class Control {
       (void)co_await wake_.wait();
     }
     workers_.clear();
-    if (endpoint_) endpoint_->stop();
-    (void)co_await endpoint_task_.join();
+    if (endpoint_) co_await endpoint_->stop();
     if (code == kOk && !all_clean_) code = kFailure;
     logger_.write(log::Level::kInfo, "end", {{"exit_code", std::to_string(code)}});
     co_return code;
@@ -240,7 +238,6 @@ class Control {
   FileWatch watch_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<admin::Endpoint> endpoint_;
-  runtime::TaskGroup endpoint_task_;
   unsigned applying_ = 0;  // workers that have not answered yet
   unsigned running_ = 0;
   bool all_listen_ = true;
