@@ -55,6 +55,9 @@ constexpr Flag kFlags[] = {
     {"STARTTLS", &Capabilities::starttls},
 };
 
+// Said by servers from before RFC 2554, and by those that please clients from before it.
+constexpr std::string_view kOldAuth = "AUTH=";
+
 }  // namespace
 
 bool Capabilities::offers_auth(std::string_view mechanism) const {
@@ -64,7 +67,6 @@ bool Capabilities::offers_auth(std::string_view mechanism) const {
 }
 
 Capabilities parse_capabilities(const Reply& ehlo) {
-  constexpr std::string_view kOldAuth = "AUTH=";
   Capabilities offered;
   for (std::size_t i = 1; i < ehlo.lines.size(); ++i) {  // the first line is the server's name
     std::string_view line = ehlo.lines[i];

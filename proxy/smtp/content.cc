@@ -1,6 +1,7 @@
 #include "proxy/smtp/content.h"
 
 #include <cstddef>
+#include <cstring>
 
 namespace sallyport::smtp {
 namespace {
@@ -23,15 +24,16 @@ struct Marks {
   }
 };
 
-// Big enough for the vector units, small enough that looking twice at a block with a dot costs
-// little.
+// A block is big enough to keep the vector units busy; what is shorter is marked by their width.
 constexpr std::ptrdiff_t kBlock = 64;
+constexpr std::ptrdiff_t kVector = 16;
 
-/// Marks the octets [p, p + size), each together with its successor, so p[size] is read too.
+/// Marks the octets [p, p + kSize), each together with its successor, so p[kSize] is read too.
 /// Without branches and with byte-wide accumulators the compiler makes vector code of it.
-inline Marks mark(const char* p, std::ptrdiff_t size) {
+template <std::ptrdiff_t kSize>
+Marks mark(const char* p) {
   Marks marks;
-  for (std::ptrdiff_t i = 0; i < size; ++i) {
+  for (std::ptrdiff_t i = 0; i < kSize; ++i) {
     const auto a = static_cast<unsigned char>(p[i]);
     const auto b = static_cast<unsigned char>(p[i + 1]);
     marks.high |= a;
@@ -42,26 +44,36 @@ inline Marks mark(const char* p, std::ptrdiff_t size) {
   return marks;
 }
 
+/// Marks the octets [p, end), each together with its successor.
+Marks mark_short(const char* p, const char* end) {
+  Marks marks;
+  if (end - p < kVector) {
+    for (; p != end; ++p) marks |= mark<1>(p);
+    return marks;
+  }
+  for (; end - p > kVector; p += kVector) marks |= mark<kVector>(p);
+  marks |= mark<kVector>(end - kVector);  // marking an octet twice changes nothing
+  return marks;
+}
+
 /// Looks from `p` for the first LF before a dot and returns its address, or `last` when there is
 /// none before `last`, which is the last octet that can be read. Marks the octets before the
 /// returned place, each with its successor.
 const char* find_dotted_line(const char* p, const char* last, Marks& marks) {
-  const char* const first = p;
-  while (p != last) {
-    // The last block may overlap the one before it: marking an octet twice changes nothing.
-    const char* block = p;
-    if (last - block < kBlock) block = last - first < kBlock ? nullptr : last - kBlock;
-    if (block == nullptr) break;
-    const Marks found = mark(block, kBlock);
-    if (found.dotted != 0) break;
-    marks |= found;
-    p = block + kBlock;
+  for (; last - p >= kBlock; p += kBlock) {
+    const Marks block = mark<kBlock>(p);
+    if (block.dotted != 0) break;
+    marks |= block;
   }
-  for (; p != last; ++p) {
-    if (p[0] == '\n' && p[1] == '.') return p;
-    marks |= mark(p, 1);
+  const char* found = p;
+  while (true) {
+    const void* line_feed = std::memchr(found, '\n', static_cast<std::size_t>(last - found));
+    found = line_feed == nullptr ? last : static_cast<const char*>(line_feed);
+    if (found == last || found[1] == '.') break;
+    ++found;
   }
-  return last;
+  marks |= mark_short(p, found);
+  return found;
 }
 
 }  // namespace
@@ -69,8 +81,8 @@ const char* find_dotted_line(const char* p, const char* last, Marks& marks) {
 void ContentDecoder::feed(std::string_view& wire, std::vector<std::string_view>& pieces) {
   const char* p = wire.data();
   const char* const end = p + wire.size();
-  const char* run =
-      p;  // [run, p) is text, or a CR after a leading dot, that was not handed out yet
+  // [run, p) was not handed out yet: text, or the CR after a leading dot.
+  const char* run = p;
   const auto hand_out = [&](std::string_view text) {
     if (text.empty()) return;
     pieces.push_back(text);

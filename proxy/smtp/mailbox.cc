@@ -11,6 +11,7 @@
 namespace sallyport::smtp {
 namespace {
 
+constexpr std::string_view kPostmaster = "Postmaster";
 constexpr std::size_t kMaxLocal = 64;  // RFC 5321 section 4.5.3.1.1
 constexpr std::size_t kMaxPath = 256;  // section 4.5.3.1.3: with its punctuation, "<" and ">"
 
@@ -166,7 +167,6 @@ Result<Parsed<ReversePath>> parse_reverse_path(std::string_view text, bool allow
 }
 
 Result<Parsed<Mailbox>> parse_forward_path(std::string_view text, bool allow_utf8) {
-  constexpr std::string_view kPostmaster = "Postmaster";
   if (auto opened = open_path(text); !opened) return fail(opened.error());
   if (text.starts_with('>')) return invalid("the address is empty");
   if (ascii::starts_with_ignoring_case(text, kPostmaster) &&

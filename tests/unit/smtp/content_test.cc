@@ -22,10 +22,11 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-void PrintTo(const Decoded& decoded, std::ostream* out) {
-  *out << testing::PrintToString(decoded.text) << " left " << testing::PrintToString(decoded.left)
-       << (decoded.finished ? " finished" : "") << (decoded.bare ? " bare" : "")
-       << (decoded.nul ? " nul" : "") << (decoded.has_8bit ? " 8bit" : "");
+std::ostream& operator<<(std::ostream& out, const Decoded& decoded) {
+  return out << testing::PrintToString(decoded.text) << " left "
+             << testing::PrintToString(decoded.left) << (decoded.finished ? " finished" : "")
+             << (decoded.bare ? " bare" : "") << (decoded.nul ? " nul" : "")
+             << (decoded.has_8bit ? " 8bit" : "");
 }
 
 Decoded decode(std::string_view wire, std::size_t step) {
@@ -210,9 +211,10 @@ TEST(ContentEncoder, DoublesLeadingDots) {
   }
 }
 
+// Mostly the octets that matter, with runs long enough to reach the vector code.
+constexpr std::string_view kOctets("\r\n.\r\n.\r\n.xy\0\xe4", 13);
+
 std::string random_text(std::mt19937& random, std::size_t size) {
-  // Mostly the octets that matter, with runs long enough to reach the vector code.
-  static constexpr std::string_view kOctets = "\r\n.\r\n.\r\n.xy\0\xe4";
   std::string text = {};
   while (text.size() < size) {
     if (random() % 8 == 0) text.append(random() % 200, 'x');
