@@ -10,14 +10,14 @@ DROP = Provider.DROP
 
 
 class Delivery(unittest.TestCase):
-    def gateway(self, *scripts, extra="", **provider_options):
+    def gateway(self, *scripts, extra="", workers=2, **provider_options):
         """A gateway with a scripted provider for each script, in order of preference."""
         folder = self.enterContext(Scratch())
         authority = Authority(folder / "pki")
         self.providers = [self.enterContext(Provider(authority, script, **provider_options)) for script in scripts]
         upstreams = "".join(smtp_upstream(f"provider{i}", provider, authority)
                             for i, provider in enumerate(self.providers))
-        return self.enterContext(Sallyport(folder, authority, upstreams, extra=extra))
+        return self.enterContext(Sallyport(folder, authority, upstreams, extra=extra, workers=workers))
 
     def send(self, gateway, **options):
         with gateway.client() as client:
@@ -113,12 +113,15 @@ class Delivery(unittest.TestCase):
     # -- faults ------------------------------------------------------------------------------------
 
     def test_a_connection_lost_before_the_final_dot_moves_on(self):
+        # More than the kernel's buffers hold: the provider is gone before the dot could be written.
+        content = message("lost", ("x" * 70 + "\n") * 200_000)
         for stage in ("connect", "greeting", "ehlo", "auth", "mail", "rcpt", "data", "body"):
             with self.subTest(stage=stage):
                 gateway = self.gateway({stage: DROP}, {})
-                self.assertEqual(self.send(gateway, content=message("lost", "x" * 70 + "\n"))[0], 250)
-                self.assertEqual(self.providers[0].handed_over, 0 if stage != "body" else self.providers[0].handed_over)
-                self.assertEqual(len(self.providers[1].messages), 1)
+                code, text = self.send(gateway, content=content if stage == "body" else message("lost"))
+                self.assertEqual(code, 250, text)
+                self.assertEqual(self.providers[0].handed_over, 0)
+                self.assert_counts(0, 1)
 
     def test_a_connection_lost_after_the_final_dot_is_tried_nowhere_else(self):
         gateway = self.gateway({"content": DROP}, {})
@@ -155,7 +158,7 @@ class Delivery(unittest.TestCase):
             state["mails"] += 1
             return DROP if state["mails"] == 2 else None
 
-        gateway = self.gateway({"mail": drop_the_second}, extra="workers = 1\n")
+        gateway = self.gateway({"mail": drop_the_second}, workers=1)
         with gateway.client() as client:
             self.assertEqual(outcome(client)[0], 250)
             self.assertEqual(outcome(client)[0], 250)

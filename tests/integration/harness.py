@@ -246,14 +246,14 @@ class Sallyport:
 
     _hash = None
 
-    def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s"):
+    def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
         self.implicit, self.submission, self.alternative, self.admin = free_ports(4)
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
-        self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout)
+        self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout, workers=workers)
         self.write_config()
         self.process = None
 
@@ -272,7 +272,7 @@ class Sallyport:
                               (self.alternative, "starttls")))
         self.config.write_text(f"""
 hostname = "gateway.test"
-workers = 2
+workers = {parts['workers']}
 drain_timeout = "{parts['drain_timeout']}"
 {parts['extra'] if not parts['extra'].lstrip().startswith('[') else ''}
 {listeners}
