@@ -98,6 +98,16 @@ std::string Section::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
+std::string Section::path_of(std::string_view key, std::size_t index) const {
+  return fmt::format("{}[{}]", path_of(key), index + 1);
+}
+
+bool Section::lacks(std::string_view key) const {
+  const Node* node = find(key);
+  const Array* elements = node ? std::get_if<Array>(&node->value) : nullptr;
+  return !node || (elements && elements->empty());
+}
+
 const Node* Section::find(std::string_view key) const {
   assert(contains(schema_.keys, key));
   return entries().find(key);
@@ -139,7 +149,7 @@ std::vector<Section> Section::tables(std::string_view key, const Schema& schema)
   sections.reserve(elements->size());
   for (std::size_t i = 0; i < elements->size(); ++i) {
     const Node& element = (*elements)[i];
-    const std::string path = fmt::format("{}[{}]", path_of(key), i + 1);
+    const std::string path = path_of(key, i);
     if (std::holds_alternative<Table>(element.value)) {
       sections.emplace_back(element, path, schema, problems_);
     } else {
@@ -188,7 +198,7 @@ void Section::report_unknown_keys() const {
                     path_.empty() ? "at" : "in", schema_.name);
     if (const auto meant = nearest(entry.key, schema_.keys)) {
       problems_.add(entry.place, fmt::format("{}; did you mean '{}'?", unknown, *meant));
-    } else if (!path_.empty() && contains(keys::kTop, entry.key)) {
+    } else if (!path_.empty() && contains(schema::keys::kTop, entry.key)) {
       // TOML's classic: a key below a [table] belongs to that table.
       problems_.add(
           entry.place,
