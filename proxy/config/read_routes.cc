@@ -13,7 +13,8 @@ namespace {
 std::string unknown_upstream(const std::string& name, const std::vector<Upstream>& upstreams) {
   std::vector<std::string_view> names;
   for (const Upstream& upstream : upstreams) {
-    if (!upstream.name.empty()) names.push_back(upstream.name);
+    const bool listed = std::ranges::find(names, upstream.name) != names.end();
+    if (!upstream.name.empty() && !listed) names.push_back(upstream.name);
   }
   const std::string text = fmt::format("is {}, but no [[upstream]] has that name", quote(name));
   if (const auto meant = nearest(name, names)) {

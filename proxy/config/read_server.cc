@@ -33,7 +33,7 @@ Listener read_listener(const Section& section, Names& addresses) {
                   fmt::format("is \"none\" and {} is not a loopback address: passwords and mail "
                               "would cross the network in clear; expected \"implicit\" or "
                               "\"starttls\", or allow_plaintext = true to say it twice",
-                              listener.address.host));
+                              quote(str(listener.address))));
   }
   if (listener.address.port != 0) addresses.take(section, "address", str(listener.address));
   return listener;

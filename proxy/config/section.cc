@@ -123,6 +123,7 @@ void Section::blame(std::string_view key, std::string_view what) const {
 }
 
 void Section::missing(std::string_view key, std::string_view expected) const {
+  if (contains(misspelt_, key)) return;
   problems_.add(place(), fmt::format("{} is missing; expected {}", path_of(key), expected));
 }
 
@@ -189,7 +190,7 @@ const Array* Section::array(std::string_view key, std::string_view expected, boo
   return elements;
 }
 
-void Section::report_unknown_keys() const {
+void Section::report_unknown_keys() {
   for (const Entry& entry : entries().entries) {
     if (contains(schema_.keys, entry.key)) continue;
     const std::string quoted = quote(entry.key);
@@ -197,6 +198,7 @@ void Section::report_unknown_keys() const {
         fmt::format("unknown key '{}' {} {}", quoted.substr(1, quoted.size() - 2),
                     path_.empty() ? "at" : "in", schema_.name);
     if (const auto meant = nearest(entry.key, schema_.keys)) {
+      misspelt_.push_back(*meant);
       problems_.add(entry.place, fmt::format("{}; did you mean '{}'?", unknown, *meant));
     } else if (!path_.empty() && contains(schema::keys::kTop, entry.key)) {
       // TOML's classic: a key below a [table] belongs to that table.

@@ -122,7 +122,7 @@ class Section {
   /// The tables of `[[key]]`; none if it isn't there.
   std::vector<Section> tables(std::string_view key, const Schema& schema) const;
 
-  /// Reports that `key` is not there.
+  /// Reports that `key` is not there, unless an unknown key was reported that probably means it.
   void missing(std::string_view key, std::string_view expected) const;
 
  private:
@@ -140,13 +140,14 @@ class Section {
   void refuse(const Node& node, const std::string& path, bool secret, const std::string& reason,
               const std::string& expected) const;
   const Array* array(std::string_view key, std::string_view expected, bool least_one) const;
-  void report_unknown_keys() const;
+  void report_unknown_keys();
   const Table& entries() const { return std::get<Table>(node_.value); }
 
   const Node& node_;
   std::string path_;
   const Schema& schema_;
   Problems& problems_;
+  std::vector<std::string_view> misspelt_;  // known keys that unknown ones are near to
 };
 
 }  // namespace sallyport::config

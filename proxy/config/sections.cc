@@ -21,8 +21,8 @@ void Names::take(const Section& section, std::string_view key, const std::string
   const auto [first, inserted] =
       first_.emplace(name, fmt::format("line {}", section.place_of(key).line));
   if (inserted) return;
-  section.blame(
-      key, fmt::format("is {} again; expected another one than at {}", quote(name), first->second));
+  section.blame(key, fmt::format("is {}, which {} has already; expected another one", quote(name),
+                                 first->second));
 }
 
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
