@@ -90,7 +90,8 @@ constexpr auto kRewordings = std::to_array<Rewording>({
     {"exceeded maximum nested value depth", "values nest too deep; expected at most 16 levels"},
     {"utf-8", "not valid UTF-8; expected a text file in that encoding"},
     {"control characters other than TAB",
-     "not valid TOML: the text holds a control character; expected its closing quote before that"},
+     "not valid TOML: text holds a line break or control character; expected its closing quote "
+     "before it"},
 });
 
 void replace(std::string& text, std::string_view what, std::string_view by) {
