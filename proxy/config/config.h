@@ -32,6 +32,8 @@ enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 struct Listener {
   Endpoint address;
   TlsMode tls = TlsMode::kStarttls;
+
+  bool operator==(const Listener&) const = default;
 };
 
 /// `[tls]`: the certificate shown to clients.
@@ -39,6 +41,8 @@ struct ServerTls {
   std::string
       certificate;  ///< PEM file, the chain leaf first; empty: no TLS listener is configured.
   std::string key;  ///< PEM file.
+
+  bool operator==(const ServerTls&) const = default;
 };
 
 /// `limits` of a user, or `[limits]` for users that set none. Unset means unlimited.
@@ -57,6 +61,8 @@ struct User {
   std::string password_hash;            ///< An argon2id PHC string.
   std::vector<AddressPattern> senders;  ///< Empty: any sender.
   Limits limits;                        ///< Already merged with `[limits]`.
+
+  bool operator==(const User&) const = default;
 };
 
 /// `[auth]`.
@@ -66,6 +72,8 @@ struct Auth {
   milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
   std::vector<User> users;                                ///< From `[[auth.user]]`.
   std::vector<User> file_users;  ///< From the users file, as `load` read it.
+
+  bool operator==(const Auth&) const = default;
 };
 
 /// The kind of upstream; presets carry their provider's quirks (docs/providers.md).
@@ -106,6 +114,8 @@ enum class PartialRejection : std::uint8_t { kReject, kDeliver };
 struct Route {
   std::vector<AddressPattern> senders;  ///< Empty: every sender.
   std::vector<std::size_t> upstreams;   ///< Indices into Config::upstreams, in order of preference.
+
+  bool operator==(const Route&) const = default;
 };
 
 /// `[session]`: limits and deadlines of a client's session. RFC 5321 section 4.5.3 gives the
@@ -120,6 +130,8 @@ struct Session {
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
   milliseconds upstream_timeout =
       std::chrono::minutes(10);  ///< Whole delivery after the final dot.
+
+  bool operator==(const Session&) const = default;
 };
 
 /// `[message]`: how message content is held while it passes through.
@@ -130,12 +142,16 @@ struct Message {
   std::uint64_t budget =
       512u << 20;                  ///< Octets of content in the whole process; past it 452 4.3.1.
   std::string directory = "/tmp";  ///< Where the unlinked temporary files are.
+
+  bool operator==(const Message&) const = default;
 };
 
 /// `[log]`.
 struct Log {
   log::Format format = log::Format::kLogfmt;
   log::Level level = log::Level::kInfo;
+
+  bool operator==(const Log&) const = default;
 };
 
 /// The whole configuration. Valid by construction: `load` gives one only if everything was
@@ -156,6 +172,8 @@ struct Config {
   Message message;
   std::optional<Endpoint> admin;
   Log log;
+
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace sallyport::config

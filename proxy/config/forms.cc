@@ -54,10 +54,6 @@ Form<std::string> text_form(std::string expected) {
   return {.expected = std::move(expected), .read = plain_text};
 }
 
-Form<std::string> secret_text_form(std::string expected) {
-  return {.expected = std::move(expected), .read = plain_text, .secret = true};
-}
-
 Form<std::string> path_form(std::string expected, const std::string& config_file) {
   return {.expected = std::move(expected),
           .read = [config_file](const Node& node) -> std::expected<std::string, std::string> {

@@ -17,8 +17,6 @@ namespace sallyport::config {
 
 /// Text that is not empty and holds no control characters; `expected` says what it is for.
 Form<std::string> text_form(std::string expected);
-/// The same for something that messages must not show.
-Form<std::string> secret_text_form(std::string expected);
 /// The path of a file or folder. Relative ones are relative to the folder of the config file.
 Form<std::string> path_form(std::string expected, const std::string& config_file);
 /// A name as EHLO takes it.

@@ -46,7 +46,7 @@ std::expected<Config, std::vector<Problem>> parse(std::string_view text, const s
   Problems problems(path);
   Config config;
   config.file = path;
-  const Section top(*document, "", kTop, problems);
+  const Section top(*document, "", schema::kTop, problems);
   read_process(top, outside, config);
   read_listeners(top, outside, config);
   read_auth(top, outside, config);
@@ -64,10 +64,10 @@ std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_v
   const auto document = parse_toml(text);
   if (!document) return refuse(path, document.error());
   Problems problems(path);
-  const Section top(*document, "", kUsersFile, problems);
+  const Section top(*document, "", schema::kUsersFile, problems);
   Names names;
-  for (const User& user : taken) names.taken(user.name, "[[auth.user]] of the configuration");
-  auto users = read_users(top.tables("user", kUsersFileUser), defaults, names);
+  for (const User& user : taken) names.taken(user.name, "an [[auth.user]] of the configuration");
+  auto users = read_users(top.tables("user", schema::kUsersFileUser), defaults, names);
   if (!problems.empty()) return refuse(problems);
   return users;
 }

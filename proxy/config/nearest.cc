@@ -34,8 +34,8 @@ std::optional<std::string_view> nearest(std::string_view wrong,
   std::size_t best_distance = 0;
   for (const std::string_view name : names) {
     const std::size_t distance = edit_distance(lowered, ascii::lower(name));
-    // A third of the letters may be wrong: more of them, and any short name is near any other.
-    const std::size_t tolerated = std::max<std::size_t>(1, std::min(wrong.size(), name.size()) / 3);
+    // A third of the letters may be wrong: with more, any short name would be near any other.
+    const std::size_t tolerated = (std::min(wrong.size(), name.size()) + 1) / 3;
     if (distance > tolerated || (best && distance >= best_distance)) continue;
     best = name;
     best_distance = distance;

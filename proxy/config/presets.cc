@@ -11,7 +11,7 @@ constexpr auto kMailgunRegions = std::to_array<std::string_view>({"us", "eu"});
 
 constexpr auto kPresets = std::to_array<Preset>({
     {.provider = Provider::kSmtp, .name = "smtp"},
-    {.provider = Provider::kCapture, .name = "capture"},
+    {.provider = Provider::kCapture, .name = "capture", .max_recipients = 1000},
     // SES closes a connection after about 10 s of silence, and wants connections renewed now and
     // then.
     {.provider = Provider::kSes,

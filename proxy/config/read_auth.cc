@@ -36,14 +36,14 @@ Form<std::string> password_hash_form() {
 }
 
 std::vector<std::string> read_mechanisms(const Section& section) {
-  std::vector<Placed<std::string>> read;
+  std::vector<Element<std::string>> read;
   section.read_list("mechanisms", read,
                     choice_form<std::string>({{"PLAIN", "PLAIN"}, {"LOGIN", "LOGIN"}}), true);
   std::vector<std::string> mechanisms;
-  for (const auto& [name, place] : read) {
+  for (const auto& [name, place, path] : read) {
     if (std::ranges::find(mechanisms, name) != mechanisms.end()) {
-      section.problems().add(place, fmt::format("{} names {} again; expected each mechanism once",
-                                                section.path_of("mechanisms"), quote(name)));
+      section.problems().add(
+          place, fmt::format("{} is {} again; expected each mechanism once", path, quote(name)));
     }
     mechanisms.push_back(name);
   }
@@ -88,11 +88,11 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
       names.take(section, "name", user.name);
     }
     section.require("password", user.password_hash, password_hash_form());
-    std::vector<Placed<AddressPattern>> senders;
+    std::vector<Element<AddressPattern>> senders;
     section.read_list("senders", senders, pattern_form(), true);
     for (auto& sender : senders) user.senders.push_back(std::move(sender.value));
     user.limits = defaults;
-    if (const auto limits = section.table("limits", kUserLimits)) {
+    if (const auto limits = section.table("limits", schema::kUserLimits)) {
       user.limits = read_limits(*limits, defaults);
     }
     users.push_back(std::move(user));
@@ -101,19 +101,19 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
 }
 
 void read_auth(const Section& top, const Outside& outside, Config& config) {
-  if (const auto limits = top.table("limits", kLimits)) {
+  if (const auto limits = top.table("limits", schema::kLimits)) {
     config.limits = read_limits(*limits, Limits());
   }
-  const auto auth = top.table("auth", kAuth);
+  const auto auth = top.table("auth", schema::kAuth);
   if (auth) {
     if (auth->has("mechanisms")) config.auth.mechanisms = read_mechanisms(*auth);
     auth->read("cache_lifetime", config.auth.cache_lifetime,
                duration_form(milliseconds(0), std::chrono::hours(24)));
     Names names;
-    config.auth.users = read_users(auth->tables("user", kAuthUser), config.limits, names);
+    config.auth.users = read_users(auth->tables("user", schema::kAuthUser), config.limits, names);
     read_users_file(*auth, outside, config);
   }
-  const bool nobody = auth ? !auth->has("user") && !auth->has("file") : !top.has("auth");
+  const bool nobody = auth ? auth->lacks("user") && !auth->has("file") : !top.has("auth");
   if (nobody) {
     top.problems().add(auth ? auth->place() : Place{},
                        "nobody could log in; expected at least one [[auth.user]], or auth.file");

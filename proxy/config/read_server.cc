@@ -16,24 +16,6 @@ constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 section 3.3: implic
 constexpr milliseconds kShortestTimeout{10};
 constexpr std::uint64_t kGiB = 1ull << 30;
 
-Result<void> readable(const Outside& outside, const std::string& path) {
-  if (outside.readable) return outside.readable(path);
-  Result<std::string> content = outside.read_file(path);
-  if (!content) return fail(std::move(content.error()));
-  wipe(*content);  // it may be a private key
-  return {};
-}
-
-void read_readable_file(const Section& section, std::string_view key, const Outside& outside,
-                        std::string& into) {
-  const auto form = path_form("the path of a PEM file", section.problems().file());
-  if (!section.require(key, into, form)) return;
-  if (const auto opened = readable(outside, into); !opened) {
-    section.blame(key, fmt::format("is {}, which cannot be read: {}; expected {}", quote(into),
-                                   opened.error().text, form.expected));
-  }
-}
-
 Listener read_listener(const Section& section, Names& addresses) {
   Listener listener;
   const bool has_address = section.require("address", listener.address, endpoint_form());
@@ -51,7 +33,7 @@ Listener read_listener(const Section& section, Names& addresses) {
                   fmt::format("is \"none\" and {} is not a loopback address: passwords and mail "
                               "would cross the network in clear; expected \"implicit\" or "
                               "\"starttls\", or allow_plaintext = true to say it twice",
-                              listener.address.host));
+                              quote(str(listener.address))));
   }
   if (listener.address.port != 0) addresses.take(section, "address", str(listener.address));
   return listener;
@@ -98,14 +80,6 @@ void read_log(const Section& section, Log& log) {
 
 }  // namespace
 
-void Names::take(const Section& section, std::string_view key, const std::string& name) {
-  const auto [first, inserted] =
-      first_.emplace(name, fmt::format("line {}", section.place_of(key).line));
-  if (inserted) return;
-  section.blame(
-      key, fmt::format("is {} again; expected another one than at {}", quote(name), first->second));
-}
-
 void read_process(const Section& top, const Outside& outside, Config& config) {
   top.read("workers", config.workers, integer_form<std::uint32_t>(0, 1024));
   top.read("drain_timeout", config.drain_timeout, duration_form(milliseconds(0), hours(24)));
@@ -133,16 +107,16 @@ void read_process(const Section& top, const Outside& outside, Config& config) {
 void read_listeners(const Section& top, const Outside& outside, Config& config) {
   Names addresses;
   bool uses_tls = false;
-  for (const Section& section : top.tables("listener", kListener)) {
+  for (const Section& section : top.tables("listener", schema::kListener)) {
     config.listeners.push_back(read_listener(section, addresses));
     uses_tls |= config.listeners.back().tls != TlsMode::kNone;
   }
-  if (!top.has("listener")) {
+  if (top.lacks("listener")) {
     top.missing("listener", "at least one [[listener]] with an address");
   }
-  if (const auto tls = top.table("tls", kTls)) {
-    read_readable_file(*tls, "certificate", outside, config.tls.certificate);
-    read_readable_file(*tls, "key", outside, config.tls.key);
+  if (const auto tls = top.table("tls", schema::kTls)) {
+    require_readable_file(*tls, "certificate", outside, config.tls.certificate);
+    require_readable_file(*tls, "key", outside, config.tls.key);
   } else if (uses_tls && !top.has("tls")) {
     top.missing("tls",
                 "[tls] with certificate and key, for the listeners whose tls is not \"none\"");
@@ -150,10 +124,12 @@ void read_listeners(const Section& top, const Outside& outside, Config& config) 
 }
 
 void read_operation(const Section& top, Config& config) {
-  if (const auto section = top.table("session", kSession)) read_session(*section, config.session);
-  if (const auto section = top.table("message", kMessage)) read_message(*section, config.message);
-  if (const auto section = top.table("log", kLog)) read_log(*section, config.log);
-  if (const auto section = top.table("admin", kAdmin)) {
+  if (const auto section = top.table("session", schema::kSession))
+    read_session(*section, config.session);
+  if (const auto section = top.table("message", schema::kMessage))
+    read_message(*section, config.message);
+  if (const auto section = top.table("log", schema::kLog)) read_log(*section, config.log);
+  if (const auto section = top.table("admin", schema::kAdmin)) {
     Endpoint address;
     if (section->require("address", address, endpoint_form())) config.admin = address;
   }

@@ -14,7 +14,7 @@ struct Schema {
   std::span<const std::string_view> keys;
 };
 
-namespace keys {
+namespace schema::keys {
 
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
@@ -43,7 +43,9 @@ inline constexpr auto kMessage =
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
 inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
 
-}  // namespace keys
+}  // namespace schema::keys
+
+namespace schema {
 
 inline constexpr Schema kTop{"the top level", keys::kTop};
 inline constexpr Schema kListener{"[[listener]]", keys::kListener};
@@ -63,8 +65,9 @@ inline constexpr Schema kLog{"[log]", keys::kLog};
 inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 
 /// Every section, each once.
-inline constexpr auto kSections = std::to_array<Schema>(
+inline constexpr auto kAll = std::to_array<Schema>(
     {kTop, kListener, kTls, kAuth, kAuthUser, kUsersFile, kUsersFileUser, kLimits, kUserLimits,
      kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
 
+}  // namespace schema
 }  // namespace sallyport::config

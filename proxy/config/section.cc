@@ -98,6 +98,16 @@ std::string Section::path_of(std::string_view key) const {
   return path_.empty() ? std::string(key) : fmt::format("{}.{}", path_, key);
 }
 
+std::string Section::path_of(std::string_view key, std::size_t index) const {
+  return fmt::format("{}[{}]", path_of(key), index + 1);
+}
+
+bool Section::lacks(std::string_view key) const {
+  const Node* node = find(key);
+  const Array* elements = node ? std::get_if<Array>(&node->value) : nullptr;
+  return !node || (elements && elements->empty());
+}
+
 const Node* Section::find(std::string_view key) const {
   assert(contains(schema_.keys, key));
   return entries().find(key);
@@ -113,6 +123,7 @@ void Section::blame(std::string_view key, std::string_view what) const {
 }
 
 void Section::missing(std::string_view key, std::string_view expected) const {
+  if (contains(misspelt_, key)) return;
   problems_.add(place(), fmt::format("{} is missing; expected {}", path_of(key), expected));
 }
 
@@ -139,7 +150,7 @@ std::vector<Section> Section::tables(std::string_view key, const Schema& schema)
   sections.reserve(elements->size());
   for (std::size_t i = 0; i < elements->size(); ++i) {
     const Node& element = (*elements)[i];
-    const std::string path = fmt::format("{}[{}]", path_of(key), i + 1);
+    const std::string path = path_of(key, i);
     if (std::holds_alternative<Table>(element.value)) {
       sections.emplace_back(element, path, schema, problems_);
     } else {
@@ -179,7 +190,7 @@ const Array* Section::array(std::string_view key, std::string_view expected, boo
   return elements;
 }
 
-void Section::report_unknown_keys() const {
+void Section::report_unknown_keys() {
   for (const Entry& entry : entries().entries) {
     if (contains(schema_.keys, entry.key)) continue;
     const std::string quoted = quote(entry.key);
@@ -187,8 +198,9 @@ void Section::report_unknown_keys() const {
         fmt::format("unknown key '{}' {} {}", quoted.substr(1, quoted.size() - 2),
                     path_.empty() ? "at" : "in", schema_.name);
     if (const auto meant = nearest(entry.key, schema_.keys)) {
+      misspelt_.push_back(*meant);
       problems_.add(entry.place, fmt::format("{}; did you mean '{}'?", unknown, *meant));
-    } else if (!path_.empty() && contains(keys::kTop, entry.key)) {
+    } else if (!path_.empty() && contains(schema::keys::kTop, entry.key)) {
       // TOML's classic: a key below a [table] belongs to that table.
       problems_.add(
           entry.place,

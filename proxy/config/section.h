@@ -47,11 +47,12 @@ struct Form {
   bool secret = false;  ///< Never quote the value.
 };
 
-/// A value that was read and where it stands.
+/// An element of an array: its value, where it stands and its path ("route[1].upstreams[2]").
 template <class T>
-struct Placed {
+struct Element {
   T value;
   Place place;
+  std::string path;
 };
 
 /// The value in words: `"text"` (shortened, control characters escaped), `5`, `an array`.
@@ -72,9 +73,13 @@ class Section {
   const std::string& path() const { return path_; }
   /// The path of a key in here: `tls.key`.
   std::string path_of(std::string_view key) const;
+  /// The path of an element of the array under a key; `index` counts from 0.
+  std::string path_of(std::string_view key, std::size_t index) const;
   Problems& problems() const { return problems_; }
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// Is there neither a value nor, for an array, an element under `key`?
+  bool lacks(std::string_view key) const;
   /// The raw value; `key` must be one of the schema's.
   const Node* find(std::string_view key) const;
   /// Where the value of `key` stands; of the table if there is none.
@@ -100,16 +105,14 @@ class Section {
   /// Reads an array; elements that can't be read are left out. With `least_one` an empty array is a
   /// problem. False if the key is not there or is no array.
   template <class T>
-  bool read_list(std::string_view key, std::vector<Placed<T>>& into, const Form<T>& form,
+  bool read_list(std::string_view key, std::vector<Element<T>>& into, const Form<T>& form,
                  bool least_one = false) const {
     const Array* elements = array(key, form.expected, least_one);
     if (!elements) return false;
     for (std::size_t i = 0; i < elements->size(); ++i) {
-      T value{};
-      const Node& element = (*elements)[i];
-      if (read_node(element, path_of(key) + '[' + std::to_string(i + 1) + ']', value, form)) {
-        into.push_back({std::move(value), element.place});
-      }
+      const Node& node = (*elements)[i];
+      Element<T> element{.value = {}, .place = node.place, .path = path_of(key, i)};
+      if (read_node(node, element.path, element.value, form)) into.push_back(std::move(element));
     }
     return true;
   }
@@ -119,7 +122,7 @@ class Section {
   /// The tables of `[[key]]`; none if it isn't there.
   std::vector<Section> tables(std::string_view key, const Schema& schema) const;
 
-  /// Reports that `key` is not there.
+  /// Reports that `key` is not there, unless an unknown key was reported that probably means it.
   void missing(std::string_view key, std::string_view expected) const;
 
  private:
@@ -137,13 +140,14 @@ class Section {
   void refuse(const Node& node, const std::string& path, bool secret, const std::string& reason,
               const std::string& expected) const;
   const Array* array(std::string_view key, std::string_view expected, bool least_one) const;
-  void report_unknown_keys() const;
+  void report_unknown_keys();
   const Table& entries() const { return std::get<Table>(node_.value); }
 
   const Node& node_;
   std::string path_;
   const Schema& schema_;
   Problems& problems_;
+  std::vector<std::string_view> misspelt_;  // known keys that unknown ones are near to
 };
 
 }  // namespace sallyport::config

@@ -10,6 +10,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/config/load.h"
+#include "proxy/config/presets.h"
 #include "proxy/config/section.h"
 
 namespace sallyport::config {
@@ -34,9 +35,17 @@ void read_listeners(const Section& top, const Outside& outside, Config& config);
 void read_operation(const Section& top, Config& config);
 /// [limits], then [auth] with [[auth.user]] and the users file.
 void read_auth(const Section& top, const Outside& outside, Config& config);
-/// [[upstream]], then [[route]], which refers to them.
+/// [[upstream]].
 void read_upstreams(const Section& top, const Outside& outside, Config& config);
+/// username and password of an [[upstream]].
+void read_login(const Section& section, const Outside& outside, const Preset& preset,
+                Upstream& upstream);
+/// [[route]]; needs the upstreams, which it refers to.
 void read_routes(const Section& top, Config& config);
+
+/// The path under `key`, of a PEM file that can be read.
+void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
+                           std::string& into);
 
 /// The limits in a table, on top of `defaults`.
 Limits read_limits(const Section& section, const Limits& defaults);

@@ -10,8 +10,11 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
+
+#include "proxy/base/ascii.h"
 
 namespace sallyport::config {
 namespace {
@@ -74,27 +77,43 @@ class DottedKeyScanner {
   std::size_t at_ = 0;
 };
 
+struct Rewording {
+  std::string_view theirs;  ///< What toml++'s description contains.
+  std::string_view ours;
+};
+
+constexpr auto kRewordings = std::to_array<Rewording>({
+    {"is not representable in 64 bits", "not valid TOML: the number needs more than 64 bits"},
+    {"could not be interpreted as a value", "not valid TOML: expected a number"},
+    {"could not determine value type",
+     "not valid TOML: expected a value: \"text\", a number, true, false, [array] or {table}"},
+    {"exceeded maximum nested value depth", "values nest too deep; expected at most 16 levels"},
+    {"utf-8", "not valid UTF-8; expected a text file in that encoding"},
+    {"control characters other than TAB",
+     "not valid TOML: text holds a line break or control character; expected its closing quote "
+     "before it"},
+});
+
+void replace(std::string& text, std::string_view what, std::string_view by) {
+  const std::size_t at = text.find(what);
+  if (at != std::string::npos) text.replace(at, what.size(), by);
+}
+
 /// toml++'s reason without its habit of quoting what it saw: that may be an unquoted password.
 std::string reason(std::string_view description) {
-  constexpr std::string_view kUnrepresentable = "' is not representable in 64 bits";
-  constexpr std::string_view kUninterpretable = "' could not be interpreted as a value";
-  constexpr std::string_view kTooDeep = "exceeded maximum nested value depth";
-  if (description.ends_with(kUnrepresentable))
-    return "not valid TOML: the number needs more than 64 bits";
-  if (description.ends_with(kUninterpretable)) return "not valid TOML: expected a number";
-  if (description.contains(kTooDeep)) {
-    return fmt::format("values nest too deep; expected at most {} levels", TOML_MAX_NESTED_VALUES);
-  }
-  if (description.contains("could not determine value type")) {
-    return "not valid TOML: expected a value: \"text\", a number, true, false, [array] or {table}";
+  for (const Rewording& rewording : kRewordings) {
+    if (description.contains(rewording.theirs)) return std::string(rewording.ours);
   }
   constexpr std::string_view kPrefix = "Error while parsing ";
   if (description.starts_with(kPrefix)) description.remove_prefix(kPrefix.size());
-  description = description.substr(0, description.find(", saw "));
-  const std::size_t colon = description.find(": ");
-  if (colon == std::string_view::npos) return fmt::format("not valid TOML: {}", description);
-  return fmt::format("not valid TOML: in a {}: {}", description.substr(0, colon),
-                     description.substr(colon + 2));
+  std::string text = "not valid TOML: in the ";
+  text += description.substr(0, description.find(", saw "));
+  replace(text, "in the root table: ", "");
+  replace(text, "encountered end-of-file", "the file ends too early");
+  if (text.contains("cannot redefine existing")) text += "; expected it once";
+  // Keys are quoted in it, and they may hold anything.
+  std::ranges::replace_if(text, ascii::is_control, '?');
+  return text;
 }
 
 Node convert(const toml::node& node);

@@ -3,20 +3,206 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/config/fake_outside.h"
+
 namespace sallyport::config {
 namespace {
 
-TEST(Load, TheExampleOfTheDesignLoadsWhole) {
-  const std::string path = SALLYPORT_SOURCE_DIR "/tests/unit/config/example.toml";
-  const auto text = Outside::real().read_file(path);
-  ASSERT_TRUE(text);
-  const Outside outside{
-      .read_file = [](const std::string&) { return Result<std::string>("hunter2\n"); },
-      .environment = [](const std::string&) { return std::optional<std::string>("hunter2"); }};
-  const auto config = parse(*text, path, outside);
-  if (!config) {
-    for (const auto& p : config.error()) ADD_FAILURE() << p.str();
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+
+std::vector<std::string> texts(const std::vector<AddressPattern>& patterns) {
+  std::vector<std::string> texts;
+  for (const AddressPattern& pattern : patterns) texts.push_back(pattern.text());
+  return texts;
+}
+
+/// example.toml is the config of the plan of this program, word for word (but for the hash it
+/// elides).
+class Example : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string path = SALLYPORT_SOURCE_DIR "/tests/unit/config/example.toml";
+    const auto text = Outside::real().read_file(path);
+    ASSERT_TRUE(text);
+    const FakeOutside fake{.files = {{"/etc/sallyport/tls/tls.crt", "certificate"},
+                                     {"/etc/sallyport/tls/tls.key", "key"},
+                                     {"/etc/ssl/internal-ca.pem", "roots"},
+                                     {"/run/secrets/ses-smtp-password", "of ses\n"},
+                                     {"/run/secrets/smarthost", "of smarthost\r\n"}},
+                           .variables = {{"MAILGUN_PASSWORD", "of mailgun"}},
+                           .host_name = std::nullopt};
+    auto config = parse(*text, path, fake.outside());
+    if (!config) {
+      for (const Problem& problem : config.error()) ADD_FAILURE() << problem.str();
+      FAIL();
+    }
+    config_ = std::move(*config);
   }
+
+  Config config_;
+};
+
+TEST_F(Example, Listens) {
+  EXPECT_EQ(config_.hostname, "mail.example.com");
+  EXPECT_THAT(config_.listeners,
+              ElementsAre(Listener{.address = {"::", 465}, .tls = TlsMode::kImplicit},
+                          Listener{.address = {"::", 587}, .tls = TlsMode::kStarttls},
+                          Listener{.address = {"::", 2525}, .tls = TlsMode::kStarttls}));
+  EXPECT_EQ(config_.tls.certificate, "/etc/sallyport/tls/tls.crt");
+  EXPECT_EQ(config_.tls.key, "/etc/sallyport/tls/tls.key");
+  EXPECT_EQ(config_.admin, (Endpoint{"127.0.0.1", 9465}));
+}
+
+TEST_F(Example, KnowsItsUsers) {
+  EXPECT_THAT(config_.auth.mechanisms, ElementsAre("PLAIN", "LOGIN"));
+  ASSERT_EQ(config_.auth.users.size(), 1u);
+  const User& user = config_.auth.users[0];
+  EXPECT_EQ(user.name, "billing");
+  EXPECT_EQ(user.password_hash, kHash);
+  EXPECT_THAT(texts(user.senders), ElementsAre("*@billing.example.com", "invoices@example.com"));
+  EXPECT_EQ(user.limits.messages, (Rate{100, 60s, 100}));  // its own
+  EXPECT_EQ(user.limits.recipients, (Rate{5000, 24h, 5000}));
+  EXPECT_EQ(user.limits.bytes, std::nullopt);
+  EXPECT_EQ(user.limits.connections, 20u);  // that of [limits]
+  EXPECT_EQ(config_.limits.messages, (Rate{60, 60s, 60}));
+}
+
+TEST_F(Example, KnowsItsUpstreams) {
+  ASSERT_EQ(config_.upstreams.size(), 4u);
+  const Upstream& ses = config_.upstreams[0];
+  EXPECT_EQ(ses.name, "ses");
+  EXPECT_EQ(ses.host, "email-smtp.eu-west-1.amazonaws.com");
+  EXPECT_EQ(ses.password.reveal(), "of ses");
+  const Upstream& mailgun = config_.upstreams[1];
+  EXPECT_EQ(mailgun.username, "postmaster@mg.example.com");
+  EXPECT_EQ(mailgun.password.reveal(), "of mailgun");
+  const Upstream& smarthost = config_.upstreams[2];
+  EXPECT_EQ(smarthost.provider, Provider::kSmtp);
+  EXPECT_EQ(smarthost.host, "mail.internal");
+  EXPECT_EQ(smarthost.port, 465);
+  EXPECT_EQ(smarthost.ca, "/etc/ssl/internal-ca.pem");
+  EXPECT_EQ(smarthost.password.reveal(), "of smarthost");
+  const Upstream& capture = config_.upstreams[3];
+  EXPECT_EQ(capture.provider, Provider::kCapture);
+  EXPECT_EQ(capture.path, "/var/lib/sallyport/captured");
+}
+
+TEST_F(Example, Routes) {
+  ASSERT_EQ(config_.routes.size(), 1u);
+  EXPECT_THAT(texts(config_.routes[0].senders), ElementsAre("*@billing.example.com"));
+  EXPECT_THAT(config_.routes[0].upstreams, ElementsAre(0, 1));
+}
+
+TEST(Load, WhatIsNotSaidHasItsDefault) {
+  const Config config = accepted("");
+  EXPECT_EQ(config.file, "c.toml");
+  EXPECT_EQ(config.hostname, "gate.example.com");  // the machine's
+  const Config defaults;
+  EXPECT_EQ(config.workers, defaults.workers);
+  EXPECT_EQ(config.drain_timeout, defaults.drain_timeout);
+  EXPECT_EQ(config.partial_rejection, defaults.partial_rejection);
+  EXPECT_EQ(config.session, defaults.session);
+  EXPECT_EQ(config.message, defaults.message);
+  EXPECT_EQ(config.log, defaults.log);
+  EXPECT_EQ(config.limits, defaults.limits);
+  EXPECT_EQ(config.auth.mechanisms, defaults.auth.mechanisms);
+  EXPECT_EQ(config.auth.cache_lifetime, defaults.auth.cache_lifetime);
+  EXPECT_EQ(config.admin, std::nullopt);
+  EXPECT_TRUE(config.tls.certificate.empty());
+}
+
+TEST(Load, EveryKeySetsItsField) {
+  const Config config = accepted(
+      "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
+      "[session]\nmax_recipients = 1\nmax_errors = 2\nmax_auth_failures = 3\nmax_connections = 4\n"
+      "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
+      "upstream_timeout = '8s'\n"
+      "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
+      "[log]\nformat = 'json'\nlevel = 'error'\n[admin]\naddress = '[::1]:0'\n"
+      "[limits]\nmessages = '1/second'\nrecipients = '2/second'\nbytes = '3 KB/second'\n"
+      "connections = 4\n"
+      "[auth]\nmechanisms = ['LOGIN']\ncache_lifetime = '0s'\nfile = 'empty'\n",
+      {.files = {{"empty", ""}}, .variables = {}});
+  EXPECT_EQ(config.hostname, "a.example");
+  EXPECT_EQ(config.workers, 3u);
+  EXPECT_EQ(config.drain_timeout, 1min);
+  EXPECT_EQ(config.partial_rejection, PartialRejection::kDeliver);
+  EXPECT_EQ(config.session, (Session{.max_recipients = 1,
+                                     .max_errors = 2,
+                                     .max_auth_failures = 3,
+                                     .max_connections = 4,
+                                     .greeting_timeout = 5s,
+                                     .command_timeout = 6s,
+                                     .data_timeout = 7s,
+                                     .upstream_timeout = 8s}));
+  EXPECT_EQ(
+      config.message,
+      (Message{.max_size = 1000, .memory_threshold = 0, .budget = 1u << 20, .directory = "/d"}));
+  EXPECT_EQ(config.log, (Log{.format = log::Format::kJson, .level = log::Level::kError}));
+  EXPECT_EQ(config.admin, (Endpoint{"::1", 0}));
+  EXPECT_EQ(config.limits.bytes, (Rate{3000, 1s, 3000}));
+  EXPECT_EQ(config.limits.connections, 4u);
+  EXPECT_THAT(config.auth.mechanisms, ElementsAre("LOGIN"));
+  EXPECT_EQ(config.auth.cache_lifetime, 0s);
+  EXPECT_EQ(config.auth.file, "empty");
+}
+
+TEST(Load, AListenersTlsFollowsThePortUnlessSaid) {
+  const Config config = accepted(
+      "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n[[listener]]\naddress = '[::]:465'\n"
+      "[[listener]]\naddress = '[::]:587'\n[[listener]]\naddress = '[::1]:465'\ntls = "
+      "'starttls'\n");
+  ASSERT_EQ(config.listeners.size(), 3u);
+  EXPECT_EQ(config.listeners[0].tls, TlsMode::kImplicit);
+  EXPECT_EQ(config.listeners[1].tls, TlsMode::kStarttls);
+  EXPECT_EQ(config.listeners[2].tls, TlsMode::kStarttls);
+}
+
+TEST(Load, WithoutRoutesAllMailGoesToAllUpstreamsInOrder) {
+  const Config config = accepted(
+      "[[upstream]]\nname = 'a'\nprovider = 'capture'\npath = '/a'\n"
+      "[[upstream]]\nname = 'b'\nprovider = 'capture'\npath = '/b'\n");
+  ASSERT_EQ(config.routes.size(), 1u);
+  EXPECT_TRUE(config.routes[0].senders.empty());
+  EXPECT_THAT(config.routes[0].upstreams, ElementsAre(0, 1));
+}
+
+TEST(Load, RoutesMayComeBeforeTheUpstreamsTheyName) {
+  const Config config = accepted(
+      "[[route]]\nupstreams = ['b', 'a']\n"
+      "[[upstream]]\nname = 'a'\nprovider = 'capture'\npath = '/a'\n"
+      "[[upstream]]\nname = 'b'\nprovider = 'capture'\npath = '/b'\n");
+  ASSERT_EQ(config.routes.size(), 1u);
+  EXPECT_THAT(config.routes[0].upstreams, ElementsAre(1, 0));
+}
+
+TEST(Load, RelativePathsBeginAtTheConfigsFolder) {
+  const FakeOutside fake{.files = {{"/etc/sallyport/tls.crt", ""},
+                                   {"/run/tls.key", ""},
+                                   {"/etc/sallyport/secrets/p", "hunter2"},
+                                   {"/etc/sallyport/users.toml", ""}},
+                         .variables = {}};
+  const auto config = parse(
+      "[[listener]]\naddress = '[::]:465'\n[tls]\ncertificate = 'tls.crt'\nkey = '/run/tls.key'\n"
+      "[auth]\nfile = 'users.toml'\n[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\n"
+      "password = { file = 'secrets/p' }\n[[upstream]]\nname = 'b'\nprovider = 'capture'\n"
+      "path = 'mail'\n",
+      "/etc/sallyport/sallyport.toml", fake.outside());
+  ASSERT_TRUE(config) << config.error().front().str();
+  EXPECT_EQ(config->tls.certificate, "/etc/sallyport/tls.crt");
+  EXPECT_EQ(config->tls.key, "/run/tls.key");
+  EXPECT_EQ(config->auth.file, "/etc/sallyport/users.toml");
+  EXPECT_EQ(config->upstreams[0].password.reveal(), "hunter2");
+  EXPECT_EQ(config->upstreams[1].path, "/etc/sallyport/mail");
+}
+
+TEST(Load, ConfigsOfTheSameTextAreEqual) {
+  constexpr std::string_view kText =
+      "[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\npassword = 'p'";
+  EXPECT_EQ(accepted(kText), accepted(kText));
+  EXPECT_FALSE(accepted(kText) ==
+               accepted("[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\npassword = 'q'"));
 }
 
 }  // namespace

@@ -1,0 +1,38 @@
+#include "proxy/config/sections.h"
+
+#include <fmt/format.h>
+
+#include "proxy/config/forms.h"
+
+namespace sallyport::config {
+namespace {
+
+Result<void> readable(const Outside& outside, const std::string& path) {
+  if (outside.readable) return outside.readable(path);
+  Result<std::string> content = outside.read_file(path);
+  if (!content) return fail(std::move(content.error()));
+  wipe(*content);  // it may be a private key
+  return {};
+}
+
+}  // namespace
+
+void Names::take(const Section& section, std::string_view key, const std::string& name) {
+  const auto [first, inserted] =
+      first_.emplace(name, fmt::format("line {}", section.place_of(key).line));
+  if (inserted) return;
+  section.blame(key, fmt::format("is {}, which {} has already; expected another one", quote(name),
+                                 first->second));
+}
+
+void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
+                           std::string& into) {
+  const auto form = path_form("the path of a PEM file", section.problems().file());
+  if (!section.require(key, into, form)) return;
+  if (const auto opened = readable(outside, into); !opened) {
+    section.blame(key, fmt::format("is {}, which cannot be read: {}; expected {}", quote(into),
+                                   opened.error().text, form.expected));
+  }
+}
+
+}  // namespace sallyport::config

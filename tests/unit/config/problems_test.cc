@@ -1,0 +1,474 @@
+// What a person reads when a config is not accepted: each message whole, with its line and column.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/unit/config/fake_outside.h"
+
+namespace sallyport::config {
+namespace {
+
+using testing::ElementsAre;
+
+/// A config (what it lacks is added behind it) and everything that is wrong with it.
+struct Case {
+  std::string_view text;
+  std::vector<std::string> problems;
+};
+
+void expect(const std::vector<Case>& cases) {
+  for (const Case& c : cases) EXPECT_EQ(problems_of(c.text), c.problems) << c.text;
+}
+
+TEST(Problems, OfUnknownKeys) {
+  expect({
+      {"hostnme = 'mail.example.com'",
+       {"c.toml:1:1: unknown key 'hostnme' at the top level; did you mean 'hostname'?"}},
+      {"[[listener]]\nadress = '[::1]:25'\ntls = 'none'",
+       {"c.toml:2:1: unknown key 'adress' in [[listener]]; did you mean 'address'?"}},
+      {"[log]\ncolour = true",
+       {"c.toml:2:1: unknown key 'colour' in [log]; expected 'format' or 'level'"}},
+      {"[log]\nlevel = 'info'\nworkers = 2",
+       {"c.toml:3:1: unknown key 'workers' in [log]; it belongs at the top level, above the first "
+        "[table]"}},
+      {"[sesion]\nmax_errors = 3",
+       {"c.toml:1:2: unknown key 'sesion' at the top level; did you mean 'session'?"}},
+      {"[log]\n\"col\\nour\" = 1",
+       {"c.toml:2:1: unknown key 'col\\u000aour' in [log]; expected 'format' or 'level'"}},
+  });
+}
+
+TEST(Problems, OfTypesAndRanges) {
+  expect({
+      {"workers = 'two'", {"c.toml:1:11: workers is \"two\"; expected an integer from 0 to 1024"}},
+      {"workers = 2.5", {"c.toml:1:11: workers is 2.5; expected an integer from 0 to 1024"}},
+      {"workers = -1", {"c.toml:1:11: workers is -1; expected an integer from 0 to 1024"}},
+      {"workers = 1025", {"c.toml:1:11: workers is 1025; expected an integer from 0 to 1024"}},
+      {"workers = true", {"c.toml:1:11: workers is true; expected an integer from 0 to 1024"}},
+      {"workers = [2]", {"c.toml:1:11: workers is an array; expected an integer from 0 to 1024"}},
+      {"drain_timeout = 30",
+       {"c.toml:1:17: drain_timeout is 30; expected a duration from 0s to 1d, such as \"30s\" or "
+        "\"1h30m\""}},
+      {"drain_timeout = '2d'",
+       {"c.toml:1:17: drain_timeout is \"2d\"; expected a duration from 0s to 1d, such as \"30s\" "
+        "or "
+        "\"1h30m\""}},
+      {"drain_timeout = 1979-05-27",
+       {"c.toml:1:17: drain_timeout is a date or time; expected a duration from 0s to 1d, such as "
+        "\"30s\" or \"1h30m\""}},
+      {"partial_rejection = 'Reject'",
+       {"c.toml:1:21: partial_rejection is \"Reject\"; expected \"reject\" or \"deliver\""}},
+      {"[message]\nmax_size = '25 MB!'",
+       {"c.toml:2:12: message.max_size is \"25 MB!\"; expected a size from 1 octet to 1 GiB, such "
+        "as "
+        "\"25 MiB\" or a number of octets"}},
+      {"[message]\nmax_size = 0",
+       {"c.toml:2:12: message.max_size is 0; expected a size from 1 octet to 1 GiB, such as \"25 "
+        "MiB\" "
+        "or a number of octets"}},
+      {"[message]\nmax_size = '20 MiB'\nbudget = '10 MiB'",
+       {"c.toml:3:10: message.budget is 10 MiB, less than message.max_size (20 MiB): the largest "
+        "message could never be taken; expected at least 20 MiB"}},
+      {"[message]\nmax_size = '600 MiB'",
+       {"c.toml:1:1: message.budget is 512 MiB, less than message.max_size (600 MiB): the largest "
+        "message could never be taken; expected at least 600 MiB"}},
+      {"[message]\ndirectory = ''",
+       {"c.toml:2:13: message.directory is \"\": it is empty; expected the path of a folder"}},
+      {"[session]\nmax_errors = 0\ncommand_timeout = '0s'",
+       {"c.toml:2:14: session.max_errors is 0; expected an integer from 1 to 1000000",
+        "c.toml:3:19: session.command_timeout is \"0s\"; expected a duration from 10ms to 1d, such "
+        "as "
+        "\"30s\" or \"1h30m\""}},
+      {"[log]\nformat = 'text'\nlevel = 'warn'",
+       {"c.toml:2:10: log.format is \"text\"; expected \"logfmt\" or \"json\"",
+        "c.toml:3:9: log.level is \"warn\"; expected \"debug\", \"info\", \"warning\" or "
+        "\"error\""}},
+      {"[admin]",
+       {"c.toml:1:1: admin.address is missing; expected an IP address and a port, such as "
+        "\"[::]:465\" or \"127.0.0.1:2525\""}},
+  });
+}
+
+TEST(Problems, OfTablesThatAreNone) {
+  expect({
+      {"log = 'json'", {"c.toml:1:7: log is \"json\"; expected one table: [log]"}},
+      {"[[log]]\nformat = 'json'", {"c.toml:1:1: log is an array; expected one table: [log]"}},
+      {"[listener]\naddress = '127.0.0.1:25'",
+       {"c.toml:1:1: listener is a table; expected tables that each begin with [[listener]]"}},
+      {"listener = [5]",
+       {"c.toml:1:13: listener[1] is 5; expected tables that each begin with [[listener]]"}},
+      {"listener = []",
+       {"c.toml: listener is missing; expected at least one [[listener]] with an address"}},
+      {"[[route]]\nupstreams = 'out'",
+       {"c.toml:2:13: route[1].upstreams is \"out\"; expected an array; each element the name of "
+        "an "
+        "[[upstream]]"}},
+      {"[[route]]\nsenders = []\nupstreams = []",
+       {"c.toml:2:11: route[1].senders is an empty array; expected at least one element, each "
+        "\"*\", "
+        "\"*@example.com\", \"*@*.example.com\", \"name@example.com\" or \"<>\"",
+        "c.toml:3:13: route[1].upstreams is an empty array; expected at least one element, each "
+        "the "
+        "name of an [[upstream]]"}},
+  });
+}
+
+TEST(Problems, OfListeners) {
+  constexpr std::string_view kWithTls = "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+  const auto with_tls = [&](std::string_view text) {
+    return std::string(kWithTls) + std::string(text);
+  };
+  const std::string duplicate =
+      with_tls("[[listener]]\naddress = '[::]:465'\n[[listener]]\naddress = '[0:0:0::0]:465'");
+  const std::string any_port =
+      with_tls("[[listener]]\naddress = '[::]:0'\n[[listener]]\naddress = '[::]:0'");
+  expect({
+      {"[[listener]]\ntls = 'none'",
+       {"c.toml:1:1: listener[1].address is missing; expected an IP address and a port, such as "
+        "\"[::]:465\" or \"127.0.0.1:2525\""}},
+      {"[[listener]]\naddress = 'localhost:25'\ntls = 'none'",
+       {"c.toml:2:11: listener[1].address is \"localhost:25\"; expected an IP address and a port, "
+        "such "
+        "as \"[::]:465\" or \"127.0.0.1:2525\""}},
+      {"[[listener]]\naddress = '127.0.0.1:25'\ntls = 'smtps'\n[tls]\ncertificate = 'tls.crt'\nkey "
+       "= "
+       "'tls.key'",
+       {"c.toml:3:7: listener[1].tls is \"smtps\"; expected \"implicit\", \"starttls\" or "
+        "\"none\""}},
+      {"[[listener]]\naddress = '0.0.0.0:25'\ntls = 'none'",
+       {"c.toml:3:7: listener[1].tls is \"none\" and \"0.0.0.0:25\" is not a loopback address: "
+        "passwords and mail would cross the network in clear; expected \"implicit\" or "
+        "\"starttls\", "
+        "or allow_plaintext = true to say it twice"}},
+      {"[[listener]]\naddress = '0.0.0.0:25'\ntls = 'none'\nallow_plaintext = true", {"accepted"}},
+      {"[[listener]]\naddress = '0.0.0.0:25'\ntls = 'none'\nallow_plaintext = 'yes'",
+       {"c.toml:3:7: listener[1].tls is \"none\" and \"0.0.0.0:25\" is not a loopback address: "
+        "passwords and mail would cross the network in clear; expected \"implicit\" or "
+        "\"starttls\", "
+        "or allow_plaintext = true to say it twice",
+        "c.toml:4:19: listener[1].allow_plaintext is \"yes\"; expected true or false"}},
+      {"[[listener]]\naddress = '[::]:465'",
+       {"c.toml: tls is missing; expected [tls] with certificate and key, for the listeners whose "
+        "tls "
+        "is not \"none\""}},
+      {duplicate,
+       {"c.toml:7:11: listener[2].address is \"[::]:465\", which line 5 has already; expected "
+        "another "
+        "one"}},
+      {any_port, {"accepted"}},
+  });
+}
+
+TEST(Problems, OfTheServersCertificate) {
+  expect({
+      {"[tls]\nkey = 'tls.key'",
+       {"c.toml:1:1: tls.certificate is missing; expected the path of a PEM file"}},
+      {"[tls]\ncertificate = 'lost.crt'\nkey = 5",
+       {"c.toml:2:15: tls.certificate is \"lost.crt\", which cannot be read: No such file or "
+        "directory; expected the path of a PEM file",
+        "c.toml:3:7: tls.key is 5; expected the path of a PEM file"}},
+  });
+}
+
+TEST(Problems, OfTheHostName) {
+  expect({
+      {"hostname = 'mail_1.example.com'",
+       {"c.toml:1:12: hostname is \"mail_1.example.com\"; expected a host name such as "
+        "\"mail.example.com\""}},
+      {"hostname = '192.0.2.1'",
+       {"c.toml:1:12: hostname is \"192.0.2.1\"; expected a host name such as "
+        "\"mail.example.com\""}},
+  });
+  FakeOutside container = usual_outside();
+  container.host_name = "3f2a9c";
+  EXPECT_THAT(
+      problems_of("", container),
+      ElementsAre("c.toml: hostname is missing and this machine's own name, \"3f2a9c\", is not "
+                  "fully qualified; expected a host name such as \"mail.example.com\""));
+  container.host_name = std::nullopt;
+  EXPECT_THAT(problems_of("", container),
+              ElementsAre("c.toml: hostname is missing; expected a host name such as "
+                          "\"mail.example.com\""));
+  EXPECT_THAT(problems_of("hostname = 'localhost'", container), ElementsAre("accepted"));
+}
+
+TEST(Problems, OfUsers) {
+  const std::string twice = "[[auth.user]]\nname = 'a'\npassword = '" + std::string(kHash) +
+                            "'\n[[auth.user]]\nname = 'a'\npassword = '" + std::string(kHash) + "'";
+  const std::string long_name = "[[auth.user]]\nname = '" + std::string(256, 'a') +
+                                "'\npassword = '" + std::string(kHash) + "'";
+  expect({
+      {"[auth]",
+       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]], or "
+        "auth.file"}},
+      {"[auth]\nuser = []",
+       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]], or auth.file"}},
+      {"[[auth.user]]",
+       {"c.toml:1:1: auth.user[1].name is missing; expected the name the user logs in with, of 1 "
+        "to "
+        "255 octets",
+        "c.toml:1:1: auth.user[1].password is missing; expected an argon2id hash made by: "
+        "sallyport "
+        "hash-password"}},
+      {"[[auth.user]]\nname = ''\npassword = 'hunter2'",
+       {"c.toml:2:8: auth.user[1].name is \"\": it is empty; expected the name the user logs in "
+        "with, "
+        "of 1 to 255 octets",
+        "c.toml:3:12: auth.user[1].password: it does not begin with $argon2id$; expected an "
+        "argon2id "
+        "hash made by: sallyport hash-password"}},
+      {"[[auth.user]]\nname = \"a\\nb\"\npassword = 123456",
+       {"c.toml:2:8: auth.user[1].name is \"a\\u000ab\": it holds a control character; expected "
+        "the "
+        "name the user logs in with, of 1 to 255 octets",
+        "c.toml:3:12: auth.user[1].password is an integer; expected an argon2id hash made by: "
+        "sallyport hash-password"}},
+      {twice,
+       {"c.toml:5:8: auth.user[2].name is \"a\", which line 2 has already; expected another one"}},
+      {long_name,
+       {"c.toml:2:8: auth.user[1].name is \"" + std::string(60, 'a') +
+        "…\": it is too long; expected the name the user logs in with, of 1 to 255 octets"}},
+      {"[auth]\nfile = 'lost.toml'",
+       {"c.toml:2:8: auth.file is \"lost.toml\", which cannot be read: No such file or directory; "
+        "expected the path of a users file"}},
+      {"[auth]\nfile = 'password'\nmechanisms = ['PLAIN', 'CRAM-MD5', 'PLAIN']\ncache_lifetime = "
+       "'long'",
+       {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\" or \"LOGIN\"",
+        "c.toml:3:36: auth.mechanisms[3] is \"PLAIN\" again; expected each mechanism once",
+        "c.toml:4:18: auth.cache_lifetime is \"long\"; expected a duration from 0s to 1d, such as "
+        "\"30s\" or \"1h30m\"",
+        "password:1:6: not valid TOML: in the key-value pair: expected '='"}},
+  });
+}
+
+TEST(Problems, OfSendersAndLimits) {
+  const std::string user = "[[auth.user]]\nname = 'a'\npassword = '" + std::string(kHash) + "'\n";
+  const std::string pattern = user + "senders = ['*@a.example', 'example.com', 5]";
+  const std::string limits = user +
+                             "limits = { messages = '100/min', recipients = 5, bytes = '1 MB', "
+                             "connections = 0, mail = 1 }";
+  const std::string not_a_table = user + "limits = '100/minute'";
+  expect({
+      {pattern,
+       {"c.toml:4:27: auth.user[1].senders[2] is \"example.com\"; expected \"*\", "
+        "\"*@example.com\", "
+        "\"*@*.example.com\", \"name@example.com\" or \"<>\"",
+        "c.toml:4:42: auth.user[1].senders[3] is 5; expected \"*\", \"*@example.com\", "
+        "\"*@*.example.com\", \"name@example.com\" or \"<>\""}},
+      {limits,
+       {"c.toml:4:23: auth.user[1].limits.messages is \"100/min\"; expected a rate such as "
+        "\"100/minute\" or \"5000/day burst 200\", per second, minute, hour or day, or "
+        "\"unlimited\"",
+        "c.toml:4:47: auth.user[1].limits.recipients is 5; expected a rate such as \"100/minute\" "
+        "or "
+        "\"5000/day burst 200\", per second, minute, hour or day, or \"unlimited\"",
+        "c.toml:4:58: auth.user[1].limits.bytes is \"1 MB\"; expected a rate such as \"100 "
+        "MB/hour\" or "
+        "\"1 GiB/day burst 50 MiB\", per second, minute, hour or day, or \"unlimited\"",
+        "c.toml:4:80: auth.user[1].limits.connections is 0; expected an integer from 1 to 1000000, "
+        "or "
+        "\"unlimited\"",
+        "c.toml:4:83: unknown key 'mail' in a user's limits; expected 'messages', 'recipients', "
+        "'bytes' or 'connections'"}},
+      {not_a_table,
+       {"c.toml:4:10: auth.user[1].limits is \"100/minute\"; expected one table: "
+        "[auth.user[1].limits]"}},
+  });
+}
+
+TEST(Problems, OfUpstreams) {
+  expect({
+      {"upstream = [] # [[upstream]]",
+       {"c.toml: upstream is missing; expected at least one [[upstream]] to hand mail to"}},
+      {"[[upstream]]",
+       {"c.toml:1:1: upstream[1].name is missing; expected a name of your choice",
+        "c.toml:1:1: upstream[1].provider is missing; expected \"smtp\", \"capture\", \"ses\", "
+        "\"sendgrid\" or \"mailgun\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'sendgird'",
+       {"c.toml:3:12: upstream[1].provider is \"sendgird\"; expected \"smtp\", \"capture\", "
+        "\"ses\", "
+        "\"sendgrid\" or \"mailgun\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'",
+       {"c.toml:1:1: upstream[1].host is missing; expected a host name or an IP address without "
+        "brackets and port"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'mx.example.com:25'\nport = 70000\nca "
+       "= "
+       "'lost.pem'",
+       {"c.toml:4:8: upstream[1].host is \"mx.example.com:25\"; expected a host name or an IP "
+        "address "
+        "without brackets and port",
+        "c.toml:5:8: upstream[1].port is 70000; expected an integer from 1 to 65535",
+        "c.toml:6:6: upstream[1].ca is \"lost.pem\", which cannot be read: No such file or "
+        "directory; "
+        "expected the path of a PEM file"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'mx.example.com'\ntls = 'none'",
+       {"c.toml:5:7: upstream[1].tls is \"none\" and \"mx.example.com\" is not a loopback address: "
+        "the "
+        "password and mail would cross the network in clear; expected \"implicit\" or "
+        "\"starttls\", or "
+        "allow_plaintext = true to say it twice"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'localhost'\ntls = 'none'",
+       {"accepted"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'mx.example.com'\ntls = 'none'\n"
+       "allow_plaintext = true",
+       {"accepted"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n[[upstream]]\nname = "
+       "'a'\nprovider = "
+       "'smtp'\nhost = 'b'",
+       {"c.toml:6:8: upstream[2].name is \"a\", which line 2 has already; expected another one"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\npath = '/x'\nregion = 'eu'",
+       {"c.toml:5:8: upstream[1].path means nothing to provider \"smtp\"; expected no such key",
+        "c.toml:6:10: upstream[1].region means nothing to provider \"smtp\"; expected no such "
+        "key"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'capture'\nhost = 'b'",
+       {"c.toml:1:1: upstream[1].path is missing; expected the path of the Maildir to keep mail in",
+        "c.toml:4:8: upstream[1].host means nothing to provider \"capture\"; expected only 'name', "
+        "'provider', 'path', 'max_recipients' and 'max_message_size'"}},
+  });
+}
+
+TEST(Problems, OfAnUpstreamsLogin) {
+  constexpr std::string_view kUpstream =
+      "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
+  const std::vector<std::pair<std::string_view, std::string>> cases = {
+      {"",
+       "c.toml:1:1: upstream[1].password is missing; expected the password the provider gave you"},
+      {"password = 12345678",
+       "c.toml:6:12: upstream[1].password is an integer; expected text, { file = \"/path\" } or { "
+       "env = "
+       "\"NAME\" }, holding the password"},
+      {"password = ''",
+       "c.toml:6:12: upstream[1].password is empty; expected text, { file = \"/path\" } or { env = "
+       "\"NAME\" }, holding the password"},
+      {"password = \"hun\\nter2\"",
+       "c.toml:6:12: upstream[1].password holds more than one line; expected text, { file = "
+       "\"/path\" } "
+       "or { env = \"NAME\" }, holding the password"},
+      {"password = {}",
+       "c.toml:6:12: upstream[1].password is an empty table; expected text, { file = \"/path\" } "
+       "or { "
+       "env = \"NAME\" }, holding the password"},
+      {"password = { file = 'password', env = 'PASSWORD' }",
+       "c.toml:6:12: upstream[1].password has both file and env; expected one of the two"},
+      {"password = { fiel = 'password' }",
+       "c.toml:6:14: unknown key 'fiel' in an upstream's password; did you mean 'file'?"},
+      {"password = { file = 'lost' }",
+       "c.toml:6:21: upstream[1].password.file is \"lost\", which cannot be read: No such file or "
+       "directory; expected the path of a file that holds the password"},
+      {"password = { file = 'empty' }",
+       "c.toml:6:21: upstream[1].password.file is \"empty\", which is empty; expected one line "
+       "with the "
+       "password"},
+      {"password = { file = 'long' }",
+       "c.toml:6:21: upstream[1].password.file is \"long\", which holds more than one line; "
+       "expected one "
+       "line with the password"},
+      {"password = { file = 'binary' }",
+       "c.toml:6:21: upstream[1].password.file is \"binary\", which holds a NUL; expected one line "
+       "with "
+       "the password"},
+      {"password = { env = 'LOST' }",
+       "c.toml:6:20: upstream[1].password.env is \"LOST\", which is not set; expected the name of "
+       "an "
+       "environment variable that holds the password"},
+      {"password = { env = 'EMPTY' }",
+       "c.toml:6:20: upstream[1].password.env is \"EMPTY\", which is empty; expected one line with "
+       "the "
+       "password"},
+  };
+  FakeOutside outside = usual_outside();
+  outside.files.insert({{"empty", "\n"}, {"long", "hunter2\nhunter3\n"}});
+  outside.files["binary"] = std::string("hunter\0", 7);
+  outside.variables["EMPTY"] = "";
+  for (const auto& [password, problem] : cases) {
+    EXPECT_THAT(problems_of(std::string(kUpstream) + std::string(password), outside),
+                ElementsAre(problem))
+        << password;
+  }
+  expect({{"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\npassword = 'p'",
+           {"c.toml:1:1: upstream[1].username is missing; expected one, because there is a "
+            "password"}}});
+}
+
+TEST(Problems, OfPresets) {
+  expect({
+      {"[[upstream]]\nname = 'a'\nprovider = 'ses'",
+       {"c.toml:1:1: upstream[1].region is missing; expected a region of the provider, such as "
+        "\"eu-west-1\"",
+        "c.toml:1:1: upstream[1].username is missing; expected the user name the provider gave you",
+        "c.toml:1:1: upstream[1].password is missing; expected the password the provider gave "
+        "you"}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'ses'\nregion = 'eu west'\nusername = 'u'\npassword = "
+       "'p'",
+       {"c.toml:4:10: upstream[1].region is \"eu west\"; expected a region of the provider, such "
+        "as "
+        "\"eu-west-1\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'mailgun'\nregion = 'asia'\nusername = 'u'\npassword "
+       "= 'p'",
+       {"c.toml:4:10: upstream[1].region is \"asia\"; expected \"us\" or \"eu\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\nregion = 'eu'",
+       {"c.toml:1:1: upstream[1].password is missing; expected the password the provider gave you",
+        "c.toml:4:10: upstream[1].region means nothing to provider \"sendgrid\"; expected no such "
+        "key"}},
+  });
+}
+
+TEST(Problems, OfRoutes) {
+  constexpr std::string_view kUpstreams =
+      "[[upstream]]\nname = 'ses'\nprovider = 'capture'\npath = '/a'\n"
+      "[[upstream]]\nname = 'mailgun'\nprovider = 'capture'\npath = '/b'\n";
+  const auto route = [&](std::string_view keys) {
+    return std::string(kUpstreams) + "[[route]]\n" + std::string(keys);
+  };
+  const std::vector<std::string> texts = {
+      route(""), route("upstreams = ['mailgnu', 'smarthost', 'ses', 'ses', 5]"),
+      route("senders = ['nobody']\nupstreams = ['ses']")};
+  expect({
+      {texts[0],
+       {"c.toml:9:1: route[1].upstreams is missing; expected an array of names of [[upstream]]s, "
+        "the "
+        "preferred one first"}},
+      {texts[1],
+       {"c.toml:10:14: route[1].upstreams[1] is \"mailgnu\", but no [[upstream]] has that name; "
+        "did you "
+        "mean \"mailgun\"?",
+        "c.toml:10:25: route[1].upstreams[2] is \"smarthost\", but no [[upstream]] has that name; "
+        "expected \"ses\" or \"mailgun\"",
+        "c.toml:10:45: route[1].upstreams[4] is \"ses\" again; expected each upstream once",
+        "c.toml:10:52: route[1].upstreams[5] is 5; expected the name of an [[upstream]]"}},
+      {texts[2],
+       {"c.toml:10:12: route[1].senders[1] is \"nobody\"; expected \"*\", \"*@example.com\", "
+        "\"*@*.example.com\", \"name@example.com\" or \"<>\""}},
+  });
+}
+
+TEST(Problems, AreAllTold) {
+  const FakeOutside nothing{.files = {}, .variables = {}, .host_name = std::nullopt};
+  const auto config = parse("", "c.toml", nothing.outside());
+  ASSERT_FALSE(config);
+  std::vector<std::string> problems;
+  for (const Problem& problem : config.error()) problems.push_back(problem.str());
+  EXPECT_THAT(
+      problems,
+      ElementsAre(
+          "c.toml: hostname is missing; expected a host name such as \"mail.example.com\"",
+          "c.toml: listener is missing; expected at least one [[listener]] with an address",
+          "c.toml: nobody could log in; expected at least one [[auth.user]], or auth.file",
+          "c.toml: upstream is missing; expected at least one [[upstream]] to hand mail to"));
+}
+
+TEST(Problems, NeverShowAPassword) {
+  const auto problems = problems_of(
+      "[[auth.user]]\nname = 'a'\npassword = 'hunter2'\npasword = 'hunter2'\n"
+      "[[upstream]]\nname = 'b'\nprovider = 'smtp'\nhost = 'c'\nusername = 'd'\n"
+      "password = \"hunter2\\n\"\npassword_file = 'hunter2'\n"
+      "[[upstream]]\nname = 'c'\nprovider = 'capture'\npath = '/a'\npassword = 'hunter2'\n"
+      "[[upstream]]\nname = 'd'\nprovider = 'smtp'\nhost = 'c'\nusername = 'd'\n"
+      "password = ['hunter2']\n");
+  EXPECT_EQ(problems.size(), 6u);
+  for (const std::string& problem : problems) {
+    EXPECT_THAT(problem, testing::Not(testing::HasSubstr("hunter2")));
+  }
+}
+
+}  // namespace
+}  // namespace sallyport::config
