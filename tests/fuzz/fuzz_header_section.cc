@@ -2,7 +2,6 @@
 // no Bcc left and comes out of a second pass unchanged; nothing but Bcc fields and one line end is
 // ever lost or added; a mailbox that was understood means itself.
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -10,6 +9,7 @@
 
 #include "proxy/message/address_list.h"
 #include "proxy/message/header_filter.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
@@ -52,32 +52,28 @@ Filtered filter(std::string_view content, std::size_t most) {
   return result;
 }
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view content(reinterpret_cast<const char*>(data), size);
+  const std::string_view content = sallyport::fuzz::text(data, size);
   const auto whole = filter(content, 0);
-  require(filter(content, 1) == whole);
-  require(filter(content, 7) == whole);
-  require(filter(content, 100) == whole);
+  FUZZ_CHECK(filter(content, 1) == whole);
+  FUZZ_CHECK(filter(content, 7) == whole);
+  FUZZ_CHECK(filter(content, 100) == whole);
 
   const auto again = filter(whole.kept, 0);
-  require(again.kept == whole.kept);
-  require(again.facts.bcc_fields == 0 && !again.facts.separator_added);
-  require(again.from == whole.from && again.message_id == whole.message_id);
+  FUZZ_CHECK(again.kept == whole.kept);
+  FUZZ_CHECK(again.facts.bcc_fields == 0 && !again.facts.separator_added);
+  FUZZ_CHECK(again.from == whole.from && again.message_id == whole.message_id);
 
   const std::size_t added = whole.facts.separator_added ? 2 : 0;
-  require(whole.kept.size() <= content.size() + added);
-  if (whole.facts.bcc_fields == 0) require(whole.kept.size() == content.size() + added);
+  FUZZ_CHECK(whole.kept.size() <= content.size() + added);
+  if (whole.facts.bcc_fields == 0) FUZZ_CHECK(whole.kept.size() == content.size() + added);
 
   if (whole.from) {
     for (const auto& mailbox : *whole.from) {
       const auto same = message::parse_address_list(mailbox.str());
-      require(same && same->size() == 1 && same->front() == mailbox);
+      FUZZ_CHECK(same && same->size() == 1 && same->front() == mailbox);
     }
   }
   return 0;

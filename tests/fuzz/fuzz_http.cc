@@ -2,12 +2,12 @@
 // refusal; a path that was understood is one that can be asked for again.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proxy/admin/http_request.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace {
 
@@ -42,27 +42,23 @@ Heard parse(std::string_view wire, std::size_t piece) {
   return heard;
 }
 
-void require(bool holds) {
-  if (!holds) std::abort();
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  const std::string_view wire(reinterpret_cast<const char*>(data), size);
+  const std::string_view wire = sallyport::fuzz::text(data, size);
   const auto whole = parse(wire, size);
-  require(parse(wire, 1) == whole);
-  require(parse(wire, 7) == whole);
-  require(parse(wire, 1000) == whole);
+  FUZZ_CHECK(parse(wire, 1) == whole);
+  FUZZ_CHECK(parse(wire, 7) == whole);
+  FUZZ_CHECK(parse(wire, 1000) == whole);
   for (const auto& request : whole.requests) {
-    require(request.path.starts_with('/'));
-    require(request.path.find_first_of(" \r\n?#") == std::string::npos);
+    FUZZ_CHECK(request.path.starts_with('/'));
+    FUZZ_CHECK(request.path.find_first_of(" \r\n?#") == std::string::npos);
     const auto again = parse("GET " + request.path + " HTTP/1.1\r\nHost: x\r\n\r\n", 4096);
     // Longer than the limit only if the original was close to it.
     if (again.refusal) {
-      require(*again.refusal == Refusal::kTooLarge && request.path.size() > 8000);
+      FUZZ_CHECK(*again.refusal == Refusal::kTooLarge && request.path.size() > 8000);
     } else {
-      require(again.requests.size() == 1 && again.requests[0].path == request.path);
+      FUZZ_CHECK(again.requests.size() == 1 && again.requests[0].path == request.path);
     }
   }
   return 0;

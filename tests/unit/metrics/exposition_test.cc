@@ -115,7 +115,7 @@ TEST(Exposition, OfAThousandUsersTakesMilliseconds) {
   RecordProperty("milliseconds", std::to_string(took.count()));
   RecordProperty("octets", std::to_string(page.size()));
   std::printf("%zu octets in %.1f ms\n", page.size(), took.count());
-  EXPECT_LT(took.count(), 2000);
+  EXPECT_LT(took.count(), 5000);
 }
 
 }  // namespace
