@@ -29,6 +29,10 @@ if $install; then
   deploy/install-deps.sh build
 fi
 deploy/build-boringssl.sh >/dev/null
-cmake --preset release >&2
+# What cmake found is of interest only when it didn't find something.
+if ! configured=$(cmake --preset release 2>&1); then
+  printf '%s\n' "$configured" >&2
+  exit 1
+fi
 cmake --build --preset release --target sallyport >&2
 printf '%s\n' "$PWD/build/release/sallyport"

@@ -49,7 +49,7 @@ indent() { sed 's/\r$//; s/^/    /'; }
 if [[ ! $binary ]]; then
   step "Building build/release/sallyport (the first time takes a few minutes)"
   deploy/install-deps.sh demo
-  binary=$(deploy/build.sh --no-install 2> >(grep -vE '^(--|\[[0-9]+/[0-9]+\]|Preset CMake|$|  [A-Z_]+=)' >&2))
+  binary=$(deploy/build.sh --no-install)
 fi
 
 readonly implicit_port=$((2465 + offset)) starttls_port=$((2587 + offset)) alternative_port=$((2525 + offset))
