@@ -111,23 +111,32 @@ class Load {
     co_return true;
   }
 
+  /// Connects and logs in; says at which step it failed.
   Task<bool> open(Connection& connection) {
+    const std::string failed_at = co_await open_until_failure(connection);
+    if (!failed_at.empty()) std::fprintf(stderr, "load: failed at %s\n", failed_at.c_str());
+    co_return failed_at.empty();
+  }
+
+  Task<std::string> open_until_failure(Connection& connection) {
     auto tcp = co_await runtime::connect(loop_, *runtime::SocketAddress::parse("127.0.0.1", options_.port), deadline());
-    if (!tcp) co_return false;
+    if (!tcp) co_return tcp.error().text;
     connection.stream = std::move(*tcp);
-    if (options_.tls == "implicit" && !co_await secure(connection)) co_return false;
+    if (options_.tls == "implicit" && !co_await secure(connection)) co_return "TLS";
     connection.inbox = std::make_unique<Inbox>(*connection.stream);
-    if (co_await connection.inbox->reply(deadline()) != 220) co_return false;
-    if (co_await command(connection, "EHLO bench.example.com\r\n") != 250) co_return false;
+    if (co_await connection.inbox->reply(deadline()) != 220) co_return "greeting";
+    if (co_await command(connection, "EHLO bench.example.com\r\n") != 250) co_return "EHLO";
     if (options_.tls == "starttls") {
-      if (co_await command(connection, "STARTTLS\r\n") != 220 || !co_await secure(connection)) co_return false;
-      if (co_await command(connection, "EHLO bench.example.com\r\n") != 250) co_return false;
+      if (co_await command(connection, "STARTTLS\r\n") != 220 || !co_await secure(connection)) {
+        co_return "STARTTLS";
+      }
+      if (co_await command(connection, "EHLO bench.example.com\r\n") != 250) co_return "EHLO";
     }
     using namespace std::string_literals;
     const std::string plain = base64::encode("\0"s + options_.user + "\0"s + options_.password);
-    if (co_await command(connection, "AUTH PLAIN " + plain + "\r\n") != 235) co_return false;
+    if (co_await command(connection, "AUTH PLAIN " + plain + "\r\n") != 235) co_return "AUTH";
     ++result_.connected;
-    co_return true;
+    co_return "";
   }
 
   Task<int> command(Connection& connection, std::string line) {

@@ -11,7 +11,7 @@ def go(kind, args, n):
     wait_for("sink", lambda: accepts(19001))
     with kind(folder, pki, 19001, 19002) as peer:
         load = ["build/bench/bench_load","--port","19002","--ca",pki/"ca.pem"]
-        subprocess.run(load+["--messages","200"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(load+["--messages","200"], check=True, )
         before = cpu_seconds(peer.process.pid)
         out = subprocess.run(load+args+["--messages",str(n),"--first-id","1000"], capture_output=True, text=True)
         used = cpu_seconds(peer.process.pid)-before

@@ -104,7 +104,10 @@ class Session {
 
   Task<bool> start_tls(std::shared_ptr<const net::ServerTlsContext> context) {
     auto tls = co_await net::accept_tls(loop_, std::move(stream_), context, loop_.after(30s));
-    if (!tls) co_return false;
+    if (!tls) {
+      std::fprintf(stderr, "sink: %s\n", tls.error().text.c_str());
+      co_return false;
+    }
     stream_ = std::move(*tls);
     inbox_.replace(*stream_);
     co_return true;
