@@ -117,7 +117,7 @@ fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what ear
   local crashes=build/fuzz/crashes/
   local -a seeds=()
   mkdir -p "$corpus" "$crashes"
-  [[ -d tests/fuzz/seeds/$name ]] && seeds+=("tests/fuzz/seeds/$name")
+  [[ -d tests/fuzz/seeds/${name#fuzz_} ]] && seeds+=("tests/fuzz/seeds/${name#fuzz_}")
   [[ -d tests/transcripts ]] && seeds+=(tests/transcripts)
   "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 || status=$?
@@ -137,7 +137,7 @@ fuzz() {
   # "all" would build the whole test suite a third time.
   local -a targets=()
   if configure fuzz; then
-    mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's/^(fuzz_[a-z0-9_]+): phony$/\1/p' | sort)
+    mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's/^(fuzz_[a-z0-9_]+): .*/\1/p' | sort)
   else
     count "fuzz: configure" 1
     return

@@ -22,7 +22,7 @@ class LineBuffer {
     kBareLf,  ///< An LF without CR before it: dropped up to and including that LF. What follows it,
               ///< up to the next CRLF, is no line of its own but more of the same fault, and said
               ///< so again: a command hidden behind a bare LF is never obeyed.
-    kNul,  ///< A line with a NUL was dropped up to and including its line end.
+    kNul,     ///< A line with a NUL was dropped up to and including its line end.
   };
   struct Next {
     State state = State::kPartial;
