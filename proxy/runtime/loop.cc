@@ -78,7 +78,7 @@ void Loop::run_until(const bool& done) {
     if (done) return;
     const bool outside_work = time_ == Time::kReal || offloaded_ > 0;
     turn(outside_work);
-    if (!outside_work && ready_.empty()) jump_to_next_deadline();
+    if (!outside_work && !done && nothing_to_do()) jump_to_next_deadline();
   }
 }
 
@@ -114,6 +114,11 @@ void Loop::jump_to_next_deadline() {
   if (timers_.empty()) die("deadlock: every task waits, and no deadline is set");
   now_ = std::max(now(), timers_.earliest());
   timers_.fire(*now_);
+}
+
+bool Loop::nothing_to_do() {
+  const std::lock_guard lock(posted_mutex_);
+  return ready_.empty() && posted_.empty();
 }
 
 void Loop::queue_work(std::function<void()> work, std::coroutine_handle<> then) {

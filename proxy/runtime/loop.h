@@ -78,6 +78,7 @@ class Loop {
   void turn(bool may_wait);
   void drain_ready();
   void run_posted();
+  bool nothing_to_do();
   void jump_to_next_deadline();
   void queue_work(std::function<void()> work, std::coroutine_handle<> then);
 

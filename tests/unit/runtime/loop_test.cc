@@ -63,6 +63,22 @@ TEST(Loop, VirtualTimeJumpsInsteadOfWaiting) {
   EXPECT_EQ(loop.run(main(loop)), 24h);
 }
 
+TEST(Loop, VirtualTimeStandsStillWhilePostedWorkWaits) {
+  Loop loop(Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<Duration> {
+    const TimePoint start = l.now();
+    Event woken(l);
+    (void)co_await woken.wait(l.after(1s));
+    for (int i = 0; i < 2; ++i) {
+      woken.reset();
+      l.post([&] { woken.set(); });
+      (void)co_await woken.wait(l.after(1h));
+    }
+    co_return l.now() - start;
+  };
+  EXPECT_EQ(loop.run(main(loop)), 1s);
+}
+
 TEST(LoopDeathTest, ADeadlockInVirtualTimeSaysSo) {
   const auto main = [](Loop& l) -> Task<void> {
     Event never(l);
