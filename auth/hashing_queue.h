@@ -29,7 +29,8 @@ class HashingQueue {
     /// As many at a time as there are CPUs, but never the whole thread pool: name look-ups and file
     /// access need a thread, too. 64 may wait for each: at 20 ms a hash the last waits 1.3 s.
     static Options fit(std::size_t cpus, std::size_t pool_threads);
-    /// The same for the CPUs and the thread pool of this process (UV_THREADPOOL_SIZE, else 4 threads).
+    /// The same for the CPUs and the thread pool of this process (UV_THREADPOOL_SIZE, else 4
+    /// threads).
     static Options fit();
   };
   struct Load {

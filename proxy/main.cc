@@ -26,7 +26,8 @@ int perform(const HashPasswordCommand&) {
 }
 
 int perform(const VersionCommand&) {
-  std::printf("sallyport %s (clang %s, %s)\n", SALLYPORT_VERSION, __clang_version__, SALLYPORT_BUILD);
+  std::printf("sallyport %s (clang %s, %s)\n", SALLYPORT_VERSION, __clang_version__,
+              SALLYPORT_BUILD);
   return kOk;
 }
 

@@ -37,7 +37,8 @@ class Connection {
   /// Nothing was said that no command asked for: true of a connection that can be used again.
   bool is_quiet() const;
   /// The stream, for TLS to be put on top of. kProtocol when something was received beyond the last
-  /// reply: it was said in clear, and may not be taken for what is said in TLS (RFC 3207 section 6).
+  /// reply: it was said in clear, and may not be taken for what is said in TLS (RFC 3207 section
+  /// 6).
   Result<std::unique_ptr<runtime::ByteStream>> release_stream();
 
   /// Says QUIT and waits for the end, at most until `deadline`.

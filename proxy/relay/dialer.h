@@ -27,8 +27,8 @@ class Dialer {
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) = 0;
 };
 
-/// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts; empty:
-/// the system's.
+/// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts;
+/// empty: the system's.
 using MakeDialer = std::function<Result<std::unique_ptr<Dialer>>(
     runtime::Loop& loop, const config::Upstream& upstream, std::string_view ca_pem)>;
 

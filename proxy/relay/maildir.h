@@ -15,8 +15,8 @@ namespace sallyport::relay {
 /// what is not committed is deleted.
 class MaildirFile {
  public:
-  /// Makes the Maildir at `path` if it is missing, and a file in its tmp/. `hostname` is part of the
-  /// name; `/`, `:` and controls in it are replaced.
+  /// Makes the Maildir at `path` if it is missing, and a file in its tmp/. `hostname` is part of
+  /// the name; `/`, `:` and controls in it are replaced.
   static Result<MaildirFile> create(const std::string& path, std::string_view hostname);
   MaildirFile(MaildirFile&& other) noexcept;
   MaildirFile& operator=(MaildirFile&&) = delete;

@@ -40,7 +40,8 @@ class Opening {
     }
     connection_ = std::make_unique<Connection>(loop_, std::move(*stream));
 
-    if (const auto greeted = co_await greeting(); !greeted) co_return std::unexpected(greeted.error());
+    if (const auto greeted = co_await greeting(); !greeted)
+      co_return std::unexpected(greeted.error());
     if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
     if (upstream_.tls == config::TlsMode::kStarttls) {
       if (const auto secured = co_await starttls(); !secured) {
@@ -131,8 +132,8 @@ class Opening {
     const smtp::Capabilities& offered = connection_->capabilities;
     if (offered.offers_auth("PLAIN")) co_return co_await auth_plain();
     if (offered.offers_auth("LOGIN")) co_return co_await auth_login();
-    Attempt attempt = failure(Stage::kAuth, {ErrorCode::kProtocol,
-                                             "the upstream offers neither AUTH PLAIN nor LOGIN"});
+    Attempt attempt = failure(
+        Stage::kAuth, {ErrorCode::kProtocol, "the upstream offers neither AUTH PLAIN nor LOGIN"});
     attempt.end = End::kMisconfigured;
     co_return std::unexpected(std::move(attempt));
   }

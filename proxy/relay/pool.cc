@@ -59,10 +59,10 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
       cap_->stop_waiting(*member_);
       if (--leases_ == 0) all_back_.set();
       co_return std::unexpected(failure(
-          Stage::kLease, draining_ ? Error{ErrorCode::kCancelled, "sallyport is stopping"}
-                                   : Error{ErrorCode::kLimit,
-                                           fmt::format("all {} connections are in use",
-                                                       cap_->limit())}));
+          Stage::kLease, draining_
+                             ? Error{ErrorCode::kCancelled, "sallyport is stopping"}
+                             : Error{ErrorCode::kLimit,
+                                     fmt::format("all {} connections are in use", cap_->limit())}));
     }
   }
   co_return co_await open(deadline);

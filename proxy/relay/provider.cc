@@ -78,8 +78,9 @@ Meaning meaning_of(Provider provider, const smtp::Reply& reply) {
     });
     if (fits) return pattern.meaning;
   }
-  return std::ranges::find(kCredentialCodes, reply.code) != kCredentialCodes.end() ? Meaning::kCredentials
-                                                              : Meaning::kPlain;
+  return std::ranges::find(kCredentialCodes, reply.code) != kCredentialCodes.end()
+             ? Meaning::kCredentials
+             : Meaning::kPlain;
 }
 
 std::string_view message_id_in(Provider provider, const smtp::Reply& reply) {

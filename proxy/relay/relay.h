@@ -39,8 +39,8 @@ class Relay final : public Deliverer {
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
-  /// Ends the upstreams that no other Relay shares: waits for deliveries until `deadline`, then cuts
-  /// them off. Nothing may be delivered any more; afterwards the Relay is only good for dying.
+  /// Ends the upstreams that no other Relay shares: waits for deliveries until `deadline`, then
+  /// cuts them off. Nothing may be delivered any more; afterwards the Relay is only good for dying.
   runtime::Task<void> drain(TimePoint deadline);
 
  private:

@@ -98,11 +98,11 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
     case End::kUnsuited:
       return refused(message, attempt);
     case End::kMisconfigured:
-      return Reply(451, {4, 7, 0},
-                   fmt::format("{} not sent: this gateway could not {} upstream {}; its operator "
-                               "has been told, try again later",
-                               message.id,
-                               attempt.stage == Stage::kTls ? "verify" : "log in at", upstream));
+      return Reply(
+          451, {4, 7, 0},
+          fmt::format("{} not sent: this gateway could not {} upstream {}; its operator "
+                      "has been told, try again later",
+                      message.id, attempt.stage == Stage::kTls ? "verify" : "log in at", upstream));
     case End::kUnknown:
       return Reply(451, {4, 4, 2},
                    fmt::format("{}: upstream {} did not confirm that it has the message ({}); it "

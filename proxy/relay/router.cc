@@ -8,7 +8,8 @@
 namespace sallyport::relay {
 
 std::size_t Router::Hash::operator()(std::string_view text) const {
-  std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a: keys come from the config, not from strangers
+  std::uint64_t hash =
+      0xcbf29ce484222325u;  // FNV-1a: keys come from the config, not from strangers
   for (const char c : text) {
     hash = (hash ^ static_cast<unsigned char>(ascii::to_lower(c))) * 0x100000001b3u;
   }

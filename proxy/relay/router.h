@@ -43,9 +43,9 @@ class Router {
   static std::size_t find(const Index& index, std::string_view key);
   std::size_t find_mailbox(const smtp::Mailbox& mailbox) const;
 
-  std::vector<std::vector<std::size_t>> upstreams_;  // by route
-  std::size_t any_ = kNone;                          // the first route for everybody
-  std::size_t null_ = kNone;                         // the first that names `<>`
+  std::vector<std::vector<std::size_t>> upstreams_;                // by route
+  std::size_t any_ = kNone;                                        // the first route for everybody
+  std::size_t null_ = kNone;                                       // the first that names `<>`
   std::unordered_map<std::string, Index, Hash, Equal> mailboxes_;  // by domain, then local part
   Index domains_;                                                  // `*@domain`
   Index parents_;  // `*@*.domain`, for its subdomains

@@ -52,8 +52,8 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
                                           config::PartialRejection partial_rejection,
                                           TimePoint deadline) {
   const TimePoint begun = loop_.now();
-  Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,
-                                      deadline);
+  Attempt attempt =
+      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.end == End::kAccepted) metrics.transaction.observe(attempt.took);

@@ -243,7 +243,9 @@ class Transaction {
   }
 
   static bool is_success(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
-  static bool is_refusal(const Reply& reply) { return reply.is_transient() || reply.is_permanent(); }
+  static bool is_refusal(const Reply& reply) {
+    return reply.is_transient() || reply.is_permanent();
+  }
 
   /// "451 4.4.2 Timeout waiting for data from client": said to a connection that idled.
   static bool is_idle_timeout(const Reply& reply) {
@@ -323,8 +325,9 @@ class Transaction {
         const auto more = co_await reader.next(loop_, stretch);
         if (!more || !*more) {
           hang_up(CloseReason::kError);
-          verdict_ = failure(Stage::kContent, more ? Error{ErrorCode::kSystem, "the body ended early"}
-                                                   : more.error());
+          verdict_ =
+              failure(Stage::kContent,
+                      more ? Error{ErrorCode::kSystem, "the body ended early"} : more.error());
           co_return;
         }
       }
@@ -398,9 +401,8 @@ class Transaction {
 }  // namespace
 
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
-                       const config::Upstream& upstream,
-                       config::PartialRejection partial_rejection, const message::Message& message,
-                       TimePoint deadline) {
+                       const config::Upstream& upstream, config::PartialRejection partial_rejection,
+                       const message::Message& message, TimePoint deadline) {
   Transaction transaction(loop, connection, upstream, partial_rejection, message, deadline);
   co_return co_await transaction.run();
 }

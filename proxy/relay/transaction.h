@@ -1,8 +1,8 @@
 // One mail transaction with an upstream: RFC 5321 section 3.3, pipelined by RFC 2920.
 //
 // It promises that a message whose final dot was handed to the kernel ends as kAccepted, kUnknown
-// or by a reply that was read, and that no message but the whole one is ever ended with a dot: where
-// nothing may be sent after 354, the connection is given up.
+// or by a reply that was read, and that no message but the whole one is ever ended with a dot:
+// where nothing may be sent after 354, the connection is given up.
 #pragma once
 
 #include "proxy/base/clock.h"

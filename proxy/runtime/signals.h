@@ -10,8 +10,8 @@
 
 namespace sallyport::runtime {
 
-/// Calls a function on the loop's thread for each of the signals, from construction to destruction. One
-/// loop of the process should do this.
+/// Calls a function on the loop's thread for each of the signals, from construction to destruction.
+/// One loop of the process should do this.
 class Signals {
  public:
   Signals(Loop& loop, std::initializer_list<int> signals, std::function<void(int)> received);

@@ -37,10 +37,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App& check = *app.add_subcommand(
       "check", "Say everything that is wrong with a configuration; exit 2 if anything is");
   add_config(check);
-  CLI::App& hash = *app.add_subcommand(
-      "hash-password",
-      "Read a password from the terminal, or the first line of standard input, and print its argon2id "
-      "hash for [[auth.user]]");
+  CLI::App& hash = *app.add_subcommand("hash-password",
+                                       "Read a password from the terminal, or the first line of "
+                                       "standard input, and print its argon2id "
+                                       "hash for [[auth.user]]");
   app.add_subcommand("version", "Print version and build");
 
   try {

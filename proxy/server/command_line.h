@@ -9,9 +9,10 @@ namespace sallyport::server {
 /// Exit codes of every subcommand; `sallyport --help` and the README list them.
 enum ExitCode : int {
   kOk = 0,
-  kFailure = 1,       ///< Something failed while running: cannot listen, drain cut short, no password given.
-  kBadConfig = 2,     ///< The configuration has errors; each was printed as file:line:column: what.
-  kUsage = 64,        ///< The command line was not understood (EX_USAGE).
+  kFailure =
+      1,  ///< Something failed while running: cannot listen, drain cut short, no password given.
+  kBadConfig = 2,  ///< The configuration has errors; each was printed as file:line:column: what.
+  kUsage = 64,     ///< The command line was not understood (EX_USAGE).
 };
 
 struct RunCommand {

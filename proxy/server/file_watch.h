@@ -8,14 +8,15 @@
 
 namespace sallyport::server {
 
-/// Compares what stat says of a set of files with what it said before. Polling instead of inotify, since
-/// a Kubernetes Secret is swapped by a symlink two folders up, and network file systems tell nobody.
+/// Compares what stat says of a set of files with what it said before. Polling instead of inotify,
+/// since a Kubernetes Secret is swapped by a symlink two folders up, and network file systems tell
+/// nobody.
 class FileWatch {
  public:
   /// Watches these files from now on; as they are now counts as seen. Empty names are left out.
   void watch(std::vector<std::string> files);
-  /// The files that are different from when last asked; symbolic links are followed. A file that went
-  /// away is reported when it is back: replacing is not always atomic.
+  /// The files that are different from when last asked; symbolic links are followed. A file that
+  /// went away is reported when it is back: replacing is not always atomic.
   std::vector<std::string> changed();
 
  private:

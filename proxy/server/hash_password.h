@@ -6,8 +6,8 @@
 
 namespace sallyport::server {
 
-/// Reads a password: from a terminal twice and without echo, else the first line of standard input. Never
-/// from the command line, which other users of the machine can read.
+/// Reads a password: from a terminal twice and without echo, else the first line of standard input.
+/// Never from the command line, which other users of the machine can read.
 Result<Secret> read_password();
 
 }  // namespace sallyport::server

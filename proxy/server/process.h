@@ -3,9 +3,9 @@
 
 namespace sallyport::server {
 
-/// Sets up this process for serving: no core dumps (they would hold passwords), as many descriptors as
-/// the hard limit allows, SIGPIPE ignored, and a thread pool with room for password hashing and DNS side by
-/// side. To be called once, before any thread is started.
+/// Sets up this process for serving: no core dumps (they would hold passwords), as many descriptors
+/// as the hard limit allows, SIGPIPE ignored, and a thread pool with room for password hashing and
+/// DNS side by side. To be called once, before any thread is started.
 void prepare_process();
 
 /// Threads of the pool that `prepare_process` asks for.

@@ -8,18 +8,21 @@
 
 namespace sallyport::server {
 
-/// What a worker's sessions deliver by. A reload puts a new Relay in force: deliveries under way end with
-/// the one they began with, warm connections of unchanged upstreams move on to the new one.
+/// What a worker's sessions deliver by. A reload puts a new Relay in force: deliveries under way
+/// end with the one they began with, warm connections of unchanged upstreams move on to the new
+/// one.
 class RelayInForce final : public relay::Deliverer {
  public:
   /// What `surroundings` names outlives this. Nothing can be delivered before the first `apply`.
   explicit RelayInForce(const relay::Surroundings& surroundings)
       : surroundings_(surroundings), retiring_(surroundings.loop) {}
 
-  /// Puts this config in force; the error says what is wrong with an upstream, and the old one stays.
+  /// Puts this config in force; the error says what is wrong with an upstream, and the old one
+  /// stays.
   Result<void> apply(std::shared_ptr<const config::Config> config);
 
-  runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint deadline) override;
+  runtime::Task<relay::Delivery> deliver(const message::Message& message,
+                                         TimePoint deadline) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
   /// Begins the end: no new delivery may come; those under way are cut off at `deadline`.

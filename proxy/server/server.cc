@@ -29,7 +29,8 @@ constexpr Duration kWatchInterval = 1s;
 constexpr Duration kLongestTurn = 30s;
 
 void print(const std::vector<config::Problem>& problems) {
-  for (const config::Problem& problem : problems) std::fprintf(stderr, "%s\n", problem.str().c_str());
+  for (const config::Problem& problem : problems)
+    std::fprintf(stderr, "%s\n", problem.str().c_str());
 }
 
 /// The control thread: everything that happens once in the process, in one coroutine.
@@ -113,12 +114,12 @@ class Control {
       ++applying_;
       workers_.push_back(std::make_unique<Worker>(
           shared_, snapshot_,
-          Worker::Callbacks{.applied = [this](Result<void> result) {
-                              loop_.post([this, result] { on_applied(result); });
-                            },
-                            .ended = [this](bool clean) {
-                              loop_.post([this, clean] { on_ended(clean); });
-                            }}));
+          Worker::Callbacks{
+              .applied =
+                  [this](Result<void> result) {
+                    loop_.post([this, result] { on_applied(result); });
+                  },
+              .ended = [this](bool clean) { loop_.post([this, clean] { on_ended(clean); }); }}));
     }
     co_return co_await all_applied();
   }
@@ -148,12 +149,13 @@ class Control {
 
   /// Reads everything again. What is wrong changes nothing and is logged.
   runtime::Task<void> reload(std::string cause) {
-    auto loaded =
-        co_await loop_.offload([this] { return load_snapshot(path_, config::Outside::real(), keys_); });
+    auto loaded = co_await loop_.offload(
+        [this] { return load_snapshot(path_, config::Outside::real(), keys_); });
     metrics::ProcessMetrics& process = metrics_.process();
     if (!loaded) {
       for (const config::Problem& problem : loaded.error()) {
-        logger_.write(log::Level::kError, "reload_failed", {{"cause", cause}, {"problem", problem.str()}});
+        logger_.write(log::Level::kError, "reload_failed",
+                      {{"cause", cause}, {"problem", problem.str()}});
       }
       process.config_reloads[metrics::ReloadResult::kFailure].add();
       co_return;
@@ -163,7 +165,10 @@ class Control {
     applying_ = static_cast<unsigned>(workers_.size());
     for (const auto& worker : workers_) worker->apply(snapshot_);
     const bool listening = co_await all_applied();
-    process.config_reloads[listening ? metrics::ReloadResult::kSuccess : metrics::ReloadResult::kFailure].add();
+    process
+        .config_reloads[listening ? metrics::ReloadResult::kSuccess
+                                  : metrics::ReloadResult::kFailure]
+        .add();
     logger_.write(log::Level::kInfo, "reload", {{"cause", cause}, {"config", path_}});
   }
 
@@ -204,8 +209,7 @@ class Control {
   runtime::Task<ExitCode> end(ExitCode code) {
     ready_ = false;
     const Duration at_most = code == kOk ? Duration(config().drain_timeout) : 0s;
-    logger_.write(log::Level::kInfo, "drain",
-                  {{"at_most_ms", std::to_string(at_most / 1ms)}});
+    logger_.write(log::Level::kInfo, "drain", {{"at_most_ms", std::to_string(at_most / 1ms)}});
     for (const auto& worker : workers_) worker->drain(at_most);
     bool aborted = false;
     while (running_ > 0) {

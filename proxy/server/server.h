@@ -7,8 +7,8 @@
 
 namespace sallyport::server {
 
-/// `sallyport run`: serves by the config at `path` until a signal ends it. Problems of the config go to
-/// standard error, everything after to the log.
+/// `sallyport run`: serves by the config at `path` until a signal ends it. Problems of the config
+/// go to standard error, everything after to the log.
 ExitCode run(const std::string& path);
 
 /// `sallyport check`: prints every problem, or that there is none.

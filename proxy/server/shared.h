@@ -12,8 +12,8 @@
 
 namespace sallyport::server {
 
-/// Made once by the composition root, handed to every worker by reference, outlives them all. None of it
-/// is replaced by a reload: what a reload changes is a Snapshot.
+/// Made once by the composition root, handed to every worker by reference, outlives them all. None
+/// of it is replaced by a reload: what a reload changes is a Snapshot.
 struct Shared {
   log::Logger& logger;
   metrics::Registry& metrics;

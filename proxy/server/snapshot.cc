@@ -6,8 +6,8 @@ namespace sallyport::server {
 namespace {
 
 std::unexpected<std::vector<config::Problem>> problem(std::string file, std::string what) {
-  return std::unexpected(
-      std::vector{config::Problem{.file = std::move(file), .line = 0, .column = 0, .what = std::move(what)}});
+  return std::unexpected(std::vector{
+      config::Problem{.file = std::move(file), .line = 0, .column = 0, .what = std::move(what)}});
 }
 
 }  // namespace

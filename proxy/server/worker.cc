@@ -109,7 +109,8 @@ void Worker::drain(Duration at_most) {
 }
 
 void Worker::ping() {
-  thread_->post([this] { last_turn_ = std::chrono::steady_clock::now().time_since_epoch().count(); });
+  thread_->post(
+      [this] { last_turn_ = std::chrono::steady_clock::now().time_since_epoch().count(); });
 }
 
 void Worker::abort() {

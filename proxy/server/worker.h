@@ -18,8 +18,8 @@ class Worker {
  public:
   /// What a worker tells; called on the worker's thread.
   struct Callbacks {
-    /// The snapshot that was handed in is in force, or why its listeners could not be opened; then the
-    /// listeners that could are.
+    /// The snapshot that was handed in is in force, or why its listeners could not be opened; then
+    /// the listeners that could are.
     std::function<void(Result<void>)> applied;
     /// The worker has ended. `clean`: no session had to be cut off.
     std::function<void(bool clean)> ended;

@@ -1,6 +1,7 @@
-// The load generator: clients that log in over TLS and send messages, closed loop (each client sends its
-// next message when the last was answered) or open loop (messages come at a rate, whatever the answers do,
-// and latency counts from when a message should have been sent: no coordinated omission).
+// The load generator: clients that log in over TLS and send messages, closed loop (each client
+// sends its next message when the last was answered) or open loop (messages come at a rate,
+// whatever the answers do, and latency counts from when a message should have been sent: no
+// coordinated omission).
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -57,10 +58,12 @@ struct Result {
 class Load {
  public:
   Load(runtime::Loop& loop, const Options& options) : loop_(loop), options_(options) {
-    content_ = "From: bench@example.com\r\nTo: sink@example.net\r\nSubject: bench\r\n"
-               "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <bench@example.com>\r\n\r\n";
+    content_ =
+        "From: bench@example.com\r\nTo: sink@example.net\r\nSubject: bench\r\n"
+        "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\nMessage-ID: <bench@example.com>\r\n\r\n";
     while (content_.size() + 80 <= options.size) {
-      content_ += "The quick brown fox jumps over the lazy dog, and the dog does not mind at all.\r\n";
+      content_ +=
+          "The quick brown fox jumps over the lazy dog, and the dog does not mind at all.\r\n";
     }
     commands_ = "MAIL FROM:<bench@example.com>\r\n";
     for (std::size_t i = 0; i < options.recipients; ++i) {
@@ -101,7 +104,8 @@ class Load {
     // Without resumption each connection has a context of its own: nothing to resume from.
     if (!options_.resume) tls_kept_.push_back(std::move(*net::ClientTlsContext::make(ca_)));
     net::ClientTlsContext& context = options_.resume ? *tls_ : *tls_kept_.back();
-    auto stream = co_await net::connect_tls(loop_, std::move(connection.stream), context, "localhost", deadline());
+    auto stream = co_await net::connect_tls(loop_, std::move(connection.stream), context,
+                                            "localhost", deadline());
     if (!stream) {
       std::fprintf(stderr, "load: %s\n", stream.error().text.c_str());
       co_return false;
@@ -119,7 +123,8 @@ class Load {
   }
 
   Task<std::string> open_until_failure(Connection& connection) {
-    auto tcp = co_await runtime::connect(loop_, *runtime::SocketAddress::parse("127.0.0.1", options_.port), deadline());
+    auto tcp = co_await runtime::connect(
+        loop_, *runtime::SocketAddress::parse("127.0.0.1", options_.port), deadline());
     if (!tcp) co_return tcp.error().text;
     connection.stream = std::move(*tcp);
     if (options_.tls == "implicit" && !co_await secure(connection)) co_return "TLS";
@@ -207,7 +212,8 @@ class Load {
         if (code == 250) {
           ++result_.accepted;
           result_.latencies_ms.push_back(
-              std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count());
+              std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began)
+                  .count());
         } else if (code == 0) {
           ++result_.failed;
           break;
@@ -229,13 +235,16 @@ class Load {
 
   void report() {
     std::ranges::sort(result_.latencies_ms);
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
     std::printf(
-        "{\"accepted\": %zu, \"refused\": %zu, \"failed\": %zu, \"connections\": %zu, \"seconds\": %.3f, "
-        "\"messages_per_second\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, \"max_ms\": %.3f}\n",
+        "{\"accepted\": %zu, \"refused\": %zu, \"failed\": %zu, \"connections\": %zu, \"seconds\": "
+        "%.3f, "
+        "\"messages_per_second\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f, "
+        "\"max_ms\": %.3f}\n",
         result_.accepted, result_.refused, result_.failed, result_.connected, seconds,
-        static_cast<double>(result_.accepted) / seconds, percentile(0.5), percentile(0.99), percentile(0.999),
-        percentile(1));
+        static_cast<double>(result_.accepted) / seconds, percentile(0.5), percentile(0.99),
+        percentile(0.999), percentile(1));
   }
 
   runtime::Loop& loop_;
@@ -255,7 +264,8 @@ class Load {
 
 int main(int argc, char** argv) {
   sallyport::bench::Options options;
-  CLI::App app("The load of a benchmark: clients that log in and send messages; prints one JSON object");
+  CLI::App app(
+      "The load of a benchmark: clients that log in and send messages; prints one JSON object");
   app.add_option("--port", options.port)->required();
   app.add_option("--tls", options.tls, "implicit, starttls or none")->capture_default_str();
   app.add_option("--ca", options.ca, "PEM file to verify the server by");
@@ -263,15 +273,19 @@ int main(int argc, char** argv) {
   app.add_option("--password", options.password)->capture_default_str();
   app.add_option("--connections", options.connections)->capture_default_str();
   app.add_option("--messages", options.messages, "In all")->capture_default_str();
-  app.add_option("--per-connection", options.per_connection, "Then connect anew; 0: never")->capture_default_str();
+  app.add_option("--per-connection", options.per_connection, "Then connect anew; 0: never")
+      ->capture_default_str();
   app.add_option("--size", options.size, "Octets a message")->capture_default_str();
   app.add_option("--recipients", options.recipients)->capture_default_str();
-  app.add_option("--first-id", options.first_id, "X-Bench-Id of the first message")->capture_default_str();
+  app.add_option("--first-id", options.first_id, "X-Bench-Id of the first message")
+      ->capture_default_str();
   app.add_flag("!--no-pipelining", options.pipelining);
   app.add_flag("!--no-resume", options.resume, "A full TLS handshake each time");
-  app.add_option("--rate", options.rate, "Messages a second, open loop; 0: closed loop")->capture_default_str();
+  app.add_option("--rate", options.rate, "Messages a second, open loop; 0: closed loop")
+      ->capture_default_str();
   app.add_flag("--idle", options.idle, "Log in, send nothing, hold the connections");
-  app.add_option("--hold", options.hold_seconds, "Seconds to hold idle connections")->capture_default_str();
+  app.add_option("--hold", options.hold_seconds, "Seconds to hold idle connections")
+      ->capture_default_str();
   app.add_option("--ready-file", options.ready_file, "Written when all idle connections are there");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);

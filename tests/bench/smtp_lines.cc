@@ -43,7 +43,8 @@ runtime::Task<int> Inbox::reply(TimePoint deadline) {
 runtime::Task<bool> Inbox::content(std::string& head, std::size_t keep, TimePoint deadline) {
   static constexpr std::string_view kEnd = "\r\n.\r\n";
   head.clear();
-  // Content that begins with the dot has no CRLF of its own before it: that of "DATA" stands for it.
+  // Content that begins with the dot has no CRLF of its own before it: that of "DATA" stands for
+  // it.
   std::string last = "\r\n";
   while (true) {
     const std::string_view octets = std::string_view(buffer_).substr(begin_);
@@ -55,7 +56,8 @@ runtime::Task<bool> Inbox::content(std::string& head, std::size_t keep, TimePoin
       used = at + kEnd.size() - last.size();
       ended = true;
     } else if (const void* found = memmem(octets.data(), octets.size(), kEnd.data(), kEnd.size())) {
-      used = static_cast<std::size_t>(static_cast<const char*>(found) - octets.data()) + kEnd.size();
+      used =
+          static_cast<std::size_t>(static_cast<const char*>(found) - octets.data()) + kEnd.size();
       ended = true;
     }
     if (head.size() < keep) head += octets.substr(0, std::min(used, keep - head.size()));

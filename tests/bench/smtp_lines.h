@@ -1,5 +1,5 @@
-// The little SMTP that both ends of a benchmark speak. It shares no code with the proxy's own grammar, so
-// that a fault there can't hide itself here.
+// The little SMTP that both ends of a benchmark speak. It shares no code with the proxy's own
+// grammar, so that a fault there can't hide itself here.
 #pragma once
 
 #include <string>
@@ -20,8 +20,8 @@ class Inbox {
   runtime::Task<bool> line(std::string& out, TimePoint deadline);
   /// Reads one reply, however many lines; its code, or 0 when the stream ended.
   runtime::Task<int> reply(TimePoint deadline);
-  /// Takes content up to and including CRLF "." CRLF, keeping its first `keep` octets; false when the
-  /// stream ended.
+  /// Takes content up to and including CRLF "." CRLF, keeping its first `keep` octets; false when
+  /// the stream ended.
   runtime::Task<bool> content(std::string& head, std::size_t keep, TimePoint deadline);
   /// Nothing is left over: all replies to what was said so far can go out.
   bool empty() const { return begin_ == buffer_.size(); }

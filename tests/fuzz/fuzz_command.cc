@@ -1,9 +1,8 @@
 // Commands: every line is refused with a reply that is fit for the wire, or gives a value from
 // which the same command can be written and read again.
-#include "proxy/smtp/command.h"
-
 #include <string>
 
+#include "proxy/smtp/command.h"
 #include "proxy/smtp/order.h"
 #include "tests/fuzz/fuzz.h"
 

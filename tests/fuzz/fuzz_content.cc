@@ -1,12 +1,11 @@
 // Message content: however it is cut, decoding gives the same; it agrees with a decoder written by
 // the letter of RFC 5321 section 4.5.2; and decode(encode(x)) is x.
-#include "proxy/smtp/content.h"
-
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "proxy/smtp/content.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace sallyport::smtp {

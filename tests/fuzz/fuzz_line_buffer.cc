@@ -1,11 +1,10 @@
 // Command lines: however the octets are cut, the lines and faults are the same; no line has a CR,
 // LF or NUL or is too long; and the memory held stays small.
-#include "proxy/smtp/line_buffer.h"
-
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "proxy/smtp/line_buffer.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace sallyport::smtp {

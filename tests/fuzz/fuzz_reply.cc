@@ -1,13 +1,12 @@
 // Replies of upstreams: however the octets are cut, the same replies or the same error come out;
 // what we write of a reply is read back as the same; and no text breaks out of its line.
-#include "proxy/smtp/reply.h"
-
 #include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "proxy/smtp/capabilities.h"
+#include "proxy/smtp/reply.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace sallyport::smtp {

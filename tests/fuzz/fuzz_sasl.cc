@@ -1,5 +1,6 @@
-// SASL exchanges fed with anything: the first octet picks the mechanism and whether there is an initial
-// response, LF cuts the rest into responses. Whatever comes out keeps the promises of Credentials.
+// SASL exchanges fed with anything: the first octet picks the mechanism and whether there is an
+// initial response, LF cuts the rest into responses. Whatever comes out keeps the promises of
+// Credentials.
 #include <cstdint>
 #include <cstdlib>
 #include <optional>

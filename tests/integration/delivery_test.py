@@ -1,6 +1,8 @@
 """What the client hears for each thing that can happen at a provider, through the real binary."""
 
+import socket
 import threading
+import types
 import unittest
 
 from harness import (Authority, Provider, Sallyport, Scratch, capture_upstream, message, outcome,
@@ -138,7 +140,7 @@ class Delivery(unittest.TestCase):
         self.assertTrue(text.startswith("4.7.0"), text)
         self.assertNotIn("Bad credentials", text)
         self.assertEqual(gateway.metric("sallyport_upstream_auth_failures_total", upstream="provider0"), 1)
-        self.assertIn("level=error", gateway.log())
+        wait_for("the error in the log", lambda: "level=error" in gateway.log())
 
     def test_an_untrusted_certificate_is_the_operators_fault(self):
         folder = self.enterContext(Scratch())
@@ -168,10 +170,11 @@ class Delivery(unittest.TestCase):
     def test_nobody_listens_at_the_upstream(self):
         folder = self.enterContext(Scratch())
         authority = Authority(folder / "pki")
-        provider = Provider(authority)
-        provider.close()
-        gateway = self.enterContext(Sallyport(folder, authority, smtp_upstream("p", provider, authority)))
-        code, text = self.send(gateway)
+        with socket.socket() as silent:  # bound, so that nobody else gets the port, but not listening
+            silent.bind(("127.0.0.1", 0))
+            upstream = smtp_upstream("p", types.SimpleNamespace(port=silent.getsockname()[1]), authority)
+            gateway = self.enterContext(Sallyport(folder, authority, upstream))
+            code, text = self.send(gateway)
         self.assertEqual(code, 451)
         self.assertTrue(text.startswith("4.4."), text)
 

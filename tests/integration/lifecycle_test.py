@@ -177,7 +177,7 @@ class Process(unittest.TestCase):
         gateway.config.write_text(gateway.config.read_text() + "\n[nonsense]\n")
         gateway.signal(signal.SIGHUP)
         wait_for("the failed reload", lambda: gateway.metric("sallyport_config_reloads_total", result="failure"))
-        self.assertIn("nonsense", gateway.log())
+        wait_for("the reason in the log", lambda: "nonsense" in gateway.log())
         with gateway.client() as client:
             self.assertEqual(outcome(client)[0], 250)
 

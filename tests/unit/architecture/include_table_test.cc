@@ -19,8 +19,8 @@ const fs::path kRoot = SALLYPORT_SOURCE_DIR;
 
 /// A foreign library and what its include lines begin with.
 const std::map<std::string, std::vector<std::string>> kForeign = {
-    {"BoringSSL", {"openssl/"}},    {"toml++", {"toml++/"}}, {"prometheus-cpp", {"prometheus/"}},
-    {"libuv", {"uv.h"}},            {"argon2", {"argon2.h"}}, {"CLI11", {"CLI/"}},
+    {"BoringSSL", {"openssl/"}}, {"toml++", {"toml++/"}},  {"prometheus-cpp", {"prometheus/"}},
+    {"libuv", {"uv.h"}},         {"argon2", {"argon2.h"}}, {"CLI11", {"CLI/"}},
     {"fmt", {"fmt/"}},
 };
 
@@ -42,7 +42,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
   return parts;
 }
 
-/// The table as documented: room folder -> what it may use. Short names mean `proxy/NAME` or `NAME`.
+/// The table as documented: room folder -> what it may use. Short names mean `proxy/NAME` or
+/// `NAME`.
 std::map<std::string, Room> documented_rooms() {
   std::map<std::string, Room> rooms;
   std::ifstream document(kRoot / "docs/architecture.md");

@@ -31,7 +31,9 @@ TEST(Utf8, RefusesWhatRfc3629Forbids) {
 
 TEST(Utf8, TakesWholeTexts) {
   EXPECT_TRUE(is_valid(""));
-  EXPECT_TRUE(is_valid("Gr\xc3\xbc\xc3\x9f" "e \xf0\x9f\x93\xae"));
+  EXPECT_TRUE(
+      is_valid("Gr\xc3\xbc\xc3\x9f"
+               "e \xf0\x9f\x93\xae"));
   EXPECT_TRUE(is_ascii("plain \x7f"));
   EXPECT_FALSE(is_ascii("\xc3\xa4"));
 }

@@ -93,12 +93,12 @@ Relay& World::relay() {
 }
 
 void World::reload() {
-  const Surroundings surroundings{
-      loop, *logger_, metrics, caps,
-      [this](runtime::Loop&, const config::Upstream& upstream,
-             std::string_view) -> Result<std::unique_ptr<Dialer>> {
-        return std::make_unique<ScriptedDialer>(*this, host(upstream.name));
-      }};
+  const Surroundings surroundings{loop, *logger_, metrics, caps,
+                                  [this](runtime::Loop&, const config::Upstream& upstream,
+                                         std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                    return std::make_unique<ScriptedDialer>(*this,
+                                                                            host(upstream.name));
+                                  }};
   // A copy: what the tests change later must not change what a relay was made of.
   auto made =
       Relay::make(surroundings, std::make_shared<const config::Config>(*config_), relay_.get());
@@ -174,7 +174,8 @@ Task<void> World::serve(std::unique_ptr<ByteStream> stream, std::string script, 
   }
   const auto played = co_await support::ScriptedUpstream::play(loop, std::move(stream),
                                                                std::move(*steps), host.contents);
-  if (!played) faults.push_back("connection " + std::to_string(number) + ": " + played.error().text);
+  if (!played)
+    faults.push_back("connection " + std::to_string(number) + ": " + played.error().text);
 }
 
 config::Upstream upstream(std::string name) {

@@ -49,8 +49,7 @@ class World {
   message::Message message(std::vector<std::string> recipients = {"to@there.example"},
                            std::string_view content = "Subject: x\r\n\r\nhello\r\n");
   /// Delivers within `at_most` of virtual time.
-  Delivery deliver(const message::Message& message,
-                   Duration at_most = std::chrono::minutes(60));
+  Delivery deliver(const message::Message& message, Duration at_most = std::chrono::minutes(60));
   /// Several at a time, each begun in the order given.
   std::vector<Delivery> deliver_all(const std::vector<message::Message>& messages,
                                     Duration at_most = std::chrono::minutes(60));

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <filesystem>
@@ -17,7 +16,8 @@ namespace fs = std::filesystem;
 
 class FileWatchTest : public testing::Test {
  protected:
-  FileWatchTest() : folder_(fs::temp_directory_path() / ("file_watch." + std::to_string(::getpid()))) {
+  FileWatchTest()
+      : folder_(fs::temp_directory_path() / ("file_watch." + std::to_string(::getpid()))) {
     fs::create_directories(folder_);
   }
   ~FileWatchTest() override { fs::remove_all(folder_); }
