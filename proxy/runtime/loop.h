@@ -18,7 +18,7 @@
 #include "proxy/runtime/task.h"
 #include "proxy/runtime/timer.h"
 
-struct uv_loop_s;
+struct uv_loop_s;  // NOLINT(readability-identifier-naming): libuv's
 
 namespace sallyport::runtime {
 
@@ -125,7 +125,7 @@ T Loop::run(Task<T> main) {
     Task<void> marked = detail::run_and_mark(std::move(main), value, done);
     resume_soon(marked.start());
     run_until(done);
-    return std::move(*value);
+    return std::move(*value);  // NOLINT(bugprone-unchecked-optional-access): `done` says it is set
   }
 }
 
@@ -134,7 +134,7 @@ auto Loop::offload(Work work) -> Task<std::invoke_result_t<Work&>> {
   std::optional<std::invoke_result_t<Work&>> result;
   co_await SuspendWith{
       [&](std::coroutine_handle<> caller) { queue_work([&] { result.emplace(work()); }, caller); }};
-  co_return std::move(*result);
+  co_return std::move(*result);  // NOLINT(bugprone-unchecked-optional-access): the work has run
 }
 
 }  // namespace sallyport::runtime

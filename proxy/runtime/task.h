@@ -50,7 +50,10 @@ class Promise : public PromiseBase {
  public:
   Task<T> get_return_object();
   void return_value(T value) { value_.emplace(std::move(value)); }
-  T take() { return std::move(*value_); }
+  T take() {
+    // Only a finished coroutine is taken from. NOLINTNEXTLINE(bugprone-unchecked-optional-access)
+    return std::move(*value_);
+  }
 
  private:
   std::optional<T> value_;

@@ -14,7 +14,7 @@ bool FileWatch::stamp(const std::string& file, Stamp& out) {
   return true;
 }
 
-void FileWatch::watch(std::vector<std::string> files) {
+void FileWatch::watch(const std::vector<std::string>& files) {
   std::map<std::string, Stamp> seen;
   for (const std::string& file : files) {
     if (file.empty()) continue;

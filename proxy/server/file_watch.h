@@ -14,7 +14,7 @@ namespace sallyport::server {
 class FileWatch {
  public:
   /// Watches these files from now on; as they are now counts as seen. Empty names are left out.
-  void watch(std::vector<std::string> files);
+  void watch(const std::vector<std::string>& files);
   /// The files that are different from when last asked; symbolic links are followed. A file that
   /// went away is reported when it is back: replacing is not always atomic.
   std::vector<std::string> changed();

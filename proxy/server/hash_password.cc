@@ -9,6 +9,8 @@
 namespace sallyport::server {
 namespace {
 
+constexpr std::size_t kLongestPassword = 1024;
+
 /// Turns the terminal's echo off while it lives.
 class NoEcho {
  public:
@@ -29,7 +31,6 @@ class NoEcho {
 /// One line of standard input without its line end, read octet by octet so that nothing stays in a
 /// buffer that we do not wipe.
 Result<Secret> read_line() {
-  constexpr std::size_t kLongestPassword = 1024;
   std::string line;
   line.reserve(kLongestPassword + 1);
   char c = 0;

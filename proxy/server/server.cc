@@ -173,19 +173,18 @@ class Control {
   }
 
   bool start_admin() {
-    if (!config().admin) return true;
-    const config::Endpoint& at = *config().admin;
-    const auto address = runtime::SocketAddress::parse(at.host, at.port);
+    const std::optional<config::Endpoint>& at = config().admin;
+    if (!at) return true;
+    const auto address = runtime::SocketAddress::parse(at->host, at->port);
     auto listener = address ? runtime::TcpListener::listen(loop_, *address) : fail(address.error());
     if (!listener) {
       logger_.write(log::Level::kError, "listen", {{"admin", listener.error().text}});
       return false;
     }
-    endpoint_.emplace(loop_, std::move(*listener),
-                      admin::Sources{.metrics = [this] { return metrics_.expose(); },
-                                     .live = [this] { return live(); },
-                                     .ready = [this] { return ready(); }});
-    endpoint_->start();
+    const admin::Sources sources{.metrics = [this] { return metrics_.expose(); },
+                                 .live = [this] { return live(); },
+                                 .ready = [this] { return ready(); }};
+    endpoint_.emplace(loop_, std::move(*listener), sources).start();
     return true;
   }
 
