@@ -74,6 +74,4 @@ Task<Result<std::string>> CaptureUpstream::store(const message::Message& message
   }
 }
 
-Task<void> CaptureUpstream::drain(TimePoint /*deadline*/) { co_return; }
-
 }  // namespace sallyport::relay

@@ -21,7 +21,12 @@ class NetDialer final : public Dialer {
 
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect(TimePoint deadline) override {
     const auto addresses = co_await runtime::resolve(loop_, host_, port_, deadline);
-    if (!addresses) co_return fail(addresses.error());
+    if (!addresses) {
+      // A name that gives no address is told apart from an address that does not answer.
+      const bool unresolved = addresses.error().code == ErrorCode::kNetwork;
+      co_return fail(unresolved ? ErrorCode::kNotFound : addresses.error().code,
+                     addresses.error().text);
+    }
     Error last;
     for (std::size_t i = 0; i < addresses->size(); ++i) {
       const Duration left = deadline - loop_.now();

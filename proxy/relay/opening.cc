@@ -24,12 +24,16 @@ using Step = std::expected<T, Attempt>;
 class Opening {
  public:
   Opening(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-          const std::string& hostname, TimePoint deadline)
+          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way)
       : loop_(loop),
         dialer_(dialer),
         upstream_(upstream),
         hostname_(hostname),
-        deadline_(std::min(deadline, loop.after(upstream.connect_timeout))) {}
+        deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
+        under_way_(under_way) {}
+  ~Opening() { std::erase(under_way_, connection_.get()); }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
 
   Task<Opened> run() {
     auto stream = co_await dialer_.connect(deadline_);
@@ -38,7 +42,7 @@ class Opening {
       stream = co_await dialer_.secure(std::move(*stream), deadline_);
       if (!stream) co_return tls_failed(stream.error());
     }
-    connection_ = std::make_unique<Connection>(loop_, std::move(*stream));
+    speak_on(std::move(*stream));
 
     if (const auto greeted = co_await greeting(); !greeted)
       co_return std::unexpected(greeted.error());
@@ -53,10 +57,16 @@ class Opening {
     if (!upstream_.username.empty()) {
       if (const auto known = co_await auth(); !known) co_return std::unexpected(known.error());
     }
+    std::erase(under_way_, connection_.get());
     co_return std::move(connection_);
   }
 
  private:
+  void speak_on(std::unique_ptr<runtime::ByteStream> stream) {
+    connection_ = std::make_unique<Connection>(loop_, std::move(stream));
+    under_way_.push_back(connection_.get());
+  }
+
   static std::unexpected<Attempt> failed(Stage stage, Error error) {
     return std::unexpected(failure(stage, std::move(error)));
   }
@@ -120,11 +130,12 @@ class Opening {
     auto reply = co_await ask(Stage::kTls, "STARTTLS\r\n");
     if (!reply) co_return std::unexpected(reply.error());
     if (reply->code != 220) co_return refused(Stage::kTls, std::move(*reply));
+    std::erase(under_way_, connection_.get());
     auto plain = connection_->release_stream();
     if (!plain) co_return failed(Stage::kTls, plain.error());
     auto secured = co_await dialer_.secure(std::move(*plain), deadline_);
     if (!secured) co_return tls_failed(secured.error());
-    connection_ = std::make_unique<Connection>(loop_, std::move(*secured));
+    speak_on(std::move(*secured));
     co_return {};
   }
 
@@ -200,14 +211,16 @@ class Opening {
   const config::Upstream& upstream_;
   const std::string& hostname_;
   const TimePoint deadline_;
+  std::vector<Connection*>& under_way_;
   std::unique_ptr<Connection> connection_;
 };
 
 }  // namespace
 
 Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-                             const std::string& hostname, TimePoint deadline) {
-  Opening opening(loop, dialer, upstream, hostname, deadline);
+                             const std::string& hostname, TimePoint deadline,
+                             std::vector<Connection*>& under_way) {
+  Opening opening(loop, dialer, upstream, hostname, deadline, under_way);
   co_return co_await opening.run();
 }
 

@@ -4,6 +4,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proxy/config/config.h"
 #include "proxy/relay/attempt.h"
@@ -17,9 +18,10 @@ using Opened = std::expected<std::unique_ptr<Connection>, Attempt>;
 
 /// Opens a connection to `upstream` within its connect_timeout and by `deadline`. `hostname` is
 /// said in EHLO. All arguments outlive the call. AUTH is never said without TLS unless
-/// `upstream.tls` is none.
+/// `upstream.tls` is none. While it speaks on a connection, that is among `under_way`: aborting it
+/// there ends the call.
 runtime::Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer,
                                       const config::Upstream& upstream, const std::string& hostname,
-                                      TimePoint deadline);
+                                      TimePoint deadline, std::vector<Connection*>& under_way);
 
 }  // namespace sallyport::relay

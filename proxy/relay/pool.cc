@@ -17,6 +17,8 @@ using runtime::Task;
 // more of us than the cap; but not for longer than this.
 constexpr Duration kGoodbyeTimeout = std::chrono::seconds(2);
 
+Error stopping() { return {ErrorCode::kCancelled, "sallyport is stopping"}; }
+
 }  // namespace
 
 Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string hostname,
@@ -29,7 +31,6 @@ Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string ho
       cap_(std::move(cap)),
       member_(std::make_shared<ConnectionCap::Member>()),
       metrics_(metrics),
-      all_back_(loop),
       idle_timer_(loop.timers(), [this] { close_expired(); }),
       goodbyes_(loop) {
   member_->loop = &loop_;
@@ -41,11 +42,6 @@ Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string ho
 Pool::~Pool() { assert(drained_ && "a pool must be drained"); }
 
 Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
-  if (draining_) {
-    co_return std::unexpected(
-        failure(Stage::kLease, {ErrorCode::kCancelled, "sallyport is stopping"}));
-  }
-  ++leases_;
   if (auto connection = take_idle()) co_return lend(std::move(connection), true);
   if (!cap_->try_take(*member_)) {
     Waiter waiter(loop_);
@@ -57,12 +53,9 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
     if (!waiter.has_slot) {
       std::erase(waiters_, &waiter);
       cap_->stop_waiting(*member_);
-      if (--leases_ == 0) all_back_.set();
-      co_return std::unexpected(failure(
-          Stage::kLease, draining_
-                             ? Error{ErrorCode::kCancelled, "sallyport is stopping"}
-                             : Error{ErrorCode::kLimit,
-                                     fmt::format("all {} connections are in use", cap_->limit())}));
+      Error why{ErrorCode::kLimit, fmt::format("all {} connections are in use", cap_->limit())};
+      if (waiter.sent_away) why = stopping();
+      co_return std::unexpected(failure(Stage::kLease, std::move(why)));
     }
   }
   co_return co_await open(deadline);
@@ -70,7 +63,7 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
 
 Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connection> dead,
                                                         TimePoint deadline) {
-  std::erase(lent_, dead.get());
+  std::erase(busy_, dead.get());
   metrics_.pool[PoolState::kBusy].add(-1);
   metrics_.connections_closed[CloseReason::kPeer].add();
   dead->abort();
@@ -80,11 +73,14 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connecti
 
 /// Opens a connection for a lease and a slot that are counted already; gives both up on failure.
 Task<std::expected<Pool::Lease, Attempt>> Pool::open(TimePoint deadline) {
-  auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_, deadline);
+  const std::uint64_t cut_offs_before = cut_offs_;
+  auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_, deadline, busy_);
+  if (opened && cut_offs_ != cut_offs_before) {
+    opened = std::unexpected(failure(Stage::kLease, stopping()));
+  }
   if (!opened) {
     count_failure(opened.error());
     cap_->release(*member_);
-    if (--leases_ == 0) all_back_.set();
     co_return std::unexpected(std::move(opened.error()));
   }
   metrics_.connections_opened.add();
@@ -94,7 +90,7 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::open(TimePoint deadline) {
 Pool::Lease Pool::lend(std::unique_ptr<Connection> connection, bool reused) {
   if (reused) metrics_.connections_reused.add();
   metrics_.pool[PoolState::kBusy].add(1);
-  lent_.push_back(connection.get());
+  busy_.push_back(connection.get());
   return {std::move(connection), reused};
 }
 
@@ -114,8 +110,16 @@ std::unique_ptr<Connection> Pool::take_idle() {
   return nullptr;
 }
 
+std::unique_ptr<Connection> Pool::take_longest_idle() {
+  auto connection = std::move(idle_.front());
+  idle_.pop_front();
+  member_->idle.fetch_sub(1, std::memory_order_relaxed);
+  metrics_.pool[PoolState::kIdle].add(-1);
+  return connection;
+}
+
 void Pool::give_back(std::unique_ptr<Connection> connection) {
-  std::erase(lent_, connection.get());
+  std::erase(busy_, connection.get());
   metrics_.pool[PoolState::kBusy].add(-1);
   connection->idle_since = loop_.now();
   if (const auto reason = reason_to_close(*connection)) {
@@ -132,7 +136,6 @@ void Pool::give_back(std::unique_ptr<Connection> connection) {
   } else {
     park(std::move(connection));
   }
-  if (--leases_ == 0) all_back_.set();
 }
 
 void Pool::park(std::unique_ptr<Connection> connection) {
@@ -145,7 +148,6 @@ void Pool::park(std::unique_ptr<Connection> connection) {
 std::optional<CloseReason> Pool::reason_to_close(const Connection& connection) {
   if (connection.closing) return connection.closing;
   if (!connection.is_quiet()) return CloseReason::kPeer;
-  if (draining_) return CloseReason::kShutdown;
   if (connection.messages >= upstream_.max_messages_per_connection) return CloseReason::kMessages;
   const TimePoint now = loop_.now();
   if (now - connection.opened >= upstream_.max_connection_age) return CloseReason::kAge;
@@ -177,10 +179,7 @@ Task<void> Pool::say_goodbye(std::unique_ptr<Connection> connection, bool yielde
 void Pool::close_expired() {
   const TimePoint idle_before = loop_.now() - upstream_.idle_timeout;
   while (!idle_.empty() && idle_.front()->idle_since <= idle_before) {
-    auto connection = std::move(idle_.front());
-    idle_.pop_front();
-    member_->idle.fetch_sub(1, std::memory_order_relaxed);
-    metrics_.pool[PoolState::kIdle].add(-1);
+    auto connection = take_longest_idle();
     const bool gone = !connection->is_quiet();
     close(std::move(connection), gone ? CloseReason::kPeer : CloseReason::kIdle);
   }
@@ -202,12 +201,8 @@ void Pool::asked_to_yield() {
   if (idle_.empty()) {
     cap_->decline(*member_);
   } else if (cap_->should_yield(*member_, loop_.now())) {
-    auto connection = std::move(idle_.front());
-    idle_.pop_front();
-    member_->idle.fetch_sub(1, std::memory_order_relaxed);
-    metrics_.pool[PoolState::kIdle].add(-1);
     metrics_.connections_closed[CloseReason::kIdle].add();
-    goodbyes_.spawn(say_goodbye(std::move(connection), true));
+    goodbyes_.spawn(say_goodbye(take_longest_idle(), true));
   }
 }
 
@@ -225,17 +220,18 @@ void Pool::count_failure(const Attempt& attempt) {
   metrics_.connect_failures[kind].add();
 }
 
-Task<void> Pool::drain(TimePoint deadline) {
-  draining_ = true;
-  while (auto connection = take_idle()) close(std::move(connection), CloseReason::kShutdown);
-  for (Waiter* const waiter : waiters_) waiter->served.set();
-  if (leases_ > 0) {
-    const auto back = co_await all_back_.wait(deadline);
-    if (!back) {
-      for (Connection* const connection : lent_) connection->abort();
-      (void)co_await all_back_.wait();
-    }
+void Pool::cut_off() {
+  ++cut_offs_;
+  for (Connection* const connection : busy_) connection->abort();
+  for (Waiter* const waiter : waiters_) {
+    waiter->sent_away = true;
+    waiter->served.set();
   }
+}
+
+Task<void> Pool::drain() {
+  assert(busy_.empty() && waiters_.empty());
+  while (!idle_.empty()) close(take_longest_idle(), CloseReason::kShutdown);
   (void)co_await goodbyes_.join();
   cap_->leave(member_);
   // What other workers posted before still refers to this pool.

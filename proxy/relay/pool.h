@@ -45,9 +45,10 @@ class Pool {
   /// The lease is over: the connection is kept, handed on or closed, as its state and age demand.
   void give_back(std::unique_ptr<Connection> connection);
 
-  /// Lends no more, waits until what is lent came back, says QUIT to all, and is empty then. What
-  /// is still lent at `deadline` is aborted.
-  runtime::Task<void> drain(TimePoint deadline);
+  /// Aborts what is lent or being opened, and sends who waits away.
+  void cut_off();
+  /// Says QUIT to all, and is empty then. Nothing may be lent any more, or waited for.
+  runtime::Task<void> drain();
 
   std::size_t idle() const { return idle_.size(); }
 
@@ -57,9 +58,11 @@ class Pool {
     runtime::Event served;
     std::unique_ptr<Connection> connection;
     bool has_slot = false;
+    bool sent_away = false;
   };
 
   std::unique_ptr<Connection> take_idle();
+  std::unique_ptr<Connection> take_longest_idle();
   runtime::Task<std::expected<Lease, Attempt>> open(TimePoint deadline);
   Lease lend(std::unique_ptr<Connection> connection, bool reused);
   void park(std::unique_ptr<Connection> connection);
@@ -81,12 +84,10 @@ class Pool {
 
   std::deque<std::unique_ptr<Connection>> idle_;  // the longest idle first
   std::deque<Waiter*> waiters_;                   // first come, first served
-  std::vector<Connection*> lent_;
-  std::size_t leases_ = 0;  // lent or being opened
-  runtime::Event all_back_;
+  std::vector<Connection*> busy_;                 // lent or being opened
   runtime::Timer idle_timer_;
   runtime::TaskGroup goodbyes_;
-  bool draining_ = false;
+  std::uint64_t cut_offs_ = 0;
   bool drained_ = false;
 };
 

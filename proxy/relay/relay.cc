@@ -76,14 +76,24 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
 }
 
 /// Is it no use to ask another upstream, or forbidden?
-bool is_final(End end) {
-  return end == End::kAccepted || end == End::kRefused || end == End::kUnknown;
+bool is_final(const Attempt& attempt) {
+  return attempt.end == End::kAccepted || attempt.end == End::kRefused ||
+         attempt.end == End::kUnknown ||
+         (!attempt.reply && attempt.error.code == ErrorCode::kCancelled);
+}
+
+Delivery not_tried(const message::Message& message, smtp::EnhancedCode status,
+                   std::string_view why) {
+  Delivery delivery;
+  delivery.reply = not_tried_reply(message, status, why);
+  delivery.upstream_reply = why;
+  return delivery;
 }
 
 }  // namespace
 
 Relay::Relay(runtime::Loop& loop, std::shared_ptr<const config::Config> config)
-    : loop_(loop), config_(std::move(config)), router_(config_->routes) {}
+    : loop_(loop), config_(std::move(config)), router_(config_->routes), all_done_(loop) {}
 
 Result<std::unique_ptr<Relay>> Relay::make(const Surroundings& surroundings,
                                            std::shared_ptr<const config::Config> config,
@@ -140,6 +150,14 @@ const Relay::Member* Relay::find(const config::Upstream& upstream,
 }
 
 Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline) {
+  if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping");
+  ++deliveries_;
+  Delivery delivery = co_await try_route(message, deadline);
+  if (--deliveries_ == 0) all_done_.set();
+  co_return delivery;
+}
+
+Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadline) {
   const TimePoint begun = loop_.now();
   const auto route = router_.upstreams_for(message.envelope.reverse_path);
   Delivery delivery;
@@ -148,7 +166,7 @@ Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadlin
   // An upstream in trouble is passed over as long as the route has another.
   for (const bool even_in_trouble : {false, true}) {
     for (const std::size_t index : route) {
-      if (decisive && (is_final(decisive->end) || loop_.now() >= deadline)) break;
+      if (decisive && (is_final(*decisive) || loop_.now() >= deadline)) break;
       Upstream& upstream = *members_[index].upstream;
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
       Attempt attempt = co_await try_upstream(upstream, message, deadline);
@@ -160,11 +178,7 @@ Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadlin
     }
     if (decisive) break;
   }
-  if (!decisive) {
-    delivery.reply = not_tried_reply(message, "no upstream serves this sender");
-    delivery.upstream_reply = "no upstream serves this sender";
-    co_return delivery;
-  }
+  if (!decisive) co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender");
 
   delivery.outcome = outcome_of(decisive->end);
   delivery.reply = client_reply(message, last->config.name, *decisive);
@@ -206,9 +220,14 @@ std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const
 }
 
 Task<void> Relay::drain(TimePoint deadline) {
+  draining_ = true;
+  if (deliveries_ > 0 && !co_await all_done_.wait(deadline)) {
+    for (const Member& member : members_) member.upstream->cut_off();
+    (void)co_await all_done_.wait();
+  }
   for (Member& member : members_) {
     // The last Relay that has it ends it: all of them live on this loop, so the count is exact.
-    if (member.upstream.use_count() == 1) co_await member.upstream->drain(deadline);
+    if (member.upstream.use_count() == 1) co_await member.upstream->drain();
     member.upstream.reset();
   }
 }

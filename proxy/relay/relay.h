@@ -14,6 +14,7 @@
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/router.h"
 #include "proxy/relay/upstream.h"
+#include "proxy/runtime/event.h"
 
 namespace sallyport::relay {
 
@@ -39,8 +40,9 @@ class Relay final : public Deliverer {
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
-  /// Ends the upstreams that no other Relay shares: waits for deliveries until `deadline`, then
-  /// cuts them off. Nothing may be delivered any more; afterwards the Relay is only good for dying.
+  /// Delivers no more, waits for the deliveries under way, cuts off those that are not done at
+  /// `deadline`, and ends the upstreams that no other Relay shares. Afterwards the Relay is only
+  /// good for dying.
   runtime::Task<void> drain(TimePoint deadline);
 
  private:
@@ -51,6 +53,7 @@ class Relay final : public Deliverer {
   };
 
   Relay(runtime::Loop& loop, std::shared_ptr<const config::Config> config);
+  runtime::Task<Delivery> try_route(const message::Message& message, TimePoint deadline);
   const Member* find(const config::Upstream& upstream, const std::string& ca_pem) const;
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
                                       TimePoint deadline);
@@ -59,6 +62,9 @@ class Relay final : public Deliverer {
   const std::shared_ptr<const config::Config> config_;
   const Router router_;
   std::vector<Member> members_;  // as config_->upstreams
+  std::size_t deliveries_ = 0;   // under way
+  runtime::Event all_done_;      // set when none is, once draining
+  bool draining_ = false;
 };
 
 }  // namespace sallyport::relay

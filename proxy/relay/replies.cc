@@ -21,7 +21,9 @@ EnhancedCode why_not_now(const Attempt& attempt) {
                       attempt.meaning == Meaning::kQuota || attempt.reply->code == 421;
     return busy ? EnhancedCode{4, 4, 5} : EnhancedCode{4, 4, 0};
   }
+  if (attempt.error.code == ErrorCode::kCancelled) return {4, 3, 2};
   if (attempt.error.code == ErrorCode::kNotFound) return {4, 4, 3};
+  if (attempt.error.code == ErrorCode::kSystem) return {4, 3, 0};
   switch (attempt.stage) {
     case Stage::kLease:
       return {4, 4, 5};
@@ -120,11 +122,11 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
                    fmt::format("{} not sent, try again later: upstream {}, {}: {}", message.id,
                                upstream, name(attempt.stage), attempt.error.text));
   }
-  return not_tried_reply(message, "unknown");
+  return not_tried_reply(message, {4, 3, 0}, "unknown");
 }
 
-Reply not_tried_reply(const message::Message& message, std::string_view why) {
-  return Reply(451, {4, 4, 4}, fmt::format("{} not sent, try again later: {}", message.id, why));
+Reply not_tried_reply(const message::Message& message, EnhancedCode status, std::string_view why) {
+  return Reply(451, status, fmt::format("{} not sent, try again later: {}", message.id, why));
 }
 
 }  // namespace sallyport::relay

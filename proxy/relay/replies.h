@@ -19,6 +19,7 @@ smtp::Reply client_reply(const message::Message& message, std::string_view upstr
                          const Attempt& attempt);
 
 /// The reply when no upstream was tried at all; `why` is for a person.
-smtp::Reply not_tried_reply(const message::Message& message, std::string_view why);
+smtp::Reply not_tried_reply(const message::Message& message, smtp::EnhancedCode status,
+                            std::string_view why);
 
 }  // namespace sallyport::relay

@@ -20,7 +20,8 @@ class SmtpUpstream final : public Upstream {
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
                                  TimePoint deadline) override;
-  runtime::Task<void> drain(TimePoint deadline) override { return pool_.drain(deadline); }
+  void cut_off() override { pool_.cut_off(); }
+  runtime::Task<void> drain() override { return pool_.drain(); }
 
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,

@@ -27,8 +27,10 @@ class Upstream {
   virtual runtime::Task<Attempt> attempt(const message::Message& message,
                                          config::PartialRejection partial_rejection,
                                          TimePoint deadline) = 0;
-  /// Ends what is open: no attempt may be begun any more.
-  virtual runtime::Task<void> drain(TimePoint deadline) = 0;
+  /// Makes every attempt under way end soon, as a failure or as unknown.
+  virtual void cut_off() = 0;
+  /// Ends what is open. No attempt may be under way or begun any more.
+  virtual runtime::Task<void> drain() = 0;
 
   const config::Upstream config;
   metrics::UpstreamMetrics& metrics;

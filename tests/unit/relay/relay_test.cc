@@ -1,9 +1,10 @@
-// The table "What the client hears" of docs/architecture.md, row by row.
+// One message's way through routes, pool and transaction when all is well, or nearly.
 #include "proxy/relay/relay.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/unit/relay/scripts.h"
 #include "tests/unit/relay/world.h"
 
 namespace sallyport::relay {
@@ -12,32 +13,10 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-const std::string kOpening = R"(
-  U: 220 up.example
-  P: EHLO gw.example
-  U: 250-up.example
-  U: 250-PIPELINING
-  U: 250-SIZE 1000000
-  U: 250-8BITMIME
-  U: 250 AUTH PLAIN LOGIN
-  P: AUTH PLAIN AHVzZXIAc2VjcmV0
-  U: 235 2.7.0 Welcome
-)";
-
-const std::string kTransaction = R"(
-  P: MAIL FROM:<from@here.example> SIZE=*
-  P: RCPT TO:<to@there.example>
-  P: DATA
-  U: 250 2.1.0 Ok
-  U: 250 2.1.5 Ok
-  U: 354 Go on
-  P! content
-  U: 250 2.0.0 Ok: queued as 4XYZ
-)";
-
 TEST(Relay, DeliversOverTlsWithALoginInTwoFlights) {
   World world({upstream("a")});
-  world.host("a").scripts = {kOpening + kTransaction};
+  const scripts::Upstream good;
+  world.host("a").scripts = {good.opening() + good.transaction()};
   const Delivery delivery = world.deliver(world.message());
   EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
   EXPECT_EQ(delivery.reply.wire(), "250 2.0.0 Ok: id1 Ok: queued as 4XYZ\r\n");
@@ -53,7 +32,9 @@ TEST(Relay, DeliversOverTlsWithALoginInTwoFlights) {
 
 TEST(Relay, UsesAWarmConnectionAgain) {
   World world({upstream("a")});
-  world.host("a").scripts = {kOpening + kTransaction + kTransaction + kTransaction};
+  const scripts::Upstream good;
+  world.host("a").scripts = {good.opening() + good.transaction() + good.transaction() +
+                             good.transaction()};
   for (int i = 0; i < 3; ++i) {
     const Delivery delivery = world.deliver(world.message());
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered);

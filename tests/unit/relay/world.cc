@@ -27,7 +27,7 @@ class World::ScriptedDialer final : public Dialer {
     std::string script = std::move(host_.scripts.front());
     host_.scripts.pop_front();
     if (script == "D! refuse") co_return fail(ErrorCode::kNetwork, "Connection refused");
-    if (script == "D! unresolved") co_return fail(ErrorCode::kNetwork, "name not known");
+    if (script == "D! unresolved") co_return fail(ErrorCode::kNotFound, "name not known");
     if (script == "D! timeout") {
       runtime::Event never(world_.loop);
       (void)co_await never.wait(deadline);

@@ -1,0 +1,197 @@
+// From nothing to a connection that is ready for mail.
+#include "proxy/relay/opening.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "proxy/base/base64.h"
+#include "tests/unit/relay/scripts.h"
+#include "tests/unit/relay/world.h"
+
+namespace sallyport::relay {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+const std::string kGreeting = "U: 220 up.example\n";
+
+std::string transaction() { return scripts::Upstream{}.transaction(); }
+
+/// Delivers one message to an upstream that plays `script`.
+Delivery deliver(config::Upstream upstream, const std::string& script) {
+  World world({std::move(upstream)});
+  world.host("a").scripts = {script};
+  return world.deliver(world.message());
+}
+
+TEST(Opening, StarttlsForgetsWhatWasSaidInClear) {
+  config::Upstream with_starttls = upstream("a");
+  with_starttls.tls = config::TlsMode::kStarttls;
+  World world({with_starttls});
+  // In clear it offers neither AUTH nor SIZE nor PIPELINING, and must not be believed about more.
+  world.host("a").scripts = {
+      kGreeting +
+      "P: EHLO gw.example\nU: 250-up.example\nU: 250-CHUNKING\nU: 250 STARTTLS\n"
+      "P: STARTTLS\nU: 220 Go ahead\n" +
+      scripts::Upstream{}.ehlo() + "P: AUTH PLAIN *\nU: 235 2.7.0 Welcome\n" + transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.host("a").secured, 1);
+}
+
+TEST(Opening, NeverSaysAPasswordInClear) {
+  config::Upstream with_starttls = upstream("a");
+  with_starttls.tls = config::TlsMode::kStarttls;
+  const char* const scripts[] = {
+      // not offered, as by someone in the middle
+      "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH PLAIN LOGIN\n",
+      "P: EHLO gw.example\nU: 250-up.example\nU: 250 STARTTLS\nP: STARTTLS\nU: 454 4.7.0 No\n",
+      "P: EHLO gw.example\nU: 250-up.example\nU: 250 STARTTLS\nP: STARTTLS\nU: 502 5.5.1 What\n",
+      // said in clear, to be taken for said in TLS (CVE-2011-0411, the client's side)
+      ("P: EHLO gw.example\nU: 250-up.example\nU: 250 STARTTLS\nP: STARTTLS\n"
+       "U: 220 Go ahead\nU: 250 AUTH PLAIN\n"),
+  };
+  for (const char* const script : scripts) {
+    SCOPED_TRACE(script);
+    const Delivery delivery = deliver(with_starttls, kGreeting + script);
+    EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+    EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4.4."));
+  }
+}
+
+TEST(Opening, ChoosesAMechanismTheUpstreamOffers) {
+  const char* const ways[] = {
+      "U: 250 AUTH PLAIN\nP: AUTH PLAIN AHVzZXIAc2VjcmV0\nU: 235 ok\n",
+      "U: 250 AUTH LOGIN PLAIN\nP: AUTH PLAIN AHVzZXIAc2VjcmV0\nU: 235 ok\n",
+      ("U: 250 AUTH=LOGIN\nP: AUTH LOGIN\nU: 334 VXNlcm5hbWU6\nP: dXNlcg==\n"
+       "U: 334 UGFzc3dvcmQ6\nP: c2VjcmV0\nU: 235 ok\n"),
+  };
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  for (const char* const way : ways) {
+    SCOPED_TRACE(way);
+    const Delivery delivery =
+        deliver(upstream("a"),
+                kGreeting + "P: EHLO gw.example\nU: 250-up.example\n" + way + plain.transaction());
+    EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
+  }
+}
+
+TEST(Opening, ALongPasswordGoesAfterAPrompt) {
+  config::Upstream with_token = upstream("a");
+  const std::string token(400, 't');
+  with_token.password = Secret(token);
+  std::string credentials = '\0' + std::string("user") + '\0' + token;
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  EXPECT_EQ(
+      deliver(with_token, kGreeting +
+                              "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH PLAIN\n"
+                              "P: AUTH PLAIN\nU: 334 \nP: " +
+                              base64::encode(credentials) + "\nU: 235 ok\n" + plain.transaction())
+          .outcome,
+      Outcome::kDelivered);
+}
+
+TEST(Opening, AnUpstreamThatDoesNotKnowUsIsTheOperatorsFault) {
+  const char* const refusals[] = {
+      "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 535 5.7.8 Authentication credentials invalid\n",
+      "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 534 5.7.9 Too weak\n",
+      "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 550 Account suspended\n",
+      "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 504 5.5.4 No\n",
+      "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 334 x\nP: dXNlcg==\nU: 535 Who?\n",
+      "U: 250 AUTH CRAM-MD5\n",
+      "U: 250 SIZE\n",
+  };
+  for (const char* const refusal : refusals) {
+    SCOPED_TRACE(refusal);
+    World world({upstream("a")});
+    world.host("a").scripts = {kGreeting + "P: EHLO gw.example\nU: 250-up.example\n" + refusal};
+    const Delivery delivery = world.deliver(world.message());
+    EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+    EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4.7.0 "));
+    EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 1u);
+    world.finish();
+    const std::string log = world.log();
+    EXPECT_THAT(log, HasSubstr("level=error event=upstream_login_refused upstream=a"));
+    EXPECT_THAT(log, Not(HasSubstr("secret")));
+    EXPECT_THAT(log, Not(HasSubstr("c2VjcmV0")));
+  }
+}
+
+TEST(Opening, TheOperatorIsToldOnceAMinute) {
+  World world({upstream("a")});
+  const std::string refusal =
+      kGreeting +
+      "P: EHLO gw.example\nU: 250-up\nU: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 535 5.7.8 No\n";
+  for (int i = 0; i < 4; ++i) world.host("a").scripts.push_back(refusal);
+  for (int i = 0; i < 3; ++i) (void)world.deliver(world.message());
+  world.pass(61s);
+  (void)world.deliver(world.message());
+  EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 4u);
+  world.finish();
+  const std::string log = world.log();
+  EXPECT_THAT(log, HasSubstr("times=1\n"));
+  EXPECT_THAT(log, HasSubstr("times=3\n"));
+}
+
+TEST(Opening, AQuotaAndATemporaryFaultAtAuthAreNotTheOperators) {
+  const struct {
+    config::Provider provider;
+    const char* reply;
+    const char* heard;
+  } cases[] = {
+      {config::Provider::kSendgrid, "451 Authentication failed: Maximum credits exceeded",
+       "451 4.4.5 "},
+      {config::Provider::kSes, "454 Temporary authentication failure", "451 4.4.0 "},
+      {config::Provider::kSes, "421 Too many concurrent SMTP connections", "451 4.4.5 "},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.reply);
+    config::Upstream provider = upstream("a");
+    provider.provider = c.provider;
+    World world({provider});
+    world.host("a").scripts = {
+        kGreeting +
+        "P: EHLO gw.example\nU: 250-up\nU: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: " + c.reply + "\n"};
+    EXPECT_THAT(world.deliver(world.message()).reply.wire(), StartsWith(c.heard));
+    EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 0u);
+  }
+}
+
+TEST(Opening, HeloIsForUpstreamsFromWhichNothingIsNeeded) {
+  config::Upstream old = upstream("a");
+  old.tls = config::TlsMode::kNone;
+  old.username.clear();
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  EXPECT_EQ(deliver(old, kGreeting +
+                             "P: EHLO gw.example\nU: 502 5.5.1 What?\n"
+                             "P: HELO gw.example\nU: 250-up.example\nU: 250 SIZE 10\n" +
+                             plain.transaction())
+                .outcome,
+            Outcome::kDelivered);
+}
+
+TEST(Opening, AllOfItHasConnectTimeout) {
+  config::Upstream slow = upstream("a");
+  slow.connect_timeout = 30s;
+  World world({slow});
+  world.host("a").scripts = {
+      "U! wait 20s\nU: 220 up.example\nP: EHLO gw.example\nU! wait 20s\nU: 250 AUTH PLAIN\n"};
+  const TimePoint begun = world.loop.now();
+  const Delivery delivery = world.deliver(world.message());
+  EXPECT_EQ(world.loop.now() - begun, 30s);
+  EXPECT_THAT(delivery.upstream_reply, StartsWith("EHLO: "));
+}
+
+TEST(Opening, RepliesMayComeInAnySplit) {
+  World world({upstream("a")});
+  world.host("a").stream.piece = 1;
+  const scripts::Upstream good;
+  world.host("a").scripts = {good.opening() + good.transaction() + good.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+}
+
+}  // namespace
+}  // namespace sallyport::relay
