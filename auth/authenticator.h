@@ -51,8 +51,8 @@ class Authenticator {
  public:
   struct Options {
     Duration cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
-    std::size_t most_cached = 65536;  ///< Verified credentials, ≈ 100 octets each.
-    HashingQueue::Options hashing = HashingQueue::Options::fit();
+    std::size_t most_cached = 65536;     ///< Verified credentials, ≈ 100 octets each.
+    HashingQueue::Options hashing = {};  ///< Say `fit(…)`: the default is one.
     PasswordVerifier verify_password = auth::verify_password;
   };
 

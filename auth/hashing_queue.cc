@@ -1,12 +1,7 @@
 #include "auth/hashing_queue.h"
 
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <utility>
-
-#include "proxy/runtime/cpus.h"
 
 namespace sallyport::auth {
 
@@ -14,17 +9,6 @@ HashingQueue::Options HashingQueue::Options::fit(std::size_t cpus, std::size_t p
   const std::size_t spare = pool_threads > 1 ? pool_threads - 1 : 1;
   const std::size_t running = std::clamp<std::size_t>(cpus, 1, spare);
   return {.most_running = running, .most_waiting = 64 * running};
-}
-
-HashingQueue::Options HashingQueue::Options::fit() {
-  // As libuv reads it: no number counts as 1.
-  const char* const said = std::getenv("UV_THREADPOOL_SIZE");
-  std::size_t threads = 4;
-  if (said != nullptr) {
-    threads = 1;
-    (void)std::from_chars(said, said + std::strlen(said), threads);
-  }
-  return fit(runtime::available_cpus(), threads);
 }
 
 HashingQueue::HashingQueue(Options options)

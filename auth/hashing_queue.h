@@ -27,11 +27,8 @@ class HashingQueue {
     std::size_t most_waiting = 64;  ///< Hashes that wait for a thread; the next one is refused.
 
     /// As many at a time as there are CPUs, but never the whole thread pool: name look-ups and file
-    /// access need a thread, too. 64 may wait for each: at 20 ms a hash the last waits 1.3 s.
+    /// access need a thread, too. 64 may wait for each: at 30 ms a hash the last waits 2 s.
     static Options fit(std::size_t cpus, std::size_t pool_threads);
-    /// The same for the CPUs and the thread pool of this process (UV_THREADPOOL_SIZE, else 4
-    /// threads).
-    static Options fit();
   };
   struct Load {
     std::size_t running = 0;

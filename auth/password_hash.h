@@ -15,7 +15,7 @@ using HashCost = config::PasswordHashCost;
 /// OWASP's smallest recommendation: 19 MiB, two passes, one lane.
 inline constexpr HashCost kDefaultHashCost = {.memory_kib = 19456, .passes = 2, .lanes = 1};
 
-/// A new hash with a random salt of 16 octets. Blocks for the time that `cost` says (20 ms by
+/// A new hash with a random salt of 16 octets. Blocks for the time that `cost` says (≈ 30 ms by
 /// default). Fails with kSystem when there is no memory, with kInvalid for an empty password or an
 /// impossible cost.
 Result<std::string> hash_password(const Secret& password, HashCost cost = kDefaultHashCost);

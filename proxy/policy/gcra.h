@@ -17,14 +17,14 @@ using SinceEpoch = std::chrono::nanoseconds;
 /// One rate, worked out for Gcra: a unit "costs" the time in which the rate earns it.
 class GcraRate {
  public:
-  explicit GcraRate(const config::Rate& rate) : rate_(rate) {}
+  explicit GcraRate(const config::Rate& rate) : rate_(rate), tolerance_(cost(rate.burst)) {}
 
   const config::Rate& rate() const { return rate_; }
   /// What `units` cost: `units * period / amount`, in whole nanoseconds, rounded down but never to
   /// nothing, so that exactly `burst` units fit at once. Capped at 73 years.
   std::chrono::nanoseconds cost(std::uint64_t units) const;
   /// What can be owed at one time: the cost of `burst` units.
-  std::chrono::nanoseconds tolerance() const { return cost(rate_.burst); }
+  std::chrono::nanoseconds tolerance() const { return tolerance_; }
   /// The units that were taken when this much is owed, rounded up.
   std::uint64_t units(std::chrono::nanoseconds owed) const;
   /// More than `burst` units can never pass in one request.
@@ -32,6 +32,7 @@ class GcraRate {
 
  private:
   config::Rate rate_;
+  std::chrono::nanoseconds tolerance_;
 };
 
 /// The state: the "theoretical arrival time", when everything taken so far will have been earned

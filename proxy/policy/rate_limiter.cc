@@ -61,8 +61,8 @@ std::expected<void, Refusal> UserLimits::look(const Rates& rates, const Charge& 
   const std::array units = units_of(charge);
   std::optional<Refusal> worst;
   for (std::size_t i = 0; i < kRated.size(); ++i) {
-    const std::optional<GcraRate>& rate = rates.of[i];
-    if (!rate || units[i] == 0) continue;
+    const GcraRate* const rate = rates.at(i);
+    if (rate == nullptr || units[i] == 0) continue;
     Refusal refusal{.limit = kRated[i], .asked = units[i], .rate = rate->rate()};
     if (!rate->ever_admits(units[i])) {
       refusal.permanent = true;
@@ -85,13 +85,13 @@ std::expected<void, Refusal> UserLimits::take(const Charge& charge, TimePoint no
 
   const std::array units = units_of(charge);
   for (std::size_t i = 0; i < kRated.size(); ++i) {
-    const std::optional<GcraRate>& rate = current.of[i];
-    if (!rate || units[i] == 0) continue;
+    const GcraRate* const rate = current.at(i);
+    if (rate == nullptr || units[i] == 0) continue;
     const auto taken = state_[i].take(*rate, units[i], since);
     if (taken) continue;
     // Another session was faster since we looked.
     for (std::size_t j = 0; j < i; ++j) {
-      if (current.of[j] && units[j] != 0) state_[j].give_back(*current.of[j], units[j]);
+      if (const auto* other = current.at(j)) state_[j].give_back(*other, units[j]);
     }
     return std::unexpected(Refusal{
         .limit = kRated[i], .asked = units[i], .rate = rate->rate(), .retry_after = taken.error()});
@@ -114,8 +114,10 @@ void UserLimits::change(const config::Limits& limits, TimePoint now) {
   }
   const Rates& next = **known;
   for (std::size_t i = 0; i < kRated.size(); ++i) {
-    if (old.of[i] && next.of[i]) {
-      state_[i].convert(*old.of[i], *next.of[i], since_epoch(now));
+    const GcraRate* const from = old.at(i);
+    const GcraRate* const to = next.at(i);
+    if (from != nullptr && to != nullptr) {
+      state_[i].convert(*from, *to, since_epoch(now));
     } else {
       state_[i].reset();  // there was no limit, or there will be none
     }

@@ -88,6 +88,11 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
     explicit Rates(const config::Limits& from);
     config::Limits limits;
     std::array<std::optional<GcraRate>, 3> of;  // messages, recipients, bytes
+    /// Null: not limited.
+    const GcraRate* at(std::size_t i) const {
+      const std::optional<GcraRate>& rate = of[i];
+      return rate ? &*rate : nullptr;
+    }
   };
 
   const Rates& rates() const { return *rates_.load(std::memory_order_acquire); }

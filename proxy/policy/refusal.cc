@@ -10,14 +10,15 @@ namespace {
 
 using std::chrono::seconds;
 
-/// Amounts of bytes as the config may have written them: the largest unit that divides them.
+struct Unit {
+  std::uint64_t octets;
+  const char* name;
+};
+constexpr Unit kUnits[] = {{1u << 30, "GiB"}, {1'000'000'000, "GB"}, {1u << 20, "MiB"},
+                           {1'000'000, "MB"}, {1u << 10, "KiB"},     {1000, "KB"}};
+
+/// Amounts of bytes as the config may have written them: in the largest unit that divides them.
 std::string size_text(std::uint64_t octets) {
-  struct Unit {
-    std::uint64_t octets;
-    const char* name;
-  };
-  constexpr Unit kUnits[] = {{1u << 30, "GiB"}, {1'000'000'000, "GB"}, {1u << 20, "MiB"},
-                             {1'000'000, "MB"}, {1u << 10, "KiB"},     {1000, "KB"}};
   for (const Unit& unit : kUnits) {
     if (octets != 0 && octets % unit.octets == 0) {
       return fmt::format("{} {}", octets / unit.octets, unit.name);

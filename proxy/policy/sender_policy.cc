@@ -23,17 +23,19 @@ smtp::Reply refusal(const config::User& user, std::string_view address, std::str
                       address, where)};
 }
 
+constexpr std::string_view kOfEnvelope = "address of MAIL FROM";
+constexpr std::string_view kOfHeader = "address of the From: field";
+
 }  // namespace
 
 std::optional<smtp::Reply> check_reverse_path(const config::User& user,
                                               const smtp::ReversePath& reverse_path) {
-  constexpr std::string_view kWhere = "address of MAIL FROM";
   if (const auto& mailbox = reverse_path.mailbox) {
     if (may_use(user, mailbox->local, mailbox->domain)) return std::nullopt;
-    return refusal(user, mailbox->str(), kWhere);
+    return refusal(user, mailbox->str(), kOfEnvelope);
   }
   if (may_use(user, {}, {})) return std::nullopt;
-  return refusal(user, "<>", kWhere);
+  return refusal(user, "<>", kOfEnvelope);
 }
 
 std::optional<smtp::Reply> check_from(const config::User& user,
@@ -47,7 +49,7 @@ std::optional<smtp::Reply> check_from(const config::User& user,
   }
   for (const smtp::Mailbox& mailbox : mailboxes) {
     if (may_use(user, mailbox.local, mailbox.domain)) continue;
-    return refusal(user, mailbox.str(), "address of the From: field");
+    return refusal(user, mailbox.str(), kOfHeader);
   }
   return std::nullopt;
 }

@@ -198,36 +198,41 @@ TEST_F(AuthenticatorTest, AnOutageIsNoRejection) {
   EXPECT_EQ(verify("billing", "right"), "billing") << "nor is it remembered";
 }
 
-TEST(Authenticator, WorksWithRealHashesFromEveryWorkerAtOnce) {
-  constexpr HashCost kCheap = {.memory_kib = 8, .passes = 1, .lanes = 1};
-  Authenticator authenticator(
-      {.hashing = {.most_running = 2, .most_waiting = 10'000}},
-      table({user("billing", hash_password(Secret("right"), kCheap).value())}));
+struct Counts {
   std::atomic<int> accepted = 0;
   std::atomic<int> rejected = 0;
-  const auto one = [](Authenticator& a, Loop& loop, Credentials credentials, std::atomic<int>& yes,
-                      std::atomic<int>& no) -> Task<void> {
-    const Verdict verdict = co_await a.verify(loop, std::move(credentials));
-    ++(std::holds_alternative<Accepted>(verdict) ? yes : no);
-  };
-  const auto many = [&one](Loop& loop, Authenticator& a, std::atomic<int>& yes,
-                           std::atomic<int>& no) -> Task<void> {
-    runtime::TaskGroup group(loop);
-    for (int i = 0; i < 50; ++i) {
-      group.spawn(one(a, loop, {"", "billing", Secret("right")}, yes, no));
-      group.spawn(one(a, loop, {"", "billing", Secret("wrong" + std::to_string(i))}, yes, no));
-    }
-    (void)co_await group.join();
-  };
+};
+
+Task<void> count_one(Authenticator& authenticator, Loop& loop, std::string password,
+                     Counts& counts) {
+  const Verdict verdict = co_await authenticator.verify(loop, {"", "billing", Secret(password)});
+  ++(std::holds_alternative<Accepted>(verdict) ? counts.accepted : counts.rejected);
+}
+
+Task<void> count_fifty_of_each(Authenticator& authenticator, Loop& loop, Counts& counts) {
+  runtime::TaskGroup group(loop);
+  for (int i = 0; i < 50; ++i) {
+    group.spawn(count_one(authenticator, loop, "right", counts));
+    group.spawn(count_one(authenticator, loop, "wrong" + std::to_string(i), counts));
+  }
+  (void)co_await group.join();
+}
+
+TEST(Authenticator, WorksWithRealHashesFromEveryWorkerAtOnce) {
+  const HashCost cheap = {.memory_kib = 8, .passes = 1, .lanes = 1};
+  Authenticator authenticator(
+      {.hashing = {.most_running = 2, .most_waiting = 10'000}},
+      table({user("billing", hash_password(Secret("right"), cheap).value())}));
+  Counts counts;
   {
-    std::vector<std::unique_ptr<runtime::LoopThread>> workers;
-    for (int i = 0; i < 4; ++i) {
-      workers.push_back(std::make_unique<runtime::LoopThread>(
-          [&](Loop& loop) { return many(loop, authenticator, accepted, rejected); }));
+    std::vector<std::unique_ptr<runtime::LoopThread>> workers(4);
+    for (auto& worker : workers) {
+      worker = std::make_unique<runtime::LoopThread>(
+          [&](Loop& loop) { return count_fifty_of_each(authenticator, loop, counts); });
     }
   }
-  EXPECT_EQ(accepted, 200);
-  EXPECT_EQ(rejected, 200);
+  EXPECT_EQ(counts.accepted, 200);
+  EXPECT_EQ(counts.rejected, 200);
 }
 
 }  // namespace
