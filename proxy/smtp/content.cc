@@ -143,9 +143,6 @@ const char* ContentDecoder::read_text(const char* p, const char* end) {
   const char* const first = p;
   Marks marks;
   p = find_dotted_line(p, last, marks);
-  while (p != last && (p == first || p[-1] != '\r')) {  // an LF alone begins no line
-    p = find_dotted_line(p + 1, last, marks);
-  }
   if (p == last) {
     marks.high |= static_cast<unsigned char>(*last);
     marks.nul |= static_cast<unsigned char>(*last == '\0');
@@ -158,7 +155,7 @@ const char* ContentDecoder::read_text(const char* p, const char* end) {
   } else if (*p == '\n' && p != first && p[-1] == '\r') {
     state_ = State::kLineStart;
   } else {
-    state_ = State::kText;
+    state_ = State::kText;  // an LF alone begins no line
   }
   return p + 1;
 }
