@@ -92,7 +92,11 @@ void Loop::turn(bool may_wait) {
         handles_->timer_armed_for - std::chrono::steady_clock::now());
     const auto milliseconds = static_cast<std::uint64_t>(std::max<std::int64_t>(wait.count(), 0));
     // libuv's clock has whole milliseconds and may fire a fraction early: then it is armed again.
-    const auto fired = [](uv_timer_t* timer) { *static_cast<TimePoint*>(timer->data) = kNever; };
+    // It runs timers before it polls, and would then poll without end: uv_stop makes it look only.
+    const auto fired = [](uv_timer_t* timer) {
+      *static_cast<TimePoint*>(timer->data) = kNever;
+      uv_stop(timer->loop);
+    };
     uv_timer_start(&handles_->timer, fired, milliseconds, 0);
   }
   uv_run(uv_.get(), may_wait && ready_.empty() ? UV_RUN_ONCE : UV_RUN_NOWAIT);

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "proxy/runtime/event.h"
+#include "proxy/runtime/task_group.h"
 
 namespace sallyport::runtime {
 namespace {
@@ -50,6 +51,25 @@ TEST(Loop, RealDeadlinesPassAndNeverEarly) {
     co_return std::chrono::steady_clock::now() - start;
   };
   EXPECT_GE(loop.run(main(loop)), 5 * 1500us - 5 * 1ms);
+}
+
+TEST(Loop, ADeadlineThatPassesBeforeThePollIsNotSleptThrough) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    TaskGroup group(l);
+    const auto wait = [](Loop& inner) -> Task<void> {
+      Event never(inner);
+      (void)co_await never.wait(inner.after(1ms));
+    };
+    const auto work = []() -> Task<void> {
+      std::this_thread::sleep_for(5ms);
+      co_return;
+    };
+    group.spawn(wait(l));
+    group.spawn(work());
+    (void)co_await group.join();
+  };
+  loop.run(main(loop));  // nothing else would ever wake it
 }
 
 TEST(Loop, VirtualTimeJumpsInsteadOfWaiting) {
