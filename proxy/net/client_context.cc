@@ -15,6 +15,13 @@ namespace {
 // A TLS 1.3 ticket is good for one connection, so a pool that opens a few at once needs a few.
 constexpr std::size_t kMostSessions = 4;
 
+/// Where one copy of a chain is kept for all sessions that saw it. It must outlive whatever holds a
+/// certificate, so it is never freed; without holders it is empty.
+CRYPTO_BUFFER_POOL* shared_certificates() {
+  static CRYPTO_BUFFER_POOL* const kPool = CRYPTO_BUFFER_POOL_new();
+  return kPool;
+}
+
 bool is_ip_literal(const std::string& host) {
   return runtime::SocketAddress::parse(host, 0).has_value();
 }
@@ -91,13 +98,12 @@ Result<std::unique_ptr<ClientTlsContext>> ClientTlsContext::make(std::string_vie
 
   auto impl = std::make_unique<Impl>();
   impl->roots = std::move(*roots);
-  impl->certificates.reset(CRYPTO_BUFFER_POOL_new());
   impl->ssl.reset(SSL_CTX_new(TLS_with_buffers_method()));
   SSL_CTX* const ssl = impl->ssl.get();
   if (ssl == nullptr || !restrict_protocol(ssl)) {
     return fail(ErrorCode::kSystem, "TLS: " + take_reason());
   }
-  SSL_CTX_set0_buffer_pool(ssl, impl->certificates.get());
+  SSL_CTX_set0_buffer_pool(ssl, shared_certificates());
   SSL_CTX_set_custom_verify(ssl, SSL_VERIFY_PEER, on_certificate);
   SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ssl, on_new_session);

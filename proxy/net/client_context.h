@@ -22,8 +22,6 @@ struct ClientTlsContext::Impl {
 
   void remember(const ClientSide& side, bssl::UniquePtr<SSL_SESSION> session);
 
-  /// One copy of a chain that many streams see. Outlives everything that holds certificates.
-  bssl::UniquePtr<CRYPTO_BUFFER_POOL> certificates;
   bssl::UniquePtr<X509_STORE> roots;
   bssl::UniquePtr<SSL_CTX> ssl;
 

@@ -1,5 +1,7 @@
 #include "proxy/net/server_context.h"
 
+#include <openssl/evp.h>
+
 #include <vector>
 
 #include "proxy/net/pem.h"
@@ -60,6 +62,10 @@ Result<std::shared_ptr<const ServerTlsContext>> ServerTlsContext::make(
     return fail(certificates.error().code, "certificate: " + certificates.error().text);
   const auto key = parse_key(key_pem);
   if (!key) return fail(key.error().code, "key: " + key.error().text);
+  const bssl::UniquePtr<EVP_PKEY> public_key(X509_get_pubkey(certificates->front().get()));
+  if (!public_key || EVP_PKEY_cmp(public_key.get(), key->get()) != 1) {
+    return fail(ErrorCode::kInvalid, "the key does not belong to the first certificate");
+  }
 
   bssl::UniquePtr<SSL_CTX> ssl(SSL_CTX_new(TLS_with_buffers_method()));
   if (!ssl || !restrict_protocol(ssl.get()))
@@ -70,13 +76,7 @@ Result<std::shared_ptr<const ServerTlsContext>> ServerTlsContext::make(
   std::vector<CRYPTO_BUFFER*> chain;
   for (const auto& buffer : buffers) chain.push_back(buffer.get());
   if (SSL_CTX_set_chain_and_key(ssl.get(), chain.data(), chain.size(), key->get(), nullptr) != 1) {
-    const std::uint32_t error = ERR_peek_error();
-    const int reason = ERR_GET_REASON(error);
-    const std::string text = take_reason();
-    if (reason == X509_R_KEY_VALUES_MISMATCH || reason == X509_R_KEY_TYPE_MISMATCH) {
-      return fail(ErrorCode::kInvalid, "the key does not belong to the first certificate");
-    }
-    return fail(ErrorCode::kInvalid, "certificate and key cannot be used: " + text);
+    return fail(ErrorCode::kInvalid, "certificate and key cannot be used: " + take_reason());
   }
 
   // Sessions are kept by clients, in tickets: a stateless server can resume on any worker. One

@@ -88,7 +88,7 @@ runtime::Task<Result<std::unique_ptr<TlsStream>>> accept_tls(
 
 /// The client's side: the chain must lead to a trusted root and the leaf must be for `host` (a DNS
 /// name or an IP literal). kTls says what is wrong with the certificate in words an operator can
-/// act on. The context outlives the stream.
+/// act on. The context outlives the handshake; sessions are only kept while it lives.
 runtime::Task<Result<std::unique_ptr<TlsStream>>> connect_tls(
     runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> inner, ClientTlsContext& context,
     std::string host, TimePoint deadline);

@@ -36,11 +36,19 @@ std::string alert_reason(int alert) {
   }
 }
 
+/// The first error of SSL itself: what libraries below it say first means less to a person.
+std::uint32_t take_error() {
+  const std::uint32_t first = ERR_peek_error();
+  std::uint32_t error = ERR_get_error();
+  while (error != 0 && ERR_GET_LIB(error) != ERR_LIB_SSL) error = ERR_get_error();
+  ERR_clear_error();
+  return error != 0 ? error : first;
+}
+
 }  // namespace
 
 std::string take_reason() {
-  const std::uint32_t error = ERR_peek_error();
-  ERR_clear_error();
+  const std::uint32_t error = take_error();
   if (error == 0) return "unknown reason";
   const int reason = ERR_GET_REASON(error);
   if (ERR_GET_LIB(error) == ERR_LIB_SSL) {

@@ -86,27 +86,27 @@ Task<Result<void>> BoringStream::handshake(TimePoint deadline) {
   std::string first_octets;
   while (true) {
     const SslOutcome outcome = ssl_call([](SSL* ssl) { return SSL_do_handshake(ssl); });
-    if (outcome.kind == SslOutcome::kDone) break;
+    const bool done = outcome.kind == SslOutcome::kDone;
+    if (done) established();
     const auto sent = co_await flush(deadline);
-    if (outcome.kind != SslOutcome::kStarved) {
+    if (!done && outcome.kind != SslOutcome::kStarved) {
       // Closing at once could reset the connection and take our alert with it.
       co_await inner_->finish(std::min(deadline, loop_.after(kFarewell)));
-      co_return fail(handshake_error(outcome, first_octets));
+      co_return fail(handshake_error(outcome));
     }
     if (!sent) co_return fail(sent.error().code, "TLS handshake: " + sent.error().text);
+    if (done) co_return {};
     const auto arrived = co_await inner_->read(deadline);
     if (!arrived) co_return fail(arrived.error().code, "TLS handshake: " + arrived.error().text);
     wire_.in = *arrived;
     if (first_octets.size() < kMostQuoted) {
       first_octets.append(arrived->substr(0, kMostQuoted - first_octets.size()));
     }
+    // BoringSSL would wait for the rest of whatever it is.
+    if (!looks_like_tls(first_octets)) co_return fail(ErrorCode::kTls, not_tls(first_octets));
   }
-  established();
-  co_return {};
 }
 
-/// Our last flight, if it is ours, stays in wire_.out: it travels with our first words, or goes out
-/// before we listen.
 void BoringStream::established() {
   keep_unread();
   may_hold_octets_ = !held_.empty() || SSL_has_pending(ssl_.get()) == 1;
@@ -116,9 +116,8 @@ void BoringStream::established() {
   info_.resumed = SSL_session_reused(ssl_.get()) == 1;
 }
 
-Error BoringStream::handshake_error(SslOutcome outcome, std::string_view first_octets) const {
+Error BoringStream::handshake_error(SslOutcome outcome) const {
   if (client_ && !client_->refusal.empty()) return {ErrorCode::kTls, client_->refusal};
-  if (!looks_like_tls(first_octets)) return {ErrorCode::kTls, not_tls(first_octets)};
   if (outcome.kind == SslOutcome::kClosed) outcome.reason = "the peer closed the connection";
   return {ErrorCode::kTls, "TLS handshake: " + outcome.reason};
 }
@@ -152,40 +151,47 @@ Result<std::string_view> BoringStream::decrypt() {
   return std::string_view(room.data(), size);
 }
 
+/// What can be given without waiting, or why nothing ever can. False: more must arrive first.
+bool BoringStream::take_plain(Result<std::string_view>& result) {
+  if (interrupted_) {
+    result = fail(ErrorCode::kCancelled, "we are closing the connection");
+    return true;
+  }
+  if (!may_hold_octets_) return false;
+  result = decrypt();
+  if (!result) return true;
+  const bool useful = !result->empty();
+  heard_ = heard_ || useful;
+  unacknowledged_ = !heard_ && SSL_has_pending(ssl_.get()) == 0;
+  return useful;
+}
+
+/// Takes what a read below gave. False: it gave an error, now in our words.
+bool BoringStream::take_wire(Result<std::string_view>& result) {
+  if (!result) {
+    // Mail clients seldom say goodbye; SMTP's own framing tells what is whole.
+    if (result.error().code == ErrorCode::kClosed) result.error().text += " without close_notify";
+    return false;
+  }
+  wire_.in = *result;
+  may_hold_octets_ = true;
+  return true;
+}
+
+// Its frame is most of what an idle session keeps besides the SSL: one Result for everything, and
+// helpers that are no coroutines.
 Task<Result<std::string_view>> BoringStream::read(TimePoint deadline) {
-  while (true) {
-    if (interrupted_) co_return fail(ErrorCode::kCancelled, "we are closing the connection");
-    if (may_hold_octets_) {
-      const auto plain = decrypt();
-      if (!plain) {
-        (void)co_await flush(deadline);  // the alert that tells the peer what it did wrong
-        co_return fail(plain.error());
-      }
-      if (!plain->empty()) {
-        heard_ = true;
-        unacknowledged_ = false;
-        co_return *plain;
-      }
-      unacknowledged_ = !heard_ && SSL_has_pending(ssl_.get()) == 0;
-    }
-    if (!wire_.out.empty()) {
-      const auto sent = co_await flush(deadline);
-      if (!sent) co_return fail(sent.error());
-      unacknowledged_ = false;
-    }
+  Result<std::string_view> result;
+  while (!take_plain(result)) {
     // The peer may hold back what it says next until its last handshake octets are acknowledged
     // (Nagle), and the kernel would do that 40 ms later: docs/architecture.md.
     if (std::exchange(unacknowledged_, false)) inner_->acknowledge_now();
-    const auto arrived = co_await inner_->read(deadline);
-    if (!arrived) {
-      const Error& error = arrived.error();
-      if (error.code != ErrorCode::kClosed) co_return fail(error);
-      // Mail clients seldom say goodbye; SMTP's own framing tells what is whole.
-      co_return fail(error.code, error.text + " without close_notify");
-    }
-    wire_.in = *arrived;
-    may_hold_octets_ = true;
+    result = co_await inner_->read(deadline);
+    if (!take_wire(result)) co_return result;
   }
+  // The alert that tells the peer what it did wrong.
+  if (!result && !wire_.out.empty()) (void)co_await flush(deadline);
+  co_return result;
 }
 
 /// Turns pieces into records until a flight is full. Small pieces are gathered into full records;

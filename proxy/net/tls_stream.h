@@ -76,10 +76,12 @@ class BoringStream final : public TlsStream {
   SslOutcome ssl_call(Call call);
   Result<std::string_view> decrypt();
   Result<void> seal_flight(PlainPieces& pieces);
-  runtime::Task<Result<void>> flush(TimePoint deadline);
+  [[gnu::noinline]] bool take_plain(Result<std::string_view>& result);
+  [[gnu::noinline]] bool take_wire(Result<std::string_view>& result);
+  [[gnu::noinline]] runtime::Task<Result<void>> flush(TimePoint deadline);
   void keep_unread();
   void established();
-  Error handshake_error(SslOutcome outcome, std::string_view first_octets) const;
+  Error handshake_error(SslOutcome outcome) const;
 
   runtime::Loop& loop_;
   const std::unique_ptr<runtime::ByteStream> inner_;
