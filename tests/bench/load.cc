@@ -194,6 +194,12 @@ class Load {
         (void)co_await never.wait(loop_.after(std::chrono::seconds(options_.hold_seconds)));
         co_return;
       }
+      if (options_.rate > 0 && !started_.is_set()) {
+        // The clock of an open loop starts when everybody is there: logging in is another scenario.
+        while (result_.connected < options_.connections && next_ == 0) (void)co_await never.wait(loop_.after(5ms));
+        if (!started_.is_set()) start_ = std::chrono::steady_clock::now() + 100ms;
+        started_.set();
+      }
       for (std::size_t sent = 0; next_ < options_.messages; ++sent) {
         if (options_.per_connection > 0 && sent == options_.per_connection) break;
         const std::size_t n = next_++;
@@ -246,6 +252,7 @@ class Load {
   std::string content_;
   std::string commands_;
   TimePoint start_;
+  runtime::Event started_{loop_};
   std::size_t next_ = 0;
   Result result_;
 };
