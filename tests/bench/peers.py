@@ -192,6 +192,8 @@ class Haraka(Peer):
                 text = text.replace("{" + key + "}", str(value))
             (config / each.name).write_text(text)
         (config / "me").write_text("gateway.bench\n")
+        # Without this file it spends its first minute looking for primes.
+        shutil.copy(self.pki / "dhparams.pem", config)
         return ["node", self.cache / "bin/haraka", "-c", self.folder]
 
 
