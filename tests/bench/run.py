@@ -150,9 +150,11 @@ class Bench:
         self.pki = make_certificates(self.folder / "pki")
         self.next_id = 1
         self.rounds = arguments.rounds
+        self.scale = getattr(arguments, "scale", 1)
         self.chosen = arguments.peer
         self.rows = []
         self.facts = {}
+        self.failures = []
 
     def peers(self, *names):
         return [PEERS[name] for name in names if name in self.chosen and PEERS[name].available()]
@@ -173,6 +175,7 @@ class Bench:
     def compare(self, scenario, count, slow_count, *words, names=("direct", "sallyport", "haproxy", "postfix", "haraka"),
                 sink_options=()):
         """The same load through each peer, in turn, `rounds` times."""
+        count, slow_count = (max(int(each * self.scale), 10) for each in (count, slow_count))
         with self.lanes(self.peers(*names), sink_options=sink_options) as lanes:
             for name, lane in list(lanes.items()):
                 if lane.send(max(slow_count // 5, 10), *words)["accepted"] == 0:
@@ -221,9 +224,8 @@ class Bench:
 
     def idle(self):
         count = 5000
-        for peer in self.peers("sallyport", "haproxy", "postfix", "haraka"):
-            if peer.name == "postfix":
-                continue  # a process a session: 5,000 of them are no configuration anyone has
+        # Postfix has a process a session: 5,000 of them are no configuration anyone has.
+        for peer in self.peers("sallyport", "haproxy", "haraka"):
             with self.lanes([peer]) as lanes:
                 if peer.name not in lanes:
                     continue
@@ -257,7 +259,7 @@ class Bench:
             lane.send(100)
             words = ("--size", 10240, "--connections", 20)
             for _ in range(self.rounds):
-                lane.measure(3000, *words)
+                lane.measure(int(3000 * self.scale), *words)
             alone = lane.row("limits", peer="sallyport, others alone")
             lane.rounds = []
             for _ in range(self.rounds):
@@ -265,7 +267,7 @@ class Bench:
                                                    "--size", 1024, "--first-id", 9_000_000), self.folder / "hammer.log")
                 try:
                     time.sleep(0.5)
-                    lane.measure(3000, *words)
+                    lane.measure(int(3000 * self.scale), *words)
                 finally:
                     hammer.stop()
             beside = lane.row("limits", peer="sallyport, others beside one at its limit")
@@ -276,6 +278,7 @@ class Bench:
     def flat(self, name, small, large, count=3000, words=("--size", 10240, "--connections", 50)):
         """The cost of a message with two sizes of something, measured in turn."""
         lanes = {}
+        count = int(count * self.scale)
         with contextlib.ExitStack() as stack:
             for size, options in (small, large):
                 lanes[size] = stack.enter_context(Lane(self, Sallyport, **options))
@@ -306,7 +309,7 @@ class Bench:
             with self.idlers(crowded, 5000):
                 for _ in range(self.rounds + 2):
                     for lane in (quiet, crowded):
-                        lane.measure(3000, *words)
+                        lane.measure(int(3000 * self.scale), *words)
         self.rows += [show(quiet.row("idle-cost", peer="sallyport, 0 idle")),
                       show(crowded.row("idle-cost", peer="sallyport, 5,000 idle"))]
         self.facts["idle-cost"] = crowded.cpu / quiet.cpu
@@ -405,7 +408,7 @@ def verdicts(bench):
 
 def markdown(bench):
     lines = [f"Measured {time.strftime('%Y-%m-%d')} on {cpu_name()}, {os.cpu_count()} CPUs, "
-             f"Linux {platform.release()}, median of {bench.rounds} rounds (load average at the end "
+             f"Linux {platform.release()}, median of {bench.rounds} rounds, messages × {bench.scale:g} (load average at the end "
              f"{os.getloadavg()[0]:.1f}).", ""]
     goals = verdicts(bench)
     if goals:
@@ -421,6 +424,8 @@ def markdown(bench):
                      f"{number(row['cpu'] / floor if floor and row['cpu'] else None, '.2f')} | {row['rate']:.0f} | "
                      f"{row['p50']:.2f} | {row['p99']:.2f} | {row['p999']:.2f} | {number(row['peak_mib'], '.0f')} | "
                      f"{row['lost']} | {row['duplicates']} |")
+    if bench.failures:
+        lines += ["", f"Without figures, because they failed in this run: {', '.join(bench.failures)}."]
     idle = [row for row in bench.rows if row["scenario"] == "idle"]
     if idle:
         lines += ["", "| 5,000 idle sessions | KiB a session | all MiB |", "| --- | --- | --- |"]
@@ -457,6 +462,7 @@ def main():
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="only this; may be given again")
     parser.add_argument("--peer", action="append", choices=PEERS, help="only this; may be given again")
     parser.add_argument("--rounds", type=int, help="default: 3")
+    parser.add_argument("--scale", type=float, default=1, help="of the messages, where a machine is busy (default: 1)")
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance.md alone")
     parser.add_argument("--json", type=pathlib.Path, help="also write the figures here")
     arguments = parser.parse_args()
@@ -470,16 +476,22 @@ def main():
         Sallyport.binary = BUILD / "sallyport"
         bench = Bench(folder, arguments)
         for name in SCENARIOS:
-            if not arguments.scenario or name in arguments.scenario:
+            if arguments.scenario and name not in arguments.scenario:
+                continue
+            print(f"== {name}, {time.strftime('%H:%M:%S')}", file=sys.stderr, flush=True)
+            try:
                 getattr(bench, name)()
-    text = markdown(bench)
+            except (SystemExit, OSError, subprocess.SubprocessError) as failure:
+                print(f"bench: {name} failed: {failure}", file=sys.stderr)
+                bench.failures.append(name)
+            text = markdown(bench)
+            if arguments.json:
+                arguments.json.write_text(json.dumps({"rows": bench.rows, "facts": bench.facts}, indent=1))
+            if whole and not arguments.no_write:
+                write_document("figures", text)
     print(text)
-    if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": bench.rows, "facts": bench.facts}, indent=1))
-    if whole and not arguments.no_write:
-        write_document("figures", text)
     bad = [row for row in bench.rows if row.get("lost") or row.get("duplicates")]
-    return 1 if bad else 0
+    return 1 if bad or bench.failures else 0
 
 
 if __name__ == "__main__":
