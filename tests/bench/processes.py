@@ -27,6 +27,15 @@ def accepts(port):
     return False
 
 
+def free_ports(count):
+    """Ports nobody listens on now. All are held open together, so that they differ."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
 def tree(pid):
     """A process and all its descendants that still run."""
     children = {}
@@ -84,6 +93,13 @@ class Process:
         self.popen = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=self._file,
                                       stderr=self._file, env={**os.environ, **(environment or {})}, cwd=cwd)
         self.pid = self.popen.pid
+
+    def interrupt(self, patience=20):
+        """As ^C does; a tracer detaches and writes what it counted."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGINT)
+            self.popen.wait(patience)
+        self._file.close()
 
     def stop(self, patience=20):
         if self.popen.poll() is None:

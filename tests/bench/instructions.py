@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+"""Instructions a relayed 10 KB message costs, held against tests/bench/instructions.json.
+
+Counted by callgrind on the release build, one worker, one client that keeps its connection: N messages and then
+2N, and the difference by N, so that start-up, logging in and ending are left out. Time is noisy; this isn't.
+Valgrind shows the program a CPU of its own with AES and AVX2 at most, so BoringSSL takes the same ways on every
+machine that has both; where they are missing, the figure can't be compared and the test is skipped (exit code 77).
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+os.chdir(HERE.parent.parent)
+
+import run  # noqa: E402
+from peers import PEERS, Sallyport  # noqa: E402
+
+BASELINE = HERE / "instructions.json"
+TOLERANCE = 0.03
+SKIPPED = 77
+
+
+def skip(why):
+    print(f"instructions: skipped: {why}")
+    sys.exit(SKIPPED)
+
+
+def crypto():
+    """What decides which code BoringSSL runs."""
+    flags = set(re.findall(r"\w+", pathlib.Path("/proc/cpuinfo").read_text()))
+    return " ".join([platform.machine(), *(each for each in ("aes", "pclmulqdq", "avx2", "bmi2") if each in flags)])
+
+
+def count(bench, messages, keep):
+    out = bench.folder / f"callgrind.{messages}"
+    wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
+    with run.Lane(bench, Sallyport, wrapper=wrapper) as lane:
+        if lane.send(messages, "--size", 10240, "--connections", 1)["accepted"] != messages:
+            raise SystemExit("instructions: not every message was accepted")
+    if keep:
+        shutil.copy(out, keep)
+    totals = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)
+    return int(totals[1])
+
+
+def functions(out, *words):
+    """Instructions by function, as callgrind_annotate tells them."""
+    told = subprocess.run(["callgrind_annotate", "--threshold=100", "--show-percs=no", *words, out],
+                          capture_output=True, text=True, check=True).stdout
+    told = subprocess.run(["c++filt"], input=told, capture_output=True, text=True, check=True).stdout
+    found = {}
+    for line in told.splitlines():
+        if match := re.match(r"\s*([\d,]+)\s+\S+?:(.+?)(?: \[.*\])?$", line):
+            found[match[2]] = found.get(match[2], 0) + int(match[1].replace(",", ""))
+    return found
+
+
+def profile(less, more, n, *words):
+    before, after = functions(less, *words), functions(more, *words)
+    each = {name: (count - before.get(name, 0)) / n for name, count in after.items()}
+    return sorted(((count, name) for name, count in each.items() if count >= 1), reverse=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=300, help="N (default: %(default)s)")
+    parser.add_argument("--update", action="store_true", help="make what is measured the baseline")
+    parser.add_argument("--keep", type=pathlib.Path, help="folder for the two profiles (callgrind_annotate reads them)")
+    arguments = parser.parse_args()
+    for program in ("valgrind", "openssl", "objcopy"):
+        if not shutil.which(program):
+            skip(f"no {program} here")
+    for program in ("sallyport", "bench_load", "bench_sink"):
+        if not (run.BUILD / program).exists():
+            skip(f"{run.BUILD}/{program} is not built (cmake --preset bench; cmake --build --preset bench)")
+    if arguments.keep:
+        arguments.keep.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="sallyport-instructions.", ignore_cleanup_errors=True) as folder:
+        # Debian 12's valgrind can't read clang 19's debug information; names of functions are enough.
+        Sallyport.binary = pathlib.Path(folder) / "sallyport"
+        subprocess.run(["objcopy", "--strip-debug", run.BUILD / "sallyport", Sallyport.binary], check=True)
+        bench = run.Bench(folder, argparse.Namespace(rounds=1, peer=list(PEERS)))
+        n = arguments.messages
+        less, more = (count(bench, times * n, arguments.keep and arguments.keep / f"callgrind.{times}n")
+                      for times in (1, 2))
+    each = round((more - less) / n)
+    if arguments.update:
+        BASELINE.write_text(json.dumps({"instructions_per_message": each, "crypto": crypto()}, indent=2) + "\n")
+        print(f"instructions: {each:,} a message; this is the baseline now")
+        return 0
+    baseline = json.loads(BASELINE.read_text())
+    wanted = baseline["instructions_per_message"]
+    if baseline["crypto"] != crypto():
+        skip(f"{each:,} a message, but the baseline was made with {baseline['crypto']}, and this is {crypto()}")
+    change = each / wanted - 1
+    print(f"instructions: {each:,} a message, baseline {wanted:,}, {change:+.1%}")
+    if change > TOLERANCE:
+        print("instructions: a message became dearer. Find out why (--keep FOLDER, callgrind_annotate); if it is worth "
+              "it, run with --update and say so in the commit")
+        return 1
+    if change < -TOLERANCE:
+        print("instructions: a message became cheaper: run with --update, so that it stays so")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
