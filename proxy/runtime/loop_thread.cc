@@ -10,17 +10,25 @@ LoopThread::LoopThread(std::function<Task<void>(Loop&)> main) {
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::promise<Loop*> started;
-  std::future<Loop*> loop = started.get_future();
-  thread_ = std::thread([main = std::move(main), started = std::move(started)]() mutable {
+  std::promise<void> started;
+  std::future<void> has_started = started.get_future();
+  thread_ = std::thread([this, main = std::move(main), started = std::move(started)]() mutable {
     Loop own_loop;
-    started.set_value(&own_loop);
+    loop_ = &own_loop;
+    started.set_value();
     own_loop.run(main(own_loop));
+    const std::lock_guard lock(mutex_);
+    loop_ = nullptr;
   });
-  loop_ = loop.get();
+  has_started.get();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 LoopThread::~LoopThread() { thread_.join(); }
+
+void LoopThread::post(std::function<void()> work) {
+  const std::lock_guard lock(mutex_);
+  if (loop_) loop_->post(std::move(work));
+}
 
 }  // namespace sallyport::runtime

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <future>
 #include <thread>
 
@@ -18,11 +19,12 @@ class LoopThread {
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
-  /// Calls `work` on the thread, soon; only while `main` is known to be running.
-  void post(std::function<void()> work) { loop_->post(std::move(work)); }
+  /// Calls `work` on the thread, soon. After `main` has ended it is dropped.
+  void post(std::function<void()> work);
 
  private:
-  Loop* loop_ = nullptr;
+  std::mutex mutex_;
+  Loop* loop_ = nullptr;  // null once `main` has ended; guarded by mutex_
   std::thread thread_;
 };
 
