@@ -23,7 +23,8 @@ std::string repeated(std::string_view& text) {
   const std::size_t star = text.rfind('*', text.find('}'));
   const std::size_t end = text.find('}');
   std::size_t count = 0;
-  if (end == text.npos || star == text.npos) throw std::invalid_argument("\\{TEXT*N} is not closed");
+  if (end == text.npos || star == text.npos)
+    throw std::invalid_argument("\\{TEXT*N} is not closed");
   std::from_chars(text.data() + star + 1, text.data() + end, count);
   const std::string once = unescape(text.substr(1, star - 1));
   text.remove_prefix(end + 1);

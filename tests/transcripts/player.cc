@@ -22,6 +22,9 @@ using runtime::Task;
 // Virtual: answers take no time, so whatever is silent this long has nothing to say.
 constexpr Duration kPatience = 1ms;
 constexpr std::size_t kContextLines = 12;
+constexpr std::size_t kContextWidth = 160;
+// Flights larger than this come in larger bites, byte by byte or not: they are about size.
+constexpr std::size_t kMostByBytes = 16 * 1024;
 
 std::string login_line() { return "AUTH PLAIN " + expand("{base64:\\0app\\0secret}"); }
 
@@ -63,9 +66,18 @@ class Player {
     std::string said;
     const std::size_t skipped =
         conversation_.size() > kContextLines ? conversation_.size() - kContextLines : 0;
-    for (std::size_t i = skipped; i < conversation_.size(); ++i) said += "    " + conversation_[i] + "\n";
+    for (std::size_t i = skipped; i < conversation_.size(); ++i)
+      said += "    " + conversation_[i] + "\n";
     difference_ = fmt::format("{}:{}: {}\n  so far:\n{}", script_.file, line_, what, said);
     return false;
+  }
+
+  /// Keeps a line of the conversation, to be shown should something differ.
+  void note(std::string said) {
+    if (said.size() > kContextWidth) {
+      said = fmt::format("{}... ({} octets)", said.substr(0, kContextWidth), said.size());
+    }
+    conversation_.push_back(std::move(said));
   }
 
   Task<bool> all_steps() {
@@ -141,13 +153,14 @@ class Player {
     std::string flight;
     for (std::size_t i = begin; i < end; ++i) {
       const std::string& text = script_.steps[i].text;
-      conversation_.push_back("C: " + printable(text));
+      note("C: " + printable(text));
       flight += text;
       if (cut_ != Cut::kAsWritten) continue;
       (void)co_await speaker.stream->write(text, loop_.after(kPatience));
       co_await settle();
     }
     if (cut_ == Cut::kAsWritten) co_return;
+    if (cut_ == Cut::kByteByByte) speaker.stream->split_into(flight.size() < kMostByBytes ? 1 : 97);
     (void)co_await speaker.stream->write(flight, loop_.after(kPatience));
   }
 
@@ -175,7 +188,7 @@ class Player {
     const std::size_t end = peer.unread.find("\r\n");
     std::string line = peer.unread.substr(0, end);
     peer.unread.erase(0, end + 2);
-    conversation_.push_back(mark + printable(line));
+    note(mark + printable(line));
     co_return line;
   }
 
@@ -213,7 +226,7 @@ class Player {
   }
 
   Task<void> say_as_provider(std::string line) {
-    conversation_.push_back("U: " + line);
+    note("U: " + line);
     if (!provider_.stream) {
       differ("no provider is connected: @provider-dialled comes first");
       co_return;
@@ -324,7 +337,7 @@ class Player {
   }
 
   Task<void> tell(std::string line) {
-    conversation_.push_back("C: " + line);
+    note("C: " + line);
     Peer& speaker = *co_await client();
     (void)co_await speaker.stream->write(line + "\r\n", loop_.after(kPatience));
   }
@@ -363,7 +376,8 @@ class Player {
       return;
     }
     const auto& lines = messages[message_];
-    while (skipping_ && message_line_ < lines.size() && !matches(pattern, printable(lines[message_line_]))) {
+    while (skipping_ && message_line_ < lines.size() &&
+           !matches(pattern, printable(lines[message_line_]))) {
       ++message_line_;
     }
     skipping_ = false;

@@ -30,7 +30,8 @@ Result<Step> read_step(std::string_view line) {
   }
   const std::string_view mark = line.substr(0, 2);
   const std::string_view rest = line.size() > 3 ? line.substr(3) : std::string_view();
-  if (line.size() > 2 && line[2] != ' ') return fail(ErrorCode::kInvalid, "no space after the mark");
+  if (line.size() > 2 && line[2] != ' ')
+    return fail(ErrorCode::kInvalid, "no space after the mark");
   if (mark == "c:") {
     step.kind = kSay;
     step.text = unescape(expand(rest));

@@ -47,16 +47,16 @@ config::User make_user(const std::string& name, const std::string& password) {
   config::User user;
   user.name = name;
   // As cheap as argon2id can be: what is tested here is what is said.
-  user.password_hash = *auth::hash_password(Secret(password), {.memory_kib = 8, .passes = 1, .lanes = 1});
+  user.password_hash =
+      *auth::hash_password(Secret(password), {.memory_kib = 8, .passes = 1, .lanes = 1});
   return user;
 }
 
 }  // namespace
 
 CapturedLog::CapturedLog() : descriptor_(::memfd_create("transcript-log", 0)) {
-  logger_.emplace(log::Logger::Options{.format = log::Format::kLogfmt,
-                                       .least = log::Level::kDebug,
-                                       .descriptor = descriptor_});
+  logger_.emplace(log::Logger::Options{
+      .format = log::Format::kLogfmt, .least = log::Level::kDebug, .descriptor = descriptor_});
 }
 
 CapturedLog::~CapturedLog() {
@@ -132,8 +132,8 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
 Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
-  static const std::set<std::string> kSettings = {"listener", "user",     "upstream", "set",
-                                                  "segments", "authenticator-fails"};
+  static const std::set<std::string> kSettings = {"listener", "user",     "upstream",
+                                                  "set",      "segments", "authenticator-fails"};
   return kSettings.contains(directive);
 }
 
@@ -180,7 +180,8 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"memory_threshold", set64(message.memory_threshold)},
       {"budget", set64(message.budget)},
       {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
-      {"partial_rejection", [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},
+      {"partial_rejection",
+       [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},
       {"directory", [&] { message.directory = value; }},
   };
   const auto found = keys.find(key);

@@ -39,7 +39,9 @@ class Stage {
 
   /// A client's end of a new connection, with a session at the other.
   std::unique_ptr<support::MemoryStream> connect();
-  bool is_implicit_tls() const { return config_->listeners.front().tls == config::TlsMode::kImplicit; }
+  bool is_implicit_tls() const {
+    return config_->listeners.front().tls == config::TlsMode::kImplicit;
+  }
   /// As SIGTERM does.
   void drain();
   /// As a second SIGTERM does.
