@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "proxy/base/secret.h"
+
 namespace sallyport::smtp {
 
 void LineBuffer::append(std::string_view bytes) {
@@ -50,6 +52,8 @@ void LineBuffer::consume(std::size_t count) {
   begin_ += count;
   scanned_ = std::max(scanned_, begin_);
 }
+
+void LineBuffer::wipe_taken() { wipe_memory(buffer_.data(), begin_); }
 
 void LineBuffer::release() {
   if (!empty()) return;

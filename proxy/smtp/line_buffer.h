@@ -43,6 +43,8 @@ class LineBuffer {
   bool empty() const { return begin_ == buffer_.size(); }
   /// Is a whole line (or a fault) already here? Then replies can wait to share a write (RFC 2920).
   bool has_line() const;
+  /// Overwrites what was taken and is still in memory: it held a secret. Ends its views.
+  void wipe_taken();
   /// Gives the memory of an empty buffer back: idle sessions hold none.
   void release();
 

@@ -25,6 +25,7 @@ std::string_view name(auth::Rejected::Cause cause) {
 
 runtime::Task<void> Session::authenticate(std::string_view arguments) {
   auto command = smtp::parse_auth(arguments);
+  dialog_.forget_lines();
   if (!command) co_return refuse(command.error());
   const auto& offered = config().auth.mechanisms;
   const bool is_offered = std::ranges::find(offered, command->mechanism) != offered.end();
@@ -115,6 +116,7 @@ runtime::Task<std::optional<std::string>> Session::read_response() {
     refuse(replies::kAuthCancelled);
   } else {
     auto response = base64::decode(next.line);
+    dialog_.forget_lines();
     if (!response) refuse(replies::kBadBase64);
     co_return response;
   }

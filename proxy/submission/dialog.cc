@@ -1,7 +1,10 @@
 #include "proxy/submission/dialog.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
+
+#include "proxy/base/secret.h"
 
 namespace sallyport::submission {
 
@@ -23,6 +26,15 @@ runtime::Task<Result<std::string_view>> Dialog::receive_octets(TimePoint deadlin
   if (!sent) co_return fail(sent.error());
   received_.release();
   co_return co_await stream_->read(deadline);
+}
+
+void Dialog::forget_lines() {
+  received_.wipe_taken();
+  // Octets on their way to us have been here; whatever else is here now is nobody's any more.
+  for (const auto which : {runtime::Loop::Scratch::kWire, runtime::Loop::Scratch::kPlain}) {
+    const std::span<char> scratch = loop_.scratch(which);
+    wipe_memory(scratch.data(), std::min(scratch.size(), kMostAuthLine));
+  }
 }
 
 void Dialog::say(std::string_view wire) {

@@ -14,9 +14,9 @@
 namespace sallyport::submission {
 
 /// Octets of a command line with its CRLF. RFC 5321 section 4.5.3.1.4 asks for 512, its extensions
-/// for some more, and RFC 4954 section 4.3 for 12288 for the lines of AUTH.
+/// for some more, and RFC 4954 section 4.3 for 12288 for the base64 of AUTH.
 inline constexpr std::size_t kMostCommandLine = 2048;
-inline constexpr std::size_t kMostAuthLine = 12288;
+inline constexpr std::size_t kMostAuthLine = 12288 + 2;
 
 /// Buffers on both sides of one stream. Replies gather until the client has to be waited for, so
 /// that the answers to a pipelined group share one write (RFC 2920). While it waits with nothing
@@ -39,6 +39,9 @@ class Dialog {
   void consume(std::size_t count) { received_.consume(count); }
   /// Gives octets back that `receive_octets` gave and nobody took: they are commands.
   void give_back(std::string_view octets) { received_.append(octets); }
+
+  /// What was taken as lines held a secret: overwrites it wherever we know it to be.
+  void forget_lines();
 
   /// Adds a reply to what is to be sent.
   void say(std::string_view wire);

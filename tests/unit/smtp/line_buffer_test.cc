@@ -136,6 +136,16 @@ TEST(LineBuffer, SaysWhetherMoreCommandsAreHere) {
   EXPECT_TRUE(buffer.has_line());
 }
 
+TEST(LineBuffer, WipesWhatWasTakenAndNothingElse) {
+  LineBuffer buffer(512);
+  buffer.append("a secret that is long enough to be on the heap\r\nNOOP\r\n");
+  const std::string_view secret = buffer.next().line;
+  const std::string_view memory(secret.data(), secret.size());
+  buffer.wipe_taken();
+  EXPECT_EQ(memory, std::string(memory.size(), '\0'));
+  EXPECT_EQ(show(buffer.next()), "<NOOP>");
+}
+
 TEST(LineBuffer, ReleasesOnlyWhatIsEmpty) {
   LineBuffer buffer(512);
   buffer.append("NOOP\r\nQU");

@@ -1,0 +1,269 @@
+#include "tests/transcripts/stage.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <functional>
+#include <map>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <utility>
+
+#include "auth/password_hash.h"
+#include "proxy/config/rate.h"
+#include "tests/transcripts/fake_tls.h"
+
+namespace sallyport::transcripts {
+namespace {
+
+using namespace std::chrono_literals;
+
+// 2026-01-02 03:04:05 UTC: when every transcript begins.
+constexpr auto kDawn = WallTime(std::chrono::seconds(1767323045));
+
+std::uint64_t number(const std::string& text) {
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+config::Rate rate(const std::string& text, bool sizes) {
+  const auto rate = config::parse_rate(text, sizes);
+  if (!rate) throw std::invalid_argument(rate.error().text);
+  return *rate;
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::istringstream stream(text);
+  std::vector<std::string> parts;
+  for (std::string part; std::getline(stream, part, at);) parts.push_back(part);
+  return parts;
+}
+
+config::User make_user(const std::string& name, const std::string& password) {
+  config::User user;
+  user.name = name;
+  // As cheap as argon2id can be: what is tested here is what is said.
+  user.password_hash =
+      *auth::hash_password(Secret(password), {.memory_kib = 8, .passes = 1, .lanes = 1});
+  return user;
+}
+
+}  // namespace
+
+CapturedLog::CapturedLog() : descriptor_(::memfd_create("transcript-log", 0)) {
+  logger_.emplace(log::Logger::Options{
+      .format = log::Format::kLogfmt, .least = log::Level::kDebug, .descriptor = descriptor_});
+}
+
+CapturedLog::~CapturedLog() {
+  logger_.reset();
+  ::close(descriptor_);
+}
+
+std::vector<std::string> CapturedLog::finish() {
+  logger_.reset();
+  std::string text;
+  std::array<char, 4096> block;
+  ::lseek(descriptor_, 0, SEEK_SET);
+  for (ssize_t count; (count = ::read(descriptor_, block.data(), block.size())) > 0;) {
+    text.append(block.data(), static_cast<std::size_t>(count));
+  }
+  return split(text, '\n');
+}
+
+Stage::Stage(runtime::Loop& loop, const Script& script)
+    : loop_(loop),
+      config_(std::make_shared<config::Config>()),
+      metrics_({.version = "test", .started = kDawn}),
+      providers_(loop, script.plays_provider()),
+      limits_(loop.now()),
+      ids_({1, 2, 3, 4}),
+      tasks_(loop) {
+  config_->hostname = "mail.example.com";
+  config_->listeners.push_back({{"127.0.0.1", 465}, config::TlsMode::kImplicit});
+  for (const Step& step : script.steps) {
+    if (step.kind == Step::Kind::kDirective && is_setting(step.words.front())) set(step);
+  }
+  if (config_->auth.users.empty()) config_->auth.users.push_back(make_user("app", "secret"));
+  if (config_->upstreams.empty()) add_upstream({"upstream", "provider"});
+  config_->routes.emplace_back();
+  for (std::size_t i = 0; i < config_->upstreams.size(); ++i) {
+    config_->routes.back().upstreams.push_back(i);
+  }
+  surroundings_.emplace(relay::Surroundings{
+      .loop = loop_,
+      .logger = log_.logger(),
+      .metrics = metrics_,
+      .caps = caps_,
+      .make_dialer = providers_.dialers(),
+  });
+  auto relay = relay::Relay::make(*surroundings_, config_);
+  if (!relay) throw std::invalid_argument(relay.error().text);
+  relay_ = std::move(*relay);
+  budget_.emplace(config_->message.budget);
+  auto users = auth::UserTable::build(config_->auth.users);
+  if (!users) throw std::invalid_argument(users.error().text);
+  auth::Authenticator::Options options;
+  if (authenticator_fails_) {
+    options.verify_password = [](const std::string&, const Secret&) -> Result<bool> {
+      return fail(ErrorCode::kSystem, "out of memory");
+    };
+  }
+  authenticator_.emplace(std::move(options), std::move(*users));
+  const TimePoint start = loop.now();
+  context_.emplace(submission::Context{
+      .loop = loop_,
+      .authenticator = *authenticator_,
+      .limits = limits_,
+      .budget = *budget_,
+      .deliverer = *relay_,
+      .metrics = metrics_,
+      .logger = log_.logger(),
+      .ids = ids_,
+      .wall_time = [this, start] { return kDawn + (loop_.now() - start); },
+      .accept_tls = accept_fake_tls,
+  });
+}
+
+Stage::~Stage() = default;
+
+bool Stage::is_setting(const std::string& directive) {
+  static const std::set<std::string> kSettings = {"listener", "user",     "upstream",
+                                                  "set",      "segments", "authenticator-fails"};
+  return kSettings.contains(directive);
+}
+
+void Stage::set(const Step& step) {
+  const auto& words = step.words;
+  if (words[0] == "authenticator-fails") {
+    authenticator_fails_ = true;
+  } else if (words[0] == "segments") {
+    // Read by who decides how it is run.
+  } else if (words[0] == "user" && words.size() >= 3) {
+    add_user(words);
+  } else if (words[0] == "upstream" && words.size() >= 2) {
+    add_upstream(words);
+  } else if (words[0] == "set" && words.size() == 3) {
+    set_value(words[1], words[2]);
+  } else if (words[0] == "listener" && words.size() == 2) {
+    config_->listeners.front().tls = words[1] == "implicit"   ? config::TlsMode::kImplicit
+                                     : words[1] == "starttls" ? config::TlsMode::kStarttls
+                                                              : config::TlsMode::kNone;
+  } else {
+    throw std::invalid_argument("line " + std::to_string(step.line) + ": wrong arguments");
+  }
+}
+
+void Stage::set_value(const std::string& key, const std::string& value) {
+  auto& session = config_->session;
+  auto& message = config_->message;
+  const auto set32 = [&](std::uint32_t& target) {
+    return [&] { target = static_cast<std::uint32_t>(number(value)); };
+  };
+  const auto set64 = [&](std::uint64_t& target) { return [&] { target = number(value); }; };
+  const auto seconds = [&](std::chrono::milliseconds& target) {
+    return [&] { target = std::chrono::seconds(number(value)); };
+  };
+  const std::map<std::string, std::function<void()>> keys = {
+      {"max_recipients", set32(session.max_recipients)},
+      {"max_errors", set32(session.max_errors)},
+      {"max_auth_failures", set32(session.max_auth_failures)},
+      {"greeting_timeout", seconds(session.greeting_timeout)},
+      {"command_timeout", seconds(session.command_timeout)},
+      {"data_timeout", seconds(session.data_timeout)},
+      {"upstream_timeout", seconds(session.upstream_timeout)},
+      {"max_size", set64(message.max_size)},
+      {"memory_threshold", set64(message.memory_threshold)},
+      {"budget", set64(message.budget)},
+      {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
+      {"partial_rejection",
+       [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},
+      {"directory", [&] { message.directory = value; }},
+  };
+  const auto found = keys.find(key);
+  if (found == keys.end()) throw std::invalid_argument("@set knows no " + key);
+  found->second();
+}
+
+void Stage::add_user(const std::vector<std::string>& words) {
+  config::User user = make_user(words[1], words[2]);
+  for (std::size_t i = 3; i < words.size(); ++i) {
+    const std::size_t equals = words[i].find('=');
+    const std::string key = words[i].substr(0, equals);
+    const std::string value = words[i].substr(equals + 1);
+    if (key == "senders") {
+      for (const auto& pattern : split(value, ',')) {
+        user.senders.push_back(*config::AddressPattern::parse(pattern));
+      }
+    } else if (key == "messages") {
+      user.limits.messages = rate(value, false);
+    } else if (key == "recipients") {
+      user.limits.recipients = rate(value, false);
+    } else if (key == "bytes") {
+      user.limits.bytes = rate(value, true);
+    } else if (key == "connections") {
+      user.limits.connections = static_cast<std::uint32_t>(number(value));
+    } else {
+      throw std::invalid_argument("@user knows no " + key);
+    }
+  }
+  config_->auth.users.push_back(std::move(user));
+}
+
+void Stage::add_upstream(const std::vector<std::string>& words) {
+  config::Upstream upstream;
+  upstream.name = words[1];
+  upstream.host = words[1] + ".example";
+  upstream.port = 465;
+  upstream.username = "gateway";
+  upstream.password = Secret("pass");
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    if (words[i] == "unreachable") {
+      providers_.make_unreachable(upstream.name);
+    } else if (words[i] == "untrusted") {
+      providers_.make_untrusted(upstream.name);
+    } else if (words[i].starts_with("max_recipients=")) {
+      upstream.max_recipients =
+          static_cast<std::uint32_t>(number(words[i].substr(words[i].find('=') + 1)));
+    } else {
+      throw std::invalid_argument("@upstream knows no " + words[i]);
+    }
+  }
+  config_->upstreams.push_back(std::move(upstream));
+}
+
+std::unique_ptr<support::MemoryStream> Stage::connect() {
+  auto [client, server] = support::MemoryStream::pair(loop_);
+  const config::Listener& listener = config_->listeners.front();
+  sessions_.emplace_back(*context_, submission::Snapshot{config_, nullptr},
+                         submission::Gate{listener, metrics_.for_listener("127.0.0.1:465")},
+                         std::move(server), "192.0.2.1");
+  tasks_.spawn(host(std::prev(sessions_.end())));
+  return std::move(client);
+}
+
+runtime::Task<void> Stage::host(std::list<submission::Session>::iterator session) {
+  co_await session->run();
+  sessions_.erase(session);
+}
+
+void Stage::drain() {
+  for (auto& session : sessions_) session.drain();
+}
+
+void Stage::abort() {
+  for (auto& session : sessions_) session.abort();
+}
+
+runtime::Task<bool> Stage::ended() {
+  const auto ended = co_await tasks_.join(loop_.after(10min));
+  co_await relay_->drain(loop_.now());
+  co_await providers_.join();
+  co_return ended.has_value();
+}
+
+}  // namespace sallyport::transcripts

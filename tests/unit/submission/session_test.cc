@@ -1,0 +1,136 @@
+// What transcripts cannot see: flights, memory, and what a session costs while it idles.
+#include "proxy/submission/session.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "proxy/runtime/task_group.h"
+#include "tests/support/memory_stream.h"
+#include "tests/unit/submission/world.h"
+
+namespace sallyport::submission {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::Loop;
+using runtime::Task;
+using support::MemoryStream;
+
+/// A session on a listener without TLS, and the client's end.
+struct Conversation {
+  explicit Conversation(Loop& on)
+      : loop(on), world(on), tasks(on), listener(world.metrics.for_listener("test")) {
+    config = World::make_config();
+    config->listeners.push_back({{"127.0.0.1", 25}, config::TlsMode::kNone});
+    auto [near, far] = MemoryStream::pair(loop);
+    client = std::move(near);
+    server = far.get();
+    session.emplace(world.context, Snapshot{config, nullptr},
+                    Gate{config->listeners.front(), listener}, std::move(far), "127.0.0.1");
+    tasks.spawn(session->run());
+  }
+
+  Task<void> end() {
+    client.reset();
+    (void)co_await tasks.join();
+  }
+
+  Task<std::string> ask(std::string flight) {
+    (void)co_await client->write(flight, loop.after(1s));
+    runtime::Event never(loop);
+    (void)co_await never.wait(loop.after(1ms));
+    std::string answer;
+    while (!client->is_quiet()) answer += (co_await client->read(loop.after(1s))).value_or("");
+    co_return answer;
+  }
+
+  Loop& loop;
+  World world;
+  runtime::TaskGroup tasks;
+  metrics::ListenerMetrics& listener;
+  std::shared_ptr<config::Config> config;
+  std::unique_ptr<MemoryStream> client;
+  MemoryStream* server = nullptr;  // the session's
+  std::optional<Session> session;
+};
+
+TEST(Session, AnswersAPipelinedGroupInOneWrite) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    const auto before = talk.server->writes();
+    const std::string group = co_await talk.ask(
+        "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nRCPT TO:<c@example.net>\r\n"
+        "DATA\r\n");
+    EXPECT_EQ(talk.server->writes() - before, 1);
+    EXPECT_TRUE(group.starts_with("250 2.1.0 "));
+    EXPECT_TRUE(group.contains("354 "));
+    const std::string accepted = co_await talk.ask("From: a@example.com\r\n\r\nhello\r\n.\r\n");
+    EXPECT_EQ(talk.server->writes() - before, 2);
+    EXPECT_TRUE(accepted.starts_with("250 2.0.0 Ok: "));
+    EXPECT_EQ(talk.world.deliverer.delivered, 1);
+    co_await talk.end();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Session, NeverGathersMoreRepliesThanAFewKilobytes) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    std::string many;
+    for (int i = 0; i < 2000; ++i) many += "HELP\r\n";
+    const auto before = talk.server->writes();
+    const std::string help = co_await talk.ask(many);
+    EXPECT_GT(help.size(), 100'000);
+    EXPECT_GT(talk.server->writes() - before, 5);
+    EXPECT_LT(talk.server->writes() - before, 20);
+    co_await talk.end();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Session, CountsWhatHappened) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    EXPECT_EQ(talk.listener.open_sessions.value(), 1);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask("AUTH PLAIN AGFwcAB3cm9uZw==\r\n");
+    (void)co_await talk.ask("AUTH LOGIN\r\n");
+    (void)co_await talk.ask("*\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    const auto& plain = talk.world.metrics.for_mechanism("PLAIN").results;
+    EXPECT_EQ(plain[metrics::AuthResult::kRejected].value(), 1);
+    EXPECT_EQ(plain[metrics::AuthResult::kAccepted].value(), 1);
+    const auto& login = talk.world.metrics.for_mechanism("LOGIN").results;
+    EXPECT_EQ(login[metrics::AuthResult::kAborted].value(), 1);
+
+    (void)co_await talk.ask("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n");
+    (void)co_await talk.ask("hello\r\n.\r\n");
+    (void)co_await talk.ask("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n");
+    (void)co_await talk.ask("bare\n.\r\n\r\n.\r\n");
+    const auto& app = talk.world.metrics.for_user("app");
+    EXPECT_EQ(app.messages[metrics::Outcome::kAccepted].value(), 1);
+    EXPECT_EQ(app.bytes[metrics::Outcome::kAccepted].value(), 7);
+    EXPECT_EQ(app.recipients[metrics::Outcome::kAccepted].value(), 1);
+    EXPECT_EQ(app.messages[metrics::Outcome::kRejected].value(), 1);
+    talk.client.reset();
+    (void)co_await talk.tasks.join();
+    talk.session.reset();
+    EXPECT_EQ(talk.listener.open_sessions.value(), 0);
+  };
+  loop.run(main(loop));
+}
+
+TEST(Session, IsSmallWhileItIdles) {
+  // 5,000 idle sessions may cost 12 KiB each, TLS included, and TLS takes most of it.
+  EXPECT_LE(sizeof(Session), 640);
+}
+
+}  // namespace
+}  // namespace sallyport::submission

@@ -1,0 +1,77 @@
+// What sessions are handed, for tests that are not transcripts: one user without limits, and a
+// deliverer that takes everything.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "auth/authenticator.h"
+#include "auth/password_hash.h"
+#include "proxy/submission/context.h"
+
+namespace sallyport::submission {
+
+/// Says 250 to everything and counts.
+class Taker final : public relay::Deliverer {
+ public:
+  runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint) override {
+    ++delivered;
+    relay::Delivery delivery;
+    delivery.outcome = relay::Outcome::kDelivered;
+    delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
+    co_return delivery;
+  }
+  std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
+
+  int delivered = 0;
+};
+
+/// Everything that outlives the sessions.
+struct World {
+  explicit World(runtime::Loop& loop)
+      : metrics({.version = "test"}),
+        limits(loop.now()),
+        authenticator({}, users()),
+        logger({.least = log::Level::kError}),
+        context{.loop = loop,
+                .authenticator = authenticator,
+                .limits = limits,
+                .budget = budget,
+                .deliverer = deliverer,
+                .metrics = metrics,
+                .logger = logger,
+                .ids = ids,
+                .wall_time = std::chrono::system_clock::now} {}
+
+  /// A config with one user, "app" with the password "secret".
+  static std::shared_ptr<config::Config> make_config() {
+    auto config = std::make_shared<config::Config>();
+    config->hostname = "mail.example.com";
+    return config;
+  }
+
+  static std::shared_ptr<const auth::UserTable> users() {
+    config::User user;
+    user.name = "app";
+    user.password_hash =
+        auth::hash_password(Secret("secret"), {.memory_kib = 8, .passes = 1, .lanes = 1}).value();
+    return auth::UserTable::build({user}).value();
+  }
+
+  metrics::Registry metrics;
+  policy::LimitTable limits;
+  auth::Authenticator authenticator;
+  message::Budget budget{1u << 20};
+  Taker deliverer;
+  log::Logger logger;
+  message::TransactionIds ids;
+  Context context;
+};
+
+/// AUTH as "app".
+inline constexpr std::string_view kLogin = "AUTH PLAIN AGFwcABzZWNyZXQ=\r\n";
+
+}  // namespace sallyport::submission
