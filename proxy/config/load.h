@@ -39,9 +39,9 @@ struct Outside {
   static Outside real();
 };
 
-/// Blocks on files (and, without `hostname`, on the resolver): not for the loop's thread.
 /// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem
-/// there is.
+/// there is. Blocks on files and, where `hostname` is not said, on the resolver: not for the loop's
+/// thread.
 std::expected<Config, std::vector<Problem>> load(const std::string& path, const Outside& outside);
 
 /// The same for text already at hand; `path` is only for messages and Config::file.

@@ -30,6 +30,12 @@ TEST(Syntax, TellsWhereTheTextStopsBeingToml) {
       {"[tls]\n[log]\n[tls]",
        "c.toml:3:1: not valid TOML: in the table header: cannot redefine existing table 'tls'; "
        "expected it once"},
+      {"[~a]",
+       "c.toml:1:2: not valid TOML: in the key: expected bare key starting character or string "
+       "delimiter"},
+      {"\xc3\xbc = 1", "c.toml:1:1: not valid TOML: expected keys, tables, whitespace or comments"},
+      {"a = 1 \xc3\xbc",
+       "c.toml:1:7: not valid TOML: in the key-value pair: expected a comment or whitespace"},
       {"a = \"\xff\"", "c.toml:1:5: not valid UTF-8; expected a text file in that encoding"},
   };
   for (const auto& c : cases) {
