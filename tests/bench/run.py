@@ -209,7 +209,7 @@ class Bench:
 
     def slow_provider(self):
         self.compare("slow-provider", 1000, 1000, "--size", 10240, "--connections", 200,
-                     names=("direct", "sallyport", "haproxy"), sink_options=("--delay-ms", 100))
+                     names=("direct", "sallyport"), sink_options=("--delay-ms", 100))
 
     def open(self):
         """Messages come at 30 % of what sallyport can take, whoever is measured."""
