@@ -14,6 +14,7 @@ import os
 import pathlib
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -208,7 +209,7 @@ class Bench:
 
     def slow_provider(self):
         self.compare("slow-provider", 1000, 1000, "--size", 10240, "--connections", 200,
-                     names=("direct", "sallyport", "haproxy"), sink_options=("--delay-ms", 100))
+                     names=("direct", "sallyport"), sink_options=("--delay-ms", 100))
 
     def open(self):
         """Messages come at 30 % of what sallyport can take, whoever is measured."""
@@ -469,6 +470,9 @@ def main():
     whole = not (arguments.quick or arguments.scenario or arguments.peer)
     arguments.rounds = arguments.rounds or (1 if arguments.quick else 3)
     arguments.peer = arguments.peer or (["direct", "sallyport", "haproxy"] if arguments.quick else list(PEERS))
+    # However we are ended, what we started is ended too (a shell's background jobs ignore SIGINT).
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     # Postfix's own user must get at its files.
     os.umask(0o022)
     with tempfile.TemporaryDirectory(prefix="sallyport-bench.", ignore_cleanup_errors=True) as folder:
@@ -482,6 +486,8 @@ def main():
             try:
                 getattr(bench, name)()
             except (SystemExit, OSError, subprocess.SubprocessError) as failure:
+                if isinstance(failure, SystemExit) and isinstance(failure.code, int):
+                    raise
                 print(f"bench: {name} failed: {failure}", file=sys.stderr)
                 bench.failures.append(name)
             text = markdown(bench)
