@@ -56,8 +56,8 @@ TimePoint Loop::now() {
 }
 
 void Loop::post(std::function<void()> work) {
-  // The wake-up is sent under the lock: once the loop has taken the work, which may be its last, nobody
-  // touches its handles any more.
+  // The wake-up is sent under the lock: once the loop has taken the work, which may be its last,
+  // nobody touches its handles any more.
   const std::lock_guard lock(posted_mutex_);
   posted_.push_back(std::move(work));
   uv_async_send(&handles_->async);

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <functional>
-#include <mutex>
 #include <future>
+#include <mutex>
 #include <thread>
 
 #include "proxy/runtime/loop.h"

@@ -88,7 +88,8 @@ class Load {
     runtime::TaskGroup clients(loop_);
     if (options_.idle) {
       // A few at a time: what counts is how they idle, not who survives 5,000 handshakes at once.
-      for (std::size_t i = 0; i < std::min<std::size_t>(50, options_.connections); ++i) clients.spawn(idlers());
+      for (std::size_t i = 0; i < std::min<std::size_t>(50, options_.connections); ++i)
+        clients.spawn(idlers());
     } else {
       for (std::size_t i = 0; i < options_.connections; ++i) clients.spawn(client());
     }
@@ -219,7 +220,8 @@ class Load {
       }
       if (options_.rate > 0 && !started_.is_set()) {
         // The clock of an open loop starts when everybody is there: logging in is another scenario.
-        while (result_.connected < options_.connections && next_ == 0) (void)co_await never.wait(loop_.after(5ms));
+        while (result_.connected < options_.connections && next_ == 0)
+          (void)co_await never.wait(loop_.after(5ms));
         if (!started_.is_set()) start_ = std::chrono::steady_clock::now() + 100ms;
         started_.set();
       }

@@ -1,5 +1,5 @@
-// A provider that takes all mail and forgets it: the upstream of every benchmark. Counts what arrived, by
-// the X-Bench-Id that the load generator wrote, so that lost and doubled messages show.
+// A provider that takes all mail and forgets it: the upstream of every benchmark. Counts what
+// arrived, by the X-Bench-Id that the load generator wrote, so that lost and doubled messages show.
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -51,7 +51,8 @@ struct Tally {
       return;
     }
     at = head.find(kField, at);
-    const auto id = static_cast<std::size_t>(std::strtoull(head.data() + at + kField.size(), nullptr, 10));
+    const auto id =
+        static_cast<std::size_t>(std::strtoull(head.data() + at + kField.size(), nullptr, 10));
     if (seen.size() <= id) seen.resize(id + 1);
     if (seen[id]++) ++duplicates;
   }
@@ -65,8 +66,14 @@ std::string read_file(const std::string& path) {
 /// One connection of the sink; `say` answers, after the delay if one was asked for.
 class Session {
  public:
-  Session(runtime::Loop& loop, const Options& options, Tally& tally, std::unique_ptr<runtime::ByteStream> stream)
-      : loop_(loop), options_(options), tally_(tally), stream_(std::move(stream)), inbox_(*stream_), never_(loop) {}
+  Session(runtime::Loop& loop, const Options& options, Tally& tally,
+          std::unique_ptr<runtime::ByteStream> stream)
+      : loop_(loop),
+        options_(options),
+        tally_(tally),
+        stream_(std::move(stream)),
+        inbox_(*stream_),
+        never_(loop) {}
 
   Task<void> run(std::shared_ptr<const net::ServerTlsContext> context) {
     if (options_.tls == "implicit" && !co_await start_tls(context)) co_return;
@@ -78,15 +85,19 @@ class Session {
         if (!co_await say("354 go\r\n")) co_return;
         if (!co_await inbox_.content(head_, 4096, deadline())) co_return;
         tally_.count(head_);
-        if (!co_await say("250 2.0.0 Ok: queued as " + std::to_string(tally_.messages) + "\r\n")) co_return;
+        if (!co_await say("250 2.0.0 Ok: queued as " + std::to_string(tally_.messages) + "\r\n"))
+          co_return;
       } else if (line_.starts_with("EHLO")) {
-        std::string reply = "250-sink\r\n250-8BITMIME\r\n250-SIZE 104857600\r\n250-ENHANCEDSTATUSCODES\r\n";
+        std::string reply =
+            "250-sink\r\n250-8BITMIME\r\n250-SIZE 104857600\r\n250-ENHANCEDSTATUSCODES\r\n";
         if (options_.pipelining) reply += "250-PIPELINING\r\n";
         if (options_.tls == "starttls") reply += "250-STARTTLS\r\n";
         if (!co_await say(reply + "250 AUTH PLAIN LOGIN\r\n")) co_return;
       } else if (line_ == "AUTH LOGIN") {
-        if (!co_await say("334 VXNlcm5hbWU6\r\n") || !co_await inbox_.line(line_, deadline())) co_return;
-        if (!co_await say("334 UGFzc3dvcmQ6\r\n") || !co_await inbox_.line(line_, deadline())) co_return;
+        if (!co_await say("334 VXNlcm5hbWU6\r\n") || !co_await inbox_.line(line_, deadline()))
+          co_return;
+        if (!co_await say("334 UGFzc3dvcmQ6\r\n") || !co_await inbox_.line(line_, deadline()))
+          co_return;
         if (!co_await say("235 2.7.0 Ok\r\n")) co_return;
       } else if (line_.starts_with("AUTH")) {
         if (!co_await say("235 2.7.0 Ok\r\n")) co_return;
@@ -118,7 +129,8 @@ class Session {
   /// Replies to a pipelined group go out together, as any real server's would.
   Task<bool> say(std::string reply) {
     unsent_ += reply;
-    if (options_.delay_ms > 0) (void)co_await never_.wait(loop_.after(std::chrono::milliseconds(options_.delay_ms)));
+    if (options_.delay_ms > 0)
+      (void)co_await never_.wait(loop_.after(std::chrono::milliseconds(options_.delay_ms)));
     if (!inbox_.empty() && options_.delay_ms == 0) co_return true;
     const auto written = co_await stream_->write(unsent_, deadline());
     unsent_.clear();
@@ -137,7 +149,8 @@ class Session {
 };
 
 Task<void> serve(runtime::Loop& loop, const Options& options, Tally& tally,
-                 std::shared_ptr<const net::ServerTlsContext> context, std::unique_ptr<runtime::TcpStream> stream) {
+                 std::shared_ptr<const net::ServerTlsContext> context,
+                 std::unique_ptr<runtime::TcpStream> stream) {
   Session session(loop, options, tally, std::move(stream));
   co_await session.run(context);
 }
@@ -146,14 +159,16 @@ Task<int> run(runtime::Loop& loop, Options options) {
   const net::TicketKeys keys;
   std::shared_ptr<const net::ServerTlsContext> context;
   if (options.tls != "none") {
-    auto made = net::ServerTlsContext::make(read_file(options.certificate), read_file(options.key), keys);
+    auto made =
+        net::ServerTlsContext::make(read_file(options.certificate), read_file(options.key), keys);
     if (!made) {
       std::fprintf(stderr, "sink: %s\n", made.error().text.c_str());
       co_return 1;
     }
     context = *made;
   }
-  auto listener = runtime::TcpListener::listen(loop, *runtime::SocketAddress::parse("127.0.0.1", options.port));
+  auto listener =
+      runtime::TcpListener::listen(loop, *runtime::SocketAddress::parse("127.0.0.1", options.port));
   if (!listener) {
     std::fprintf(stderr, "sink: %s\n", listener.error().text.c_str());
     co_return 1;
@@ -168,7 +183,8 @@ Task<int> run(runtime::Loop& loop, Options options) {
       ++tally.connections;
       sessions.spawn(serve(loop, options, tally, context, std::move(*accepted)));
     }
-    std::ofstream(options.report) << "{\"messages\": " << tally.messages << ", \"recipients\": " << tally.recipients
+    std::ofstream(options.report) << "{\"messages\": " << tally.messages
+                                  << ", \"recipients\": " << tally.recipients
                                   << ", \"duplicates\": " << tally.duplicates
                                   << ", \"without_id\": " << tally.without_id
                                   << ", \"connections\": " << tally.connections << "}\n";
