@@ -199,7 +199,7 @@ TEST(Workers, AnIdleConnectionIsGivenUpForWhoWaitsElsewhere) {
   // A worker without a connection gets one from a worker that is always busy.
   const auto both = [](Shared& s, Loop& l, Relay& busy, Relay& poor) -> Task<void> {
     runtime::TaskGroup group(l);
-    for (int i = 0; i < 4; ++i) group.spawn(deliver_some(s, l, busy, 20'000));
+    for (int i = 0; i < 4; ++i) group.spawn(deliver_some(s, l, busy, 2'000));
     runtime::Event later(l);
     (void)co_await later.wait(l.after(100ms));
     const TimePoint asked = l.now();
