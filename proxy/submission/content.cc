@@ -144,12 +144,14 @@ message::Message Session::assemble(Content& content) {
       .only_recipient = recipients.size() == 1 ? &recipients.front() : nullptr,
       .now = context_.wall_time(),
   };
+  const message::HeaderFacts& facts = content.header().facts();
   message::Body body = content.take_body();
-  body.set_prefix(message::trace_fields(trace, content.header().facts()));
+  body.set_prefix(message::trace_fields(trace, facts));
   return {.id = std::string(transaction_->id.view()),
           .envelope = std::move(transaction_->envelope),
           .body = std::move(body),
-          .message_id = {},
+          .message_id = facts.has_message_id ? content.header().message_id()
+                                             : message::message_id(trace.id, trace.hostname),
           .has_8bit = content.has_8bit()};
 }
 

@@ -43,7 +43,7 @@ class Content {
   bool has_8bit() const { return decoder_.has_8bit(); }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
-  message::Body take_body() { return std::move(*body_); }
+  message::Body take_body() { return std::move(body_).value(); }
 
  private:
   enum class Fault : std::uint8_t { kNone, kTooLarge, kNoBudget, kNoStorage };

@@ -43,7 +43,13 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
   if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
     return refusal;
   }
-  // Nothing is charged yet: this only saves the client from sending what would be refused later.
+  // Nothing is charged or taken yet: this only saves the client from sending what would be refused
+  // later.
+  const std::uint64_t held = context_.budget.used();
+  if (command.size && held + *command.size > context_.budget.limit()) {
+    context_.metrics.process().content_refusals.add();
+    return replies::no_budget();
+  }
   const policy::Charge least{.messages = 1, .recipients = 1, .bytes = command.size.value_or(0)};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
   if (!allowed) return over_limit(allowed.error());

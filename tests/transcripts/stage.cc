@@ -132,9 +132,9 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
 Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
-  static const std::set<std::string> kSettings = {"listener", "user",     "upstream",
-                                                  "set",      "segments", "authenticator-fails"};
-  return kSettings.contains(directive);
+  static const std::set<std::string> settings = {"listener", "user",     "upstream",
+                                                 "set",      "segments", "authenticator-fails"};
+  return settings.contains(directive);
 }
 
 void Stage::set(const Step& step) {
@@ -239,7 +239,7 @@ void Stage::add_upstream(const std::vector<std::string>& words) {
 std::unique_ptr<support::MemoryStream> Stage::connect() {
   auto [client, server] = support::MemoryStream::pair(loop_);
   const config::Listener& listener = config_->listeners.front();
-  sessions_.emplace_back(*context_, submission::Snapshot{config_, nullptr},
+  sessions_.emplace_back(context_.value(), submission::Snapshot{config_, nullptr},
                          submission::Gate{listener, metrics_.for_listener("127.0.0.1:465")},
                          std::move(server), "192.0.2.1");
   tasks_.spawn(host(std::prev(sessions_.end())));

@@ -19,7 +19,7 @@ struct Case {
   Cut cut = Cut::kAsWritten;
 };
 
-void PrintTo(const Case& which, std::ostream* out) { *out << which.file; }
+std::ostream& operator<<(std::ostream& out, const Case& which) { return out << which.file; }
 
 std::vector<Case> all_cases() {
   std::set<std::string> files;
