@@ -29,7 +29,7 @@ LABEL org.opencontainers.image.title="Sallyport" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 COPY deploy/install-deps.sh /tmp/
-RUN /tmp/install-deps.sh run && rm -rf /tmp/install-deps.sh /var/lib/apt/lists/* \
+RUN /tmp/install-deps.sh run && rm -rf /tmp/install-deps.sh /var/lib/apt/lists/* /var/cache/apt/* \
     && install -d -o 10001 -g 10001 -m 750 /var/lib/sallyport
 COPY LICENSE /usr/share/doc/sallyport/
 COPY --from=build /src/build/release/sallyport /usr/bin/sallyport
