@@ -13,6 +13,9 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kExpectedPrefix = "expected ";
+constexpr std::uint32_t kMostConnections = 1'000'000;
+
 constexpr std::string_view kUnlimited = "unlimited";
 
 /// The failing half of a form: "is X; expected Y" says it all.
@@ -30,9 +33,8 @@ std::expected<std::string, std::string> plain_text(const Node& node) {
 
 /// A form over a parser of text whose own error text adds nothing to `expected`.
 template <class T, class Parse>
-Form<T> parsed_form(std::string expected, Parse parse) {
-  return {.expected = std::move(expected),
-          .read = [parse](const Node& node) -> std::expected<T, std::string> {
+Form<T> parsed_form(const std::string& expected, Parse parse) {
+  return {.expected = expected, .read = [parse](const Node& node) -> std::expected<T, std::string> {
             const auto* text = std::get_if<std::string>(&node.value);
             if (!text) return not_it();
             auto value = parse(*text);
@@ -44,8 +46,7 @@ Form<T> parsed_form(std::string expected, Parse parse) {
 /// What a parser's error expects, without the word.
 template <class T>
 std::string expectation(const Result<T>& failed) {
-  constexpr std::string_view kPrefix = "expected ";
-  return failed ? std::string() : failed.error().text.substr(kPrefix.size());
+  return failed ? std::string() : failed.error().text.substr(kExpectedPrefix.size());
 }
 
 }  // namespace
@@ -135,12 +136,11 @@ Form<std::optional<Rate>> rate_form(bool sizes) {
 }
 
 Form<std::optional<std::uint32_t>> connections_form() {
-  constexpr std::uint32_t kMost = 1'000'000;
-  return {.expected = fmt::format("an integer from 1 to {}, or \"unlimited\"", kMost),
+  return {.expected = fmt::format("an integer from 1 to {}, or \"unlimited\"", kMostConnections),
           .read = [](const Node& node) -> std::expected<std::optional<std::uint32_t>, std::string> {
             const auto* text = std::get_if<std::string>(&node.value);
             if (text && *text == kUnlimited) return std::nullopt;
-            const auto number = integer_in(node, 1, kMost);
+            const auto number = integer_in(node, 1, kMostConnections);
             if (!number) return not_it();
             return static_cast<std::uint32_t>(*number);
           }};

@@ -6,6 +6,11 @@
 #include "proxy/base/ascii.h"
 
 namespace sallyport::config {
+namespace {
+
+constexpr std::size_t kLongestName = 64;  // nobody misspells a name into more than that
+
+}  // namespace
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   // Three rows of the usual table: the distances of every prefix of b from three prefixes of a.
@@ -27,7 +32,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string_view> nearest(std::string_view wrong,
                                         std::span<const std::string_view> names) {
-  constexpr std::size_t kLongestName = 64;  // nobody misspells a name into more than that
   if (wrong.size() > kLongestName) return std::nullopt;
   const std::string lowered = ascii::lower(wrong);
   std::optional<std::string_view> best;

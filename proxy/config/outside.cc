@@ -74,7 +74,7 @@ std::optional<std::string> environment_variable(const std::string& name) {
 std::optional<std::string> own_host_name() {
   std::array<char, 256> name{};
   if (gethostname(name.data(), name.size() - 1) != 0) return std::nullopt;
-  const std::string own(name.data());
+  std::string own(name.data());
   if (own.empty()) return std::nullopt;
   if (own.contains('.')) return own;
   addrinfo hints{};

@@ -7,6 +7,8 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kPlaceholder = "<region>";
+
 constexpr auto kMailgunRegions = std::to_array<std::string_view>({"us", "eu"});
 
 constexpr auto kPresets = std::to_array<Preset>({
@@ -57,7 +59,6 @@ const Preset& preset_of(Provider provider) {
 }
 
 std::optional<std::string> preset_host(const Preset& preset, std::string_view region) {
-  constexpr std::string_view kPlaceholder = "<region>";
   const std::size_t at = preset.host.find(kPlaceholder);
   if (at == std::string_view::npos) return std::string(preset.host);
   if (region.empty()) region = preset.default_region;

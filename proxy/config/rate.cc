@@ -9,6 +9,8 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kBurst = "burst";
+
 using std::chrono::seconds;
 
 struct Period {
@@ -48,7 +50,6 @@ std::optional<std::uint64_t> take_amount(std::string_view& text, bool sizes) {
 }  // namespace
 
 Result<Rate> parse_rate(std::string_view text, bool sizes) {
-  constexpr std::string_view kBurst = "burst";
   const auto amount = take_amount(text, sizes);
   if (!amount) return not_a_rate(sizes);
   skip_blanks(text);

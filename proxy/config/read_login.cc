@@ -8,6 +8,10 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kExpected =
+    "text, { file = \"/path\" } or { env = \"NAME\" }, holding the password";
+constexpr std::string_view kProviderPassword = "the password the provider gave you";
+
 /// The reason why these bytes are no password, or "".
 std::string_view fault_of_password(std::string_view password) {
   if (password.empty()) return "is empty";
@@ -57,8 +61,6 @@ void read_password_from_environment(const Section& section, const Outside& outsi
 }
 
 void read_password(const Section& section, const Outside& outside, Secret& into) {
-  constexpr std::string_view kExpected =
-      "text, { file = \"/path\" } or { env = \"NAME\" }, holding the password";
   const Node* node = section.find("password");
   if (!node) return;
   if (const auto* text = std::get_if<std::string>(&node->value)) {
@@ -91,7 +93,6 @@ void read_login(const Section& section, const Outside& outside, const Preset& pr
                 Upstream& upstream) {
   upstream.username = preset.default_username;
   const auto username = text_form("the user name the provider gave you");
-  constexpr std::string_view kExpected = "the password the provider gave you";
   if (preset.needs_login && upstream.username.empty()) {
     section.require("username", upstream.username, username);
   } else {
@@ -100,7 +101,7 @@ void read_login(const Section& section, const Outside& outside, const Preset& pr
   read_password(section, outside, upstream.password);
   const bool has_password = section.has("password");
   const bool logs_in = preset.needs_login || section.has("username");
-  if (logs_in && !has_password) section.missing("password", kExpected);
+  if (logs_in && !has_password) section.missing("password", kProviderPassword);
   if (has_password && !preset.needs_login && !section.has("username")) {
     section.missing("username", "one, because there is a password");
   }

@@ -15,6 +15,11 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::size_t kMostShown = 60;
+constexpr std::array<std::string_view, 7> kTypeNames = {
+    "text",           "an integer", "a decimal number", "true or false",
+    "a date or time", "an array",   "a table"};
+
 bool contains(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::find(names, name) != names.end();
 }
@@ -50,7 +55,6 @@ std::vector<Problem> Problems::take() && {
 }
 
 std::string quote(std::string_view text) {
-  constexpr std::size_t kMostShown = 60;
   const bool shortened = text.size() > kMostShown;
   if (shortened) {
     text = text.substr(0, kMostShown);
@@ -74,11 +78,8 @@ std::string quote(std::string_view text) {
 }
 
 std::string describe_type(const Node& node) {
-  constexpr std::array<std::string_view, 7> kNames = {
-      "text",           "an integer", "a decimal number", "true or false",
-      "a date or time", "an array",   "a table"};
-  static_assert(std::variant_size_v<decltype(Node::value)> == kNames.size());
-  return std::string(kNames.at(node.value.index()));
+  static_assert(std::variant_size_v<decltype(Node::value)> == kTypeNames.size());
+  return std::string(kTypeNames.at(node.value.index()));
 }
 
 std::string describe(const Node& node) {

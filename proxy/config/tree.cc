@@ -36,6 +36,8 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kReasonPrefix = "Error while parsing ";
+
 constexpr std::size_t kLargestText = 16u << 20;
 constexpr std::size_t kMostKeyParts = 16;
 
@@ -121,8 +123,7 @@ std::string reason(std::string_view description) {
   for (const Rewording& rewording : kRewordings) {
     if (description.contains(rewording.theirs)) return std::string(rewording.ours);
   }
-  constexpr std::string_view kPrefix = "Error while parsing ";
-  if (description.starts_with(kPrefix)) description.remove_prefix(kPrefix.size());
+  if (description.starts_with(kReasonPrefix)) description.remove_prefix(kReasonPrefix.size());
   std::string text = "not valid TOML: in the ";
   text += description.substr(0, description.find(", saw "));
   replace(text, "in the root table: ", "");

@@ -14,6 +14,10 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kMappedPrefix = "::ffff:";
+constexpr std::size_t kLongestDomain = 253;
+constexpr std::size_t kLongestLabel = 63;
+
 using std::chrono::days;
 using std::chrono::hours;
 using std::chrono::minutes;
@@ -115,11 +119,10 @@ std::string str(milliseconds duration) {
 }
 
 bool is_loopback(std::string_view host) {
-  constexpr std::string_view kMapped = "::ffff:";
   if (ascii::equals_ignoring_case(host, "localhost")) return true;
   if (const auto ipv6 = canonical(AF_INET6, host)) {
-    if (!ipv6->starts_with(kMapped)) return *ipv6 == "::1";
-    return canonical(AF_INET, ipv6->substr(kMapped.size())).value_or("").starts_with("127.");
+    if (!ipv6->starts_with(kMappedPrefix)) return *ipv6 == "::1";
+    return canonical(AF_INET, ipv6->substr(kMappedPrefix.size())).value_or("").starts_with("127.");
   }
   return canonical(AF_INET, host).value_or("").starts_with("127.");
 }
@@ -129,8 +132,6 @@ bool is_ip_literal(std::string_view text) {
 }
 
 bool is_domain(std::string_view text) {
-  constexpr std::size_t kLongestDomain = 253;
-  constexpr std::size_t kLongestLabel = 63;
   if (text.empty() || text.size() > kLongestDomain) return false;
   while (true) {
     const std::size_t dot = std::min(text.find('.'), text.size());

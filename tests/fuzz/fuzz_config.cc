@@ -2,7 +2,6 @@
 // a refusal has a reason that is fit for one line of a terminal; what is accepted keeps the
 // promises that the rest of the program relies on.
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
@@ -10,58 +9,56 @@
 #include "proxy/config/load.h"
 #include "proxy/config/password_hash.h"
 #include "proxy/config/values.h"
+#include "tests/fuzz/fuzz.h"
 
 namespace sallyport::config {
 namespace {
 
-void check(bool holds) {
-  if (!holds) std::abort();
-}
-
 void check_problems(const std::vector<Problem>& problems) {
-  check(!problems.empty());
+  FUZZ_CHECK(!problems.empty());
   for (const Problem& problem : problems) {
-    check(!problem.what.empty() && (problem.line == 0) == (problem.column == 0));
-    for (const char c : problem.str()) check(!ascii::is_control(c));
+    FUZZ_CHECK(!problem.what.empty() && (problem.line == 0) == (problem.column == 0));
+    for (const char c : problem.str()) FUZZ_CHECK(!ascii::is_control(c));
   }
 }
 
 void check_users(const std::vector<User>& users) {
   for (const User& user : users) {
-    check(!user.name.empty() && parse_password_hash(user.password_hash).has_value());
+    FUZZ_CHECK(!user.name.empty() && parse_password_hash(user.password_hash).has_value());
   }
 }
 
 void check_config(const Config& config) {
-  check(is_domain(config.hostname) && !config.listeners.empty() && !config.upstreams.empty());
-  check(!config.auth.mechanisms.empty());
+  FUZZ_CHECK(is_domain(config.hostname) && !config.listeners.empty() && !config.upstreams.empty());
+  FUZZ_CHECK(!config.auth.mechanisms.empty());
   check_users(config.auth.users);
   check_users(config.auth.file_users);
   for (const Upstream& upstream : config.upstreams) {
-    check(!upstream.name.empty() && upstream.username.empty() == upstream.password.empty());
-    check(upstream.provider == Provider::kCapture ? !upstream.path.empty()
-                                                  : !upstream.host.empty() && upstream.port != 0);
+    FUZZ_CHECK(!upstream.name.empty() && upstream.username.empty() == upstream.password.empty());
+    FUZZ_CHECK(upstream.provider == Provider::kCapture
+                   ? !upstream.path.empty()
+                   : !upstream.host.empty() && upstream.port != 0);
   }
-  check(!config.routes.empty());
+  FUZZ_CHECK(!config.routes.empty());
   for (const Route& route : config.routes) {
-    check(!route.upstreams.empty());
-    for (const std::size_t index : route.upstreams) check(index < config.upstreams.size());
+    FUZZ_CHECK(!route.upstreams.empty());
+    for (const std::size_t index : route.upstreams) FUZZ_CHECK(index < config.upstreams.size());
   }
 }
 
 void check_values(std::string_view text) {
   if (const auto duration = parse_duration(text))
-    check(parse_duration(str(*duration)) == *duration);
+    FUZZ_CHECK(parse_duration(str(*duration)) == *duration);
   if (const auto endpoint = parse_endpoint(text))
-    check(parse_endpoint(str(*endpoint)) == *endpoint);
+    FUZZ_CHECK(parse_endpoint(str(*endpoint)) == *endpoint);
   for (const bool sizes : {false, true}) {
     if (const auto rate = parse_rate(text, sizes)) {
-      check(rate->amount >= 1 && rate->burst >= 1 && rate->amount <= kMostInRate &&
-            rate->burst <= kMostInRate);
+      FUZZ_CHECK(rate->amount >= 1 && rate->burst >= 1 && rate->amount <= kMostInRate &&
+                 rate->burst <= kMostInRate);
     }
   }
   if (const auto pattern = AddressPattern::parse(text)) {
-    check(pattern->text() == text && AddressPattern::parse(pattern->text()) == *pattern);
+    FUZZ_CHECK(pattern->text() == text && AddressPattern::parse(pattern->text()) == *pattern);
   }
   (void)parse_size(text);
   (void)parse_password_hash(text);
@@ -73,7 +70,7 @@ void check_values(std::string_view text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace sallyport;
   using namespace sallyport::config;
-  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const std::string_view text = fuzz::text(data, size);
   // Every file holds the text itself, so a users file and a password are fuzzed too.
   const Outside outside{
       .read_file = [&](const std::string&) { return Result<std::string>(std::string(text)); },

@@ -170,7 +170,7 @@ TEST(Documentation, HasExamplesThatAreAccepted) {
 
 /// A text in which `key` of a section has a value that no key takes.
 std::string with_a_date(const Schema& section, std::string_view key) {
-  const std::string pair = fmt::format("{} = 1979-05-27", key);
+  std::string pair = fmt::format("{} = 1979-05-27", key);
   if (section.name == schema::kTop.name || section.name == schema::kUsersFile.name) return pair;
   if (section.name == schema::kUserLimits.name) {
     return fmt::format("[[auth.user]]\nlimits = {{ {} }}", pair);

@@ -8,11 +8,15 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kText =
+    "[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\npassword = 'p'";
+
 using namespace std::chrono_literals;
 using testing::ElementsAre;
 
 std::vector<std::string> texts(const std::vector<AddressPattern>& patterns) {
   std::vector<std::string> texts;
+  texts.reserve(patterns.size());
   for (const AddressPattern& pattern : patterns) texts.push_back(pattern.text());
   return texts;
 }
@@ -198,8 +202,6 @@ TEST(Load, RelativePathsBeginAtTheConfigsFolder) {
 }
 
 TEST(Load, ConfigsOfTheSameTextAreEqual) {
-  constexpr std::string_view kText =
-      "[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\npassword = 'p'";
   EXPECT_EQ(accepted(kText), accepted(kText));
   EXPECT_FALSE(accepted(kText) ==
                accepted("[[upstream]]\nname = 'a'\nprovider = 'sendgrid'\npassword = 'q'"));

@@ -7,6 +7,11 @@
 namespace sallyport::config {
 namespace {
 
+constexpr auto kKnown = std::to_array<std::string_view>(
+    {"address", "tls", "username", "max_connections", "max_connection_age", "ca", "port"});
+constexpr auto kShort = std::to_array<std::string_view>({"address", "tls", "a"});
+constexpr auto kLetters = std::to_array<std::string_view>({"a", "b", "c"});
+
 TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
   EXPECT_EQ(edit_distance("", ""), 0u);
   EXPECT_EQ(edit_distance("", "abc"), 3u);
@@ -18,30 +23,26 @@ TEST(EditDistance, CountsInsertionsDeletionsReplacementsAndSwaps) {
 }
 
 TEST(Nearest, IsTheNameThatWasMeant) {
-  constexpr auto kNames = std::to_array<std::string_view>(
-      {"address", "tls", "username", "max_connections", "max_connection_age", "ca", "port"});
-  EXPECT_EQ(nearest("adress", kNames), "address");
-  EXPECT_EQ(nearest("Address", kNames), "address");
-  EXPECT_EQ(nearest("user_name", kNames), "username");
-  EXPECT_EQ(nearest("max_conections", kNames), "max_connections");
-  EXPECT_EQ(nearest("max-connection-age", kNames), "max_connection_age");
-  EXPECT_EQ(nearest("prot", kNames), "port");
+  EXPECT_EQ(nearest("adress", kKnown), "address");
+  EXPECT_EQ(nearest("Address", kKnown), "address");
+  EXPECT_EQ(nearest("user_name", kKnown), "username");
+  EXPECT_EQ(nearest("max_conections", kKnown), "max_connections");
+  EXPECT_EQ(nearest("max-connection-age", kKnown), "max_connection_age");
+  EXPECT_EQ(nearest("prot", kKnown), "port");
 }
 
 TEST(Nearest, IsNothingWhenNothingIsNear) {
-  constexpr auto kNames = std::to_array<std::string_view>({"address", "tls", "a"});
-  EXPECT_EQ(nearest("certificate", kNames), std::nullopt);
-  EXPECT_EQ(nearest("b", kNames), std::nullopt);
-  EXPECT_EQ(nearest("", kNames), std::nullopt);
-  EXPECT_EQ(nearest(std::string(100'000, 'a'), kNames), std::nullopt);
+  EXPECT_EQ(nearest("certificate", kShort), std::nullopt);
+  EXPECT_EQ(nearest("b", kShort), std::nullopt);
+  EXPECT_EQ(nearest("", kShort), std::nullopt);
+  EXPECT_EQ(nearest(std::string(100'000, 'a'), kShort), std::nullopt);
   EXPECT_EQ(nearest("tls", {}), std::nullopt);
 }
 
 TEST(List, ReadsLikeASentence) {
-  constexpr auto kNames = std::to_array<std::string_view>({"a", "b", "c"});
-  EXPECT_EQ(list(kNames, '\'', "or"), "'a', 'b' or 'c'");
-  EXPECT_EQ(list(std::span(kNames).first(2), '"', "and"), "\"a\" and \"b\"");
-  EXPECT_EQ(list(std::span(kNames).first(1), '"', "and"), "\"a\"");
+  EXPECT_EQ(list(kLetters, '\'', "or"), "'a', 'b' or 'c'");
+  EXPECT_EQ(list(std::span(kLetters).first(2), '"', "and"), "\"a\" and \"b\"");
+  EXPECT_EQ(list(std::span(kLetters).first(1), '"', "and"), "\"a\"");
   EXPECT_EQ(list({}, '"', "and"), "");
 }
 

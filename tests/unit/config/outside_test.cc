@@ -55,11 +55,7 @@ TEST_F(RealOutside, KnowsTheEnvironment) {
   EXPECT_EQ(outside_.environment("SALLYPORT_CONFIG_TEST"), std::nullopt);
 }
 
-TEST_F(RealOutside, KnowsTheMachinesName) {
-  const auto name = outside_.host_name();
-  ASSERT_TRUE(name);
-  EXPECT_FALSE(name->empty());
-}
+TEST_F(RealOutside, KnowsTheMachinesName) { EXPECT_NE(outside_.host_name().value_or(""), ""); }
 
 TEST_F(RealOutside, LoadsAConfigWithTheFilesBesideIt) {
   write("users.toml", "");

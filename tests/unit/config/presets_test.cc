@@ -8,6 +8,9 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kLogin = "provider = 'mailgun'\nusername = 'u'\npassword = 'p'\n";
+constexpr std::string_view kSmtp = "provider = 'smtp'\nhost = 'localhost'\n";
+
 using namespace std::chrono_literals;
 
 Upstream upstream(std::string_view keys) {
@@ -42,7 +45,6 @@ TEST(Presets, Sendgrid) {
 }
 
 TEST(Presets, Mailgun) {
-  constexpr std::string_view kLogin = "provider = 'mailgun'\nusername = 'u'\npassword = 'p'\n";
   const Upstream mailgun = upstream(kLogin);
   EXPECT_EQ(mailgun.provider, Provider::kMailgun);
   EXPECT_EQ(mailgun.host, "smtp.mailgun.org");
@@ -69,7 +71,6 @@ TEST(Presets, CaptureAndSmtp) {
 }
 
 TEST(Presets, ThePortFollowsTheWayOfTls) {
-  constexpr std::string_view kSmtp = "provider = 'smtp'\nhost = 'localhost'\n";
   EXPECT_EQ(upstream(std::string(kSmtp) + "tls = 'implicit'").port, 465);
   EXPECT_EQ(upstream(std::string(kSmtp) + "tls = 'starttls'").port, 587);
   EXPECT_EQ(upstream(std::string(kSmtp) + "tls = 'none'").port, 25);

@@ -7,6 +7,13 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kWithTls = "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+constexpr std::string_view kUpstream =
+    "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
+constexpr std::string_view kUpstreams =
+    "[[upstream]]\nname = 'ses'\nprovider = 'capture'\npath = '/a'\n"
+    "[[upstream]]\nname = 'mailgun'\nprovider = 'capture'\npath = '/b'\n";
+
 using testing::ElementsAre;
 
 /// A config (what it lacks is added behind it) and everything that is wrong with it.
@@ -113,7 +120,6 @@ TEST(Problems, OfTablesThatAreNone) {
 }
 
 TEST(Problems, OfListeners) {
-  constexpr std::string_view kWithTls = "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
   const auto with_tls = [&](std::string_view text) {
     return std::string(kWithTls) + std::string(text);
   };
@@ -327,8 +333,6 @@ TEST(Problems, OfUpstreams) {
 }
 
 TEST(Problems, OfAnUpstreamsLogin) {
-  constexpr std::string_view kUpstream =
-      "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
   const std::vector<std::pair<std::string_view, std::string>> cases = {
       {"",
        "c.toml:1:1: upstream[1].password is missing; expected the password the provider gave you"},
@@ -413,9 +417,6 @@ TEST(Problems, OfPresets) {
 }
 
 TEST(Problems, OfRoutes) {
-  constexpr std::string_view kUpstreams =
-      "[[upstream]]\nname = 'ses'\nprovider = 'capture'\npath = '/a'\n"
-      "[[upstream]]\nname = 'mailgun'\nprovider = 'capture'\npath = '/b'\n";
   const auto route = [&](std::string_view keys) {
     return std::string(kUpstreams) + "[[route]]\n" + std::string(keys);
   };

@@ -8,6 +8,8 @@
 namespace sallyport::config {
 namespace {
 
+constexpr std::string_view kTooManyParts = "a dotted key has too many parts; expected at most 16";
+
 TEST(Syntax, TellsWhereTheTextStopsBeingToml) {
   const struct {
     std::string_view text;
@@ -70,7 +72,6 @@ TEST(Syntax, LimitsDepthSoThatNoTextExhaustsTheStack) {
 
   std::string dotted = "a";
   for (int i = 0; i < 100'000; ++i) dotted += ".a";
-  constexpr std::string_view kTooManyParts = "a dotted key has too many parts; expected at most 16";
   EXPECT_EQ(error_of(dotted + " = 1"), kTooManyParts);
   EXPECT_EQ(error_of('[' + dotted + ']'), kTooManyParts);
   EXPECT_EQ(error_of("a = { " + dotted + " = 1 }"), kTooManyParts);
