@@ -18,8 +18,8 @@ constexpr std::size_t kMostSessions = 4;
 /// Where one copy of a chain is kept for all sessions that saw it. It must outlive whatever holds a
 /// certificate, so it is never freed; without holders it is empty.
 CRYPTO_BUFFER_POOL* shared_certificates() {
-  static CRYPTO_BUFFER_POOL* const kPool = CRYPTO_BUFFER_POOL_new();
-  return kPool;
+  static CRYPTO_BUFFER_POOL* const pool = CRYPTO_BUFFER_POOL_new();
+  return pool;
 }
 
 bool is_ip_literal(const std::string& host) {

@@ -16,6 +16,7 @@ constexpr char kCiphers[] =
     "[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]:"
     "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
+constexpr std::uint8_t kSessionsAreFor[] = "sallyport";
 constexpr char kGroups[] = "X25519:P-256:P-384";
 
 /// Upstream renamed curves to groups; whichever this BoringSSL has.
@@ -74,6 +75,7 @@ Result<std::shared_ptr<const ServerTlsContext>> ServerTlsContext::make(
 
   const auto buffers = as_buffers(*certificates);
   std::vector<CRYPTO_BUFFER*> chain;
+  chain.reserve(buffers.size());
   for (const auto& buffer : buffers) chain.push_back(buffer.get());
   if (SSL_CTX_set_chain_and_key(ssl.get(), chain.data(), chain.size(), key->get(), nullptr) != 1) {
     return fail(ErrorCode::kInvalid, "certificate and key cannot be used: " + take_reason());
@@ -82,7 +84,6 @@ Result<std::shared_ptr<const ServerTlsContext>> ServerTlsContext::make(
   // Sessions are kept by clients, in tickets: a stateless server can resume on any worker. One
   // ticket a connection: mail clients come back one after the other.
   SSL_CTX_set_session_cache_mode(ssl.get(), SSL_SESS_CACHE_OFF);
-  static constexpr std::uint8_t kSessionsAreFor[] = "sallyport";
   SSL_CTX_set_session_id_context(ssl.get(), kSessionsAreFor, sizeof kSessionsAreFor);
   SSL_CTX_set_num_tickets(ssl.get(), 1);
   SSL_CTX_set_early_data_enabled(ssl.get(), 0);

@@ -44,8 +44,8 @@ BIO_METHOD* make_method() {
 
 bssl::UniquePtr<BIO> make_bio(Wire& wire) {
   // A table of functions, not state: one for the process, never freed.
-  static const BIO_METHOD* const kMethod = make_method();
-  bssl::UniquePtr<BIO> bio(BIO_new(kMethod));
+  static const BIO_METHOD* const method = make_method();
+  bssl::UniquePtr<BIO> bio(BIO_new(method));
   BIO_set_data(bio.get(), &wire);
   BIO_set_init(bio.get(), 1);
   return bio;

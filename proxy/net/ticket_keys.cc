@@ -15,8 +15,8 @@ namespace {
 /// Where a context keeps its keys. The only per-context data BoringSSL has to carry for us besides
 /// its own.
 int keys_slot() {
-  static const int kSlot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return kSlot;
+  static const int slot = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return slot;
 }
 
 // The answers of BoringSSL's ticket callback.

@@ -8,6 +8,13 @@
 namespace sallyport::net {
 namespace {
 
+// RFC 8446 5.1: what the records that open a connection start with.
+constexpr char kAlert = 21;
+constexpr char kHandshake = 22;
+constexpr char kMajorVersion = 3;
+
+constexpr char kDigits[] = "0123456789abcdef";
+
 constexpr int kTlsAlertUnknownCa = 48;
 constexpr int kTlsAlertCertificateUnknown = 46;
 constexpr int kTlsAlertBadCertificate = 42;
@@ -73,9 +80,6 @@ std::string take_reason() {
 }
 
 bool looks_like_tls(std::string_view first_octets) {
-  constexpr char kAlert = 21;
-  constexpr char kHandshake = 22;
-  constexpr char kMajorVersion = 3;
   if (first_octets.empty()) return true;
   if (first_octets[0] != kAlert && first_octets[0] != kHandshake) return false;
   return first_octets.size() < 2 || first_octets[1] == kMajorVersion;
@@ -88,7 +92,6 @@ std::string not_tls(std::string_view first_octets) {
   if (printable) return "the peer does not speak TLS: it said \"" + std::string(line) + "\"";
   std::string text = "the peer does not speak TLS: its first octets were";
   for (const char c : first_octets.substr(0, 8)) {
-    constexpr char kDigits[] = "0123456789abcdef";
     const auto octet = static_cast<std::uint8_t>(c);
     text += {' ', kDigits[octet >> 4], kDigits[octet & 15]};
   }

@@ -39,8 +39,8 @@ bssl::UniquePtr<EVP_PKEY> make_key(KeyKind kind) {
   switch (kind) {
     case KeyKind::kRsa: {
       // Slow to make, above all under a sanitizer, and no test needs two.
-      static const bssl::UniquePtr<EVP_PKEY> kOne = make_rsa(2048);
-      return bssl::UpRef(kOne);
+      static const bssl::UniquePtr<EVP_PKEY> one = make_rsa(2048);
+      return bssl::UpRef(one);
     }
     case KeyKind::kRsa1024:
       return make_rsa(1024);
