@@ -138,11 +138,10 @@ TEST_F(Interop, OpensslAsClient) {
     const std::string ports = std::to_string(listener->local().port());
     const std::string session = path("session");
     for (const bool resume : {false, true}) {
-      const std::string command = "echo NOOP | openssl s_client -quiet -ign_eof " + c.flags +
-                                  " -connect 127.0.0.1:" + ports + " -servername " + kHost +
-                                  " -CAfile " + path("ca.pem") +
-                                  " -verify_return_error -verify_hostname " + kHost +
-                                  (resume ? " -sess_in " : " -sess_out ") + session;
+      std::string command = "echo NOOP | openssl s_client -quiet -ign_eof " + c.flags;
+      command += " -connect 127.0.0.1:" + ports + " -servername " + kHost;
+      command += " -CAfile " + path("ca.pem") + " -verify_return_error -verify_hostname " + kHost;
+      command += (resume ? " -sess_in " : " -sess_out ") + session;
       const auto main = [](Loop& l, TcpListener& li, std::shared_ptr<const ServerTlsContext> s,
                            std::string run, TlsInfo& info) -> Task<std::string> {
         TaskGroup group(l);

@@ -1,4 +1,5 @@
 // Sessions are resumed across workers, contexts and key generations, and never across host names.
+#include <array>
 #include <thread>
 
 #include "tests/unit/net/tls_fixture.h"
@@ -102,8 +103,8 @@ TEST(TicketKeys, MayBeUsedByManyThreads) {
       loop.run(expect_a_conversation(loop, ends));
     }
   };
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) threads.emplace_back(work);
+  std::array<std::thread, 4> threads;
+  for (auto& thread : threads) thread = std::thread(work);
   for (auto& thread : threads) thread.join();
 }
 
