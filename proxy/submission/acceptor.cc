@@ -127,6 +127,7 @@ void Acceptor::abort() {
 
 std::vector<runtime::SocketAddress> Acceptor::addresses() const {
   std::vector<runtime::SocketAddress> addresses;
+  addresses.reserve(doors_.size());
   for (const auto& door : doors_) addresses.push_back(door->listener->local());
   return addresses;
 }

@@ -135,7 +135,8 @@ void Session::log_in(std::shared_ptr<const config::User> user) {
         {{"result", "too_many_connections"}, {"client", client_ip_}, {"user", user->name}});
     return end(policy::reply_for(connection.error(), user->name).wire());
   }
-  login_.emplace(std::move(user), std::move(limits), std::move(*connection), user_metrics);
+  login_ = std::make_unique<Login>(std::move(user), std::move(limits), std::move(*connection),
+                                   user_metrics);
   dialog_.say(replies::kAuthenticated);
 }
 

@@ -139,7 +139,7 @@ message::Message Session::assemble(Content& content) {
       .tls_cipher = tls_ ? std::string_view(tls_->cipher) : std::string_view(),
       .hostname = config().hostname,
       .extended = extended_,
-      .authenticated = login_.has_value(),
+      .authenticated = login_ != nullptr,
       .id = transaction_->id.view(),
       .only_recipient = recipients.size() == 1 ? &recipients.front() : nullptr,
       .now = context_.wall_time(),

@@ -2,6 +2,7 @@
 // filter, into a body. Octets are copied once.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -43,7 +44,10 @@ class Content {
   bool has_8bit() const { return decoder_.has_8bit(); }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
-  message::Body take_body() { return std::move(body_).value(); }
+  message::Body take_body() {
+    assert(body_);
+    return std::move(*body_);
+  }
 
  private:
   enum class Fault : std::uint8_t { kNone, kTooLarge, kNoBudget, kNoStorage };

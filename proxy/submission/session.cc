@@ -27,7 +27,7 @@ struct Session::Handler {
 
 const Session::Handler& Session::Handler::of(smtp::Verb verb) {
   // In the order of smtp::Verb.
-  static constexpr std::array kHandlers = {
+  static constexpr std::array handlers = {
       Handler{.answer = &Session::ehlo},   Handler{.answer = &Session::helo},
       Handler{.talk = &Session::starttls}, Handler{.talk = &Session::authenticate},
       Handler{.answer = &Session::mail},   Handler{.answer = &Session::rcpt},
@@ -36,8 +36,8 @@ const Session::Handler& Session::Handler::of(smtp::Verb verb) {
       Handler{.answer = &Session::expn},   Handler{.answer = &Session::help},
       Handler{.answer = &Session::quit},   Handler{.answer = &Session::unknown},
   };
-  static_assert(kHandlers.size() == static_cast<std::size_t>(smtp::Verb::kUnknown) + 1);
-  return kHandlers[static_cast<std::size_t>(verb)];
+  static_assert(handlers.size() == static_cast<std::size_t>(smtp::Verb::kUnknown) + 1);
+  return handlers[static_cast<std::size_t>(verb)];
 }
 
 Session::Session(Context& context, Snapshot snapshot, Gate gate,
@@ -116,7 +116,7 @@ smtp::SessionState Session::state() const {
       .tls = tls_ != nullptr,
       .offers_starttls = gate_.settings.tls == config::TlsMode::kStarttls,
       .requires_tls = gate_.settings.tls != config::TlsMode::kNone,
-      .authenticated = login_.has_value(),
+      .authenticated = login_ != nullptr,
       .has_reverse_path = transaction_ != nullptr,
       .recipients = transaction_ ? transaction_->envelope.recipients.size() : 0,
   };

@@ -127,8 +127,8 @@ class Session {
   const net::TlsInfo* tls_ = nullptr;           // of the dialog's stream, once it is TLS
   metrics::Gauge::Hold open_session_;
 
-  std::string client_name_;  // of EHLO or HELO
-  std::optional<Login> login_;
+  std::string client_name_;       // of EHLO or HELO
+  std::unique_ptr<Login> login_;  // once authenticated
   std::unique_ptr<Transaction> transaction_;
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;

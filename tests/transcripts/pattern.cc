@@ -120,9 +120,9 @@ bool matches(std::string_view pattern, std::string_view text) {
     return false;
   }
   if (pattern.starts_with(kId)) {
-    constexpr std::size_t kSize = message::TransactionId::kSize;
-    return text.size() >= kSize && std::ranges::all_of(text.substr(0, kSize), is_id_character) &&
-           matches(pattern.substr(kId.size()), text.substr(kSize));
+    constexpr std::size_t size = message::TransactionId::kSize;
+    return text.size() >= size && std::ranges::all_of(text.substr(0, size), is_id_character) &&
+           matches(pattern.substr(kId.size()), text.substr(size));
   }
   return !text.empty() && pattern.front() == text.front() &&
          matches(pattern.substr(1), text.substr(1));

@@ -112,7 +112,7 @@ Task<void> Providers::keep(std::unique_ptr<support::MemoryStream> stream) {
     }
     std::string reply(answer(*line));
     if (in_content) {
-      messages_.push_back(std::move(message));
+      messages_.push_back(std::exchange(message, {}));
       reply = fmt::format("250 2.0.0 queued as {}\r\n", messages_.size());
     }
     in_content = *line == "DATA";

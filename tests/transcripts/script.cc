@@ -37,10 +37,10 @@ Result<Step> read_step(std::string_view line) {
     step.text = unescape(expand(rest));
     return step;
   }
-  static constexpr std::pair<std::string_view, Step::Kind> kMarks[] = {
+  static constexpr std::pair<std::string_view, Step::Kind> marks[] = {
       {"C:", kSay},      {"S:", kHear},    {"P:", kPass},
       {"U:", kProvider}, {"M:", kMessage}, {"L:", kLog}};
-  for (const auto& [name, kind] : kMarks) {
+  for (const auto& [name, kind] : marks) {
     if (mark != name) continue;
     step.kind = kind;
     step.text = expand(rest);

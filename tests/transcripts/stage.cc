@@ -115,7 +115,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
   }
   authenticator_.emplace(std::move(options), std::move(*users));
   const TimePoint start = loop.now();
-  context_.emplace(submission::Context{
+  context_ = std::make_unique<submission::Context>(submission::Context{
       .loop = loop_,
       .authenticator = *authenticator_,
       .limits = limits_,
@@ -239,7 +239,7 @@ void Stage::add_upstream(const std::vector<std::string>& words) {
 std::unique_ptr<support::MemoryStream> Stage::connect() {
   auto [client, server] = support::MemoryStream::pair(loop_);
   const config::Listener& listener = config_->listeners.front();
-  sessions_.emplace_back(context_.value(), submission::Snapshot{config_, nullptr},
+  sessions_.emplace_back(*context_, submission::Snapshot{config_, nullptr},
                          submission::Gate{listener, metrics_.for_listener("127.0.0.1:465")},
                          std::move(server), "192.0.2.1");
   tasks_.spawn(host(std::prev(sessions_.end())));

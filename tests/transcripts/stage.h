@@ -77,7 +77,7 @@ class Stage {
   std::optional<auth::Authenticator> authenticator_;
   policy::LimitTable limits_;
   message::TransactionIds ids_;
-  std::optional<submission::Context> context_;
+  std::unique_ptr<submission::Context> context_;
   std::list<submission::Session> sessions_;
   runtime::TaskGroup tasks_;
 };
