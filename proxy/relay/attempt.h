@@ -2,6 +2,7 @@
 // transaction and the capture upstream all give, and from which the client's reply is made.
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -65,6 +66,11 @@ struct Attempt {
   bool reused_connection = false;
   Duration took{};  ///< The mail transaction alone.
 
+  /// The reply, of an attempt that one decided: kAccepted, kRefused, kUnsuited, kDeferred.
+  const smtp::Reply& said() const {
+    assert(reply);
+    return *reply;
+  }
   /// One line for logs: the reply, or the stage and the error.
   std::string str() const;
 };

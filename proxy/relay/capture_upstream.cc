@@ -47,6 +47,7 @@ Task<Result<std::string>> CaptureUpstream::store(const message::Message& message
   const std::string fields = envelope_fields(message.envelope);
   std::vector<std::string_view> pieces = {fields};
   std::optional<MaildirFile> file;
+  std::string name;
   message::BodyReader reader(message.body);
   for (std::uint64_t left = message.body.size(); true;) {
     const std::size_t before = pieces.size();
@@ -62,6 +63,7 @@ Task<Result<std::string>> CaptureUpstream::store(const message::Message& message
       if (!file) {
         auto created = MaildirFile::create(config.path, hostname_);
         if (!created) return fail(std::move(created.error()));
+        name = created->name();
         file.emplace(std::move(*created));
       }
       if (const auto written = file->write(pieces); !written) return written;
@@ -69,7 +71,7 @@ Task<Result<std::string>> CaptureUpstream::store(const message::Message& message
     };
     const auto done = co_await loop_.offload(work);
     if (!done) co_return fail(done.error());
-    if (left == 0) co_return file->name();
+    if (left == 0) co_return name;
     pieces.clear();
   }
 }

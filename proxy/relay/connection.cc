@@ -26,7 +26,7 @@ void Connection::take_replies(std::string_view octets) {
       broken_ = std::move(reply.error());
     } else {
       mid_reply_ = !reply->has_value();
-      if (*reply) replies_.push_back(std::move(**reply));
+      if (std::optional<smtp::Reply>& whole = *reply) replies_.push_back(std::move(*whole));
     }
   }
 }

@@ -24,21 +24,21 @@ void ConnectionCap::join(const std::shared_ptr<Member>& member) {
 void ConnectionCap::leave(const std::shared_ptr<Member>& member) {
   const std::lock_guard lock(mutex_);
   std::erase(members_, member);
-  waiting_ -= static_cast<std::uint32_t>(member->waiting.size());
-  member->waiting.clear();
+  waiting_ -= static_cast<std::uint32_t>(member->waiting_.size());
+  member->waiting_.clear();
 }
 
 bool ConnectionCap::try_take(Member& member) {
   const std::lock_guard lock(mutex_);
   if (used_ == limit_) return false;
   ++used_;
-  ++member.held;
+  ++member.held_;
   return true;
 }
 
 void ConnectionCap::wait(Member& member, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  member.waiting.push_back(now);
+  member.waiting_.push_back(now);
   ++waiting_;
   if (used_ < limit_) {  // one came free since `try_take`
     ++used_;
@@ -50,15 +50,15 @@ void ConnectionCap::wait(Member& member, TimePoint now) {
 
 void ConnectionCap::stop_waiting(Member& member) {
   const std::lock_guard lock(mutex_);
-  if (member.waiting.empty()) return;  // a slot is on its way, and will be released
-  member.waiting.pop_front();
+  if (member.waiting_.empty()) return;  // a slot is on its way, and will be released
+  member.waiting_.pop_front();
   --waiting_;
 }
 
 void ConnectionCap::release(Member& member) {
   const std::lock_guard lock(mutex_);
-  assert(member.held > 0);
-  --member.held;
+  assert(member.held_ > 0);
+  --member.held_;
   hand_on();
 }
 
@@ -66,11 +66,11 @@ bool ConnectionCap::should_yield(Member& member, TimePoint now) {
   if (waiting_.load(std::memory_order_relaxed) == 0) return false;
   const std::lock_guard lock(mutex_);
   const Member* const other = longest_waiting(&member);
-  if (other == nullptr || waiting_ - member.waiting.size() <= yielding_) return false;
-  const bool is_rich = member.waiting.empty() || member.held > other->held + 1;
-  const bool is_poor = other->held == 0 && now - other->waiting.front() > kPatience;
+  if (other == nullptr || waiting_ - member.waiting_.size() <= yielding_) return false;
+  const bool is_rich = member.waiting_.empty() || member.held_ > other->held_ + 1;
+  const bool is_poor = other->held_ == 0 && now - other->waiting_.front() > kPatience;
   if (!is_rich && !is_poor) return false;
-  --member.held;
+  --member.held_;
   ++yielding_;
   return true;
 }
@@ -95,8 +95,8 @@ std::uint32_t ConnectionCap::used() const {
 ConnectionCap::Member* ConnectionCap::longest_waiting(const Member* except) const {
   Member* longest = nullptr;
   for (const auto& member : members_) {
-    if (member.get() == except || member->waiting.empty()) continue;
-    if (longest == nullptr || member->waiting.front() < longest->waiting.front()) {
+    if (member.get() == except || member->waiting_.empty()) continue;
+    if (longest == nullptr || member->waiting_.front() < longest->waiting_.front()) {
       longest = member.get();
     }
   }
@@ -110,9 +110,9 @@ void ConnectionCap::hand_on() {
     --used_;
     return;
   }
-  next->waiting.pop_front();
+  next->waiting_.pop_front();
   --waiting_;
-  ++next->held;
+  ++next->held_;
   post(*std::ranges::find(members_, next, &std::shared_ptr<Member>::get), &Member::granted);
 }
 

@@ -33,8 +33,8 @@ class ConnectionCap {
 
    private:
     friend class ConnectionCap;
-    std::uint32_t held = 0;
-    std::deque<TimePoint> waiting;  // since when, for each that waits
+    std::uint32_t held_ = 0;
+    std::deque<TimePoint> waiting_;  // since when, for each that waits
   };
 
   explicit ConnectionCap(std::uint32_t limit) : limit_(limit) {}

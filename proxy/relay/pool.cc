@@ -158,7 +158,8 @@ std::optional<CloseReason> Pool::reason_to_close(const Connection& connection) {
 void Pool::close(std::unique_ptr<Connection> connection, CloseReason reason) {
   metrics_.connections_closed[reason].add();
   if (reason == CloseReason::kPeer || reason == CloseReason::kError) {
-    connection->abort();
+    // What the kernel still holds of a message that failed must not go out.
+    if (reason == CloseReason::kError) connection->abort();
     connection.reset();
     cap_->release(*member_);
   } else {

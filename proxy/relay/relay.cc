@@ -66,7 +66,7 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
       return Health::Trouble::kUnreachable;
     case End::kDeferred:
       if (attempt.meaning == Meaning::kQuota) return Health::Trouble::kQuota;
-      if (attempt.meaning == Meaning::kThrottled || attempt.reply->code == 421) {
+      if (attempt.meaning == Meaning::kThrottled || attempt.said().code == 421) {
         return Health::Trouble::kThrottled;
       }
       if (attempt.stage < Stage::kRset) return Health::Trouble::kUnreachable;
@@ -187,7 +187,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   delivery.reused_connection = decisive->reused_connection;
   delivery.upstream_time = decisive->took;
   if (decisive->end == End::kAccepted) {
-    delivery.upstream_id = message_id_in(last->config.provider, *decisive->reply);
+    delivery.upstream_id = message_id_in(last->config.provider, decisive->said());
     // Mailgun's reply has no id; its log and API know the message by its Message-ID.
     if (last->config.provider == config::Provider::kMailgun) {
       delivery.upstream_id = message.message_id;

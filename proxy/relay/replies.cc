@@ -47,7 +47,7 @@ void name_refused(const std::vector<Refusal>& refused, Reply& reply) {
 }
 
 Reply accepted(const message::Message& message, const Attempt& attempt) {
-  Reply reply(250, {2, 0, 0}, fmt::format("Ok: {} {}", message.id, attempt.reply->text()));
+  Reply reply(250, {2, 0, 0}, fmt::format("Ok: {} {}", message.id, attempt.said().text()));
   if (!attempt.refused.empty()) {
     reply.lines.push_back(fmt::format("Not for {} of {} recipients, who were refused:",
                                       attempt.refused.size(), message.envelope.recipients.size()));
@@ -57,7 +57,7 @@ Reply accepted(const message::Message& message, const Attempt& attempt) {
 }
 
 Reply refused(const message::Message& message, const Attempt& attempt) {
-  Reply reply = *attempt.reply;
+  Reply reply = attempt.said();
   // Permanent by its meaning, whatever its code says (Meaning::kPermanent).
   if (!reply.is_permanent()) {
     reply.code = 554;
@@ -113,7 +113,7 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
     case End::kDeferred: {
       Reply reply(451, why_not_now(attempt),
                   fmt::format("{} not sent, try again later: upstream {} said at {}: {}",
-                              message.id, upstream, name(attempt.stage), one_line(*attempt.reply)));
+                              message.id, upstream, name(attempt.stage), one_line(attempt.said())));
       name_refused(attempt.refused, reply);
       return reply;
     }

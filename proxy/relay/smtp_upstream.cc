@@ -56,7 +56,7 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
       co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
-  if (attempt.end == End::kAccepted) metrics.transaction.observe(attempt.took);
+  if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);
   co_return attempt;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <iterator>
 #include <utility>
 
@@ -54,6 +55,7 @@ class Transaction {
     } else {
       leave();
     }
+    assert(verdict_);
     co_return std::move(*verdict_);
   }
 
@@ -350,7 +352,7 @@ class Transaction {
   /// A write that fails has not handed over its last octet, and the connection sends no more: the
   /// final dot is not with the upstream. Who hangs up in the middle may have said why.
   Task<void> rejected_midway(const Error& error) {
-    hang_up(CloseReason::kPeer);
+    hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
     const auto reply = co_await connection_.read_reply(within(kLeftoverTimeout));
     if (reply && is_refusal(*reply)) {
       verdict_ = refusal(Stage::kContent, *reply, upstream_.provider);

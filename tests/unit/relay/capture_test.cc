@@ -89,6 +89,7 @@ TEST(Capture, NamesAreUnique) {
   const Folder folder;
   World world({capture(folder.path())});
   std::vector<message::Message> messages;
+  messages.reserve(50);
   for (int i = 0; i < 50; ++i) messages.push_back(world.message());
   for (const Delivery& delivery : world.deliver_all(messages)) {
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered);

@@ -31,9 +31,10 @@ std::string slow_transactions(int count) {
   return script;
 }
 
-std::vector<message::Message> messages(World& world, int count) {
+std::vector<message::Message> messages(World& world, std::size_t count) {
   std::vector<message::Message> all;
-  for (int i = 0; i < count; ++i) all.push_back(world.message());
+  all.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) all.push_back(world.message());
   return all;
 }
 

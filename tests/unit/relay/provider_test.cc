@@ -10,7 +10,8 @@ using config::Provider;
 smtp::Reply parse(std::string_view line) {
   const std::string wire = std::string(line) + "\r\n";
   std::string_view rest = wire;
-  return smtp::ReplyParser().feed(rest).value().value();
+  auto reply = smtp::ReplyParser().feed(rest).value();
+  return reply ? std::move(*reply) : smtp::Reply();
 }
 
 TEST(Provider, RepliesMeanWhatTheProviderDocuments) {

@@ -8,7 +8,7 @@
 namespace sallyport::relay {
 namespace {
 
-config::Route route(std::vector<std::string> senders, std::vector<std::size_t> upstreams) {
+config::Route route(const std::vector<std::string>& senders, std::vector<std::size_t> upstreams) {
   config::Route made;
   for (const auto& sender : senders) {
     made.senders.push_back(config::AddressPattern::parse(sender).value());
@@ -108,7 +108,7 @@ TEST(Router, AgreesWithTryingEachRouteInTurn) {
     const Router router(routes);
     for (const std::string& domain : domains) {
       for (const std::string& local : locals) {
-        const auto address = path(local + "@" + domain);
+        const smtp::ReversePath address{smtp::Mailbox{local, domain}};
         EXPECT_THAT(router.upstreams_for(address),
                     testing::ElementsAreArray(first_match(routes, address)));
       }

@@ -26,9 +26,8 @@ std::vector<Command> commands(const Upstream& upstream, bool rset) {
 }  // namespace
 
 std::string_view name(Fault fault) {
-  static constexpr std::string_view kNames[] = {"4xx",   "5xx",   "421",    "close",
-                                                "reset", "stall", "garbage"};
-  return kNames[static_cast<std::size_t>(fault)];
+  constexpr std::string_view names[] = {"4xx", "5xx", "421", "close", "reset", "stall", "garbage"};
+  return names[static_cast<std::size_t>(fault)];
 }
 
 std::string steps(Fault fault) {

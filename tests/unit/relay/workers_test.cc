@@ -154,6 +154,7 @@ TEST(Workers, ShareTheCapAndNobodyStarves) {
   for (const int workers : {2, 5}) {  // fewer and more than connections
     Shared shared;
     std::vector<std::thread> threads;
+    threads.reserve(static_cast<std::size_t>(workers));
     for (int i = 0; i < workers; ++i) {
       threads.emplace_back([&shared, i] { work(shared, 1 + i * 3, 60); });
     }

@@ -110,7 +110,8 @@ void World::reload() {
   if (*made) loop.run(drain(*this, **made));
 }
 
-message::Message World::message(std::vector<std::string> recipients, std::string_view content) {
+message::Message World::message(const std::vector<std::string>& recipients,
+                                std::string_view content) {
   message::Envelope envelope;
   envelope.reverse_path.mailbox = smtp::parse_mailbox("from@here.example").value();
   for (const std::string& recipient : recipients) {

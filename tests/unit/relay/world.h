@@ -46,7 +46,7 @@ class World {
   /// Makes a relay of what `config` says now, sharing with the one there is; the old one drains.
   void reload();
 
-  message::Message message(std::vector<std::string> recipients = {"to@there.example"},
+  message::Message message(const std::vector<std::string>& recipients = {"to@there.example"},
                            std::string_view content = "Subject: x\r\n\r\nhello\r\n");
   /// Delivers within `at_most` of virtual time.
   Delivery deliver(const message::Message& message, Duration at_most = std::chrono::minutes(60));
