@@ -58,6 +58,10 @@ Attempt failure(Stage stage, Error error) {
   return attempt;
 }
 
+Attempt unexpected_reply(Stage stage, const smtp::Reply& reply) {
+  return failure(stage, {ErrorCode::kProtocol, "unexpected reply: " + one_line(reply)});
+}
+
 Attempt refusal(Stage stage, smtp::Reply reply, config::Provider provider) {
   Attempt attempt;
   attempt.stage = stage;

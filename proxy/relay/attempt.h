@@ -75,11 +75,24 @@ struct Attempt {
   std::string str() const;
 };
 
+inline bool is_success(const smtp::Reply& reply) { return reply.code >= 200 && reply.code < 300; }
+inline bool is_refusal(const smtp::Reply& reply) {
+  return reply.is_transient() || reply.is_permanent();
+}
+/// The peer ended the connection, in whatever way.
+inline bool is_hang_up(const Error& error) {
+  return error.code == ErrorCode::kClosed || error.code == ErrorCode::kNetwork ||
+         error.code == ErrorCode::kTls;
+}
+
 /// `550 5.1.1 no such user`, in one line.
 std::string one_line(const smtp::Reply& reply);
 
 /// An attempt that ended without a reply.
 Attempt failure(Stage stage, Error error);
+
+/// An attempt that a reply ended which makes no sense at this stage.
+Attempt unexpected_reply(Stage stage, const smtp::Reply& reply);
 
 /// An attempt that a 4xx or 5xx reply ended: kRefused, kDeferred or kMisconfigured, by what the
 /// provider's text means.

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "proxy/base/ascii.h"
-#include "proxy/smtp/content.h"
+#include "proxy/relay/content.h"
 
 namespace sallyport::relay {
 namespace {
@@ -22,15 +22,11 @@ using std::chrono::seconds;
 // RFC 5321 section 4.5.3.2.
 constexpr Duration kMailTimeout = minutes(5);  // and RCPT, and RSET
 constexpr Duration kDataTimeout = minutes(2);
-constexpr Duration kBlockTimeout = minutes(3);
-constexpr Duration kEndTimeout = minutes(10);
-// For replies that can't change the verdict any more, and those of a peer that took no more octets.
+// For replies that can't change the verdict any more.
 constexpr Duration kLeftoverTimeout = seconds(5);
 
 // Commands in flight (RFC 2920). With more, both sides could wait for the other to read.
 constexpr std::size_t kMostInFlight = 200;
-// Views kept for the next message; one of thousands of lines that begin with dots needs more.
-constexpr std::size_t kMostPiecesKept = 256;
 
 class Transaction {
  public:
@@ -51,7 +47,9 @@ class Transaction {
     co_await converse();
     if (!verdict_) decide();
     if (!verdict_) {
-      co_await send_content();
+      connection_.rset_due = false;
+      verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadline_);
+      if (verdict_->end == End::kAccepted) verdict_->refused = std::move(refused_);
     } else {
       leave();
     }
@@ -168,13 +166,8 @@ class Transaction {
     hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
     if (verdict_) return;
     verdict_ = failure(stage_of(command), written_ ? error : written_.error());
+    // The peer may have said goodbye long ago; a reply that never comes is another matter.
     verdict_->stale = command <= kMail && is_hang_up(verdict_->error);
-  }
-
-  /// The peer may have said goodbye long ago; a reply that never comes is another matter.
-  static bool is_hang_up(const Error& error) {
-    return error.code == ErrorCode::kClosed || error.code == ErrorCode::kNetwork ||
-           error.code == ErrorCode::kTls;
   }
 
   void take(std::size_t command, const Reply& reply) {
@@ -204,7 +197,7 @@ class Transaction {
       return;
     }
     hang_up(CloseReason::kError);
-    verdict_ = unexpected(Stage::kRset, reply);
+    verdict_ = unexpected_reply(Stage::kRset, reply);
     verdict_->stale = true;
   }
 
@@ -213,7 +206,7 @@ class Transaction {
       open_ = true;
     } else if (!is_refusal(reply)) {
       hang_up(CloseReason::kError);
-      verdict_ = unexpected(Stage::kMail, reply);
+      verdict_ = unexpected_reply(Stage::kMail, reply);
     } else {
       verdict_ = refusal(Stage::kMail, reply, upstream_.provider);
       verdict_->stale = is_idle_timeout(reply);
@@ -227,7 +220,7 @@ class Transaction {
       ++accepted_;
     } else if (!is_refusal(reply)) {
       hang_up(CloseReason::kError);
-      if (!verdict_) verdict_ = unexpected(Stage::kRcpt, reply);
+      if (!verdict_) verdict_ = unexpected_reply(Stage::kRcpt, reply);
     } else if (!verdict_) {
       refused_.push_back({recipients_[index], reply});
     }
@@ -238,15 +231,10 @@ class Transaction {
       prompted_ = true;
     } else if (!is_refusal(reply)) {
       hang_up(CloseReason::kError);
-      if (!verdict_) verdict_ = unexpected(Stage::kData, reply);
+      if (!verdict_) verdict_ = unexpected_reply(Stage::kData, reply);
     } else {
       data_refused_ = reply;
     }
-  }
-
-  static bool is_success(const Reply& reply) { return reply.code >= 200 && reply.code < 300; }
-  static bool is_refusal(const Reply& reply) {
-    return reply.is_transient() || reply.is_permanent();
   }
 
   /// "451 4.4.2 Timeout waiting for data from client": said to a connection that idled.
@@ -255,10 +243,6 @@ class Transaction {
     if (reply.enhanced == smtp::EnhancedCode{4, 4, 2}) return true;
     const std::string text = ascii::lower(reply.text());
     return text.contains("timeout") || text.contains("timed out");
-  }
-
-  static Attempt unexpected(Stage stage, const Reply& reply) {
-    return failure(stage, {ErrorCode::kProtocol, "unexpected reply: " + one_line(reply)});
   }
 
   /// Is it already sure, before DATA is said, that nothing will be sent?
@@ -306,80 +290,6 @@ class Transaction {
     // The upstream waits for content. An empty message must not be sent, so nothing can be.
     if (prompted_) hang_up(CloseReason::kError);
     if (open_) connection_.rset_due = true;
-  }
-
-  /// The message, and its verdict. The body is read once and never copied: a message in memory
-  /// leaves in one write, with its dot.
-  Task<void> send_content() {
-    if (loop_.now() >= deadline_) {
-      hang_up(CloseReason::kError);
-      verdict_ = failure(Stage::kContent, {ErrorCode::kTimeout, "the delivery took too long"});
-      co_return;
-    }
-    smtp::ContentEncoder encoder;
-    message::BodyReader reader(message_.body);
-    std::vector<std::string_view>& stretch = connection_.stretch;
-    std::vector<std::string_view>& wire = connection_.wire;
-    for (std::uint64_t left = message_.body.size(); true;) {
-      stretch.clear();
-      wire.clear();
-      if (left > 0) {
-        const auto more = co_await reader.next(loop_, stretch);
-        if (!more || !*more) {
-          hang_up(CloseReason::kError);
-          verdict_ =
-              failure(Stage::kContent,
-                      more ? Error{ErrorCode::kSystem, "the body ended early"} : more.error());
-          co_return;
-        }
-      }
-      for (const std::string_view piece : stretch) {
-        encoder.feed(piece, wire);
-        left -= std::min<std::uint64_t>(left, piece.size());
-      }
-      if (left == 0) encoder.finish(wire);
-      const auto written = co_await connection_.write(wire, within(kBlockTimeout));
-      if (!written) {
-        co_await rejected_midway(written.error());
-        co_return;
-      }
-      if (left == 0) break;
-    }
-    if (wire.capacity() > kMostPiecesKept) std::vector<std::string_view>().swap(wire);
-    co_await read_end();
-  }
-
-  /// A write that fails has not handed over its last octet, and the connection sends no more: the
-  /// final dot is not with the upstream. Who hangs up in the middle may have said why.
-  Task<void> rejected_midway(const Error& error) {
-    hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
-    const auto reply = co_await connection_.read_reply(within(kLeftoverTimeout));
-    if (reply && is_refusal(*reply)) {
-      verdict_ = refusal(Stage::kContent, *reply, upstream_.provider);
-    } else {
-      verdict_ = failure(Stage::kContent, error);
-    }
-  }
-
-  Task<void> read_end() {
-    auto reply = co_await connection_.read_reply(within(kEndTimeout));
-    if (!reply || (!is_success(*reply) && !is_refusal(*reply))) {
-      hang_up(CloseReason::kError);
-      verdict_ = reply ? unexpected(Stage::kEnd, *reply) : failure(Stage::kEnd, reply.error());
-      verdict_->end = End::kUnknown;
-      co_return;
-    }
-    ++connection_.messages;
-    if (is_success(*reply)) {
-      verdict_.emplace();
-      verdict_->end = End::kAccepted;
-      verdict_->stage = Stage::kEnd;
-      verdict_->reply = std::move(*reply);
-      verdict_->refused = std::move(refused_);
-    } else {
-      if (reply->code == 421) hang_up(CloseReason::kPeer);
-      verdict_ = refusal(Stage::kEnd, std::move(*reply), upstream_.provider);
-    }
   }
 
   runtime::Loop& loop_;

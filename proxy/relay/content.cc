@@ -1,0 +1,122 @@
+#include "proxy/relay/content.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proxy/smtp/content.h"
+
+namespace sallyport::relay {
+namespace {
+
+using metrics::CloseReason;
+using runtime::Task;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// RFC 5321 section 4.5.3.2.
+constexpr Duration kBlockTimeout = minutes(3);
+constexpr Duration kEndTimeout = minutes(10);
+// For what a peer that took no more octets may have said.
+constexpr Duration kLastWordsTimeout = seconds(5);
+
+// Views kept for the next message; one of thousands of lines that begin with dots needs more.
+constexpr std::size_t kMostViewsKept = 256;
+
+class Sending {
+ public:
+  Sending(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+          const message::Message& message, TimePoint deadline)
+      : loop_(loop),
+        connection_(connection),
+        upstream_(upstream),
+        message_(message),
+        deadline_(deadline) {}
+
+  /// The body is read once and never copied: a message in memory leaves in one write, with its dot.
+  Task<Attempt> run() {
+    if (loop_.now() >= deadline_) {
+      co_return given_up({ErrorCode::kTimeout, "the delivery took too long"});
+    }
+    smtp::ContentEncoder encoder;
+    message::BodyReader reader(message_.body);
+    std::vector<std::string_view>& stretch = connection_.stretch;
+    std::vector<std::string_view>& wire = connection_.wire;
+    for (std::uint64_t left = message_.body.size(); true;) {
+      stretch.clear();
+      wire.clear();
+      if (left > 0) {
+        const auto more = co_await reader.next(loop_, stretch);
+        if (!more) co_return given_up(more.error());
+        if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
+      }
+      for (const std::string_view piece : stretch) {
+        encoder.feed(piece, wire);
+        left -= std::min<std::uint64_t>(left, piece.size());
+      }
+      if (left == 0) encoder.finish(wire);
+      const auto written = co_await connection_.write(wire, within(kBlockTimeout));
+      if (!written) co_return co_await stopped_midway(written.error());
+      if (left == 0) break;
+    }
+    if (wire.capacity() > kMostViewsKept) std::vector<std::string_view>().swap(wire);
+    co_return co_await end();
+  }
+
+ private:
+  TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
+
+  /// A message that can't be sent whole is not ended with a dot: the connection is given up.
+  Attempt given_up(Error error) {
+    connection_.closing = CloseReason::kError;
+    return failure(Stage::kContent, std::move(error));
+  }
+
+  /// A write that fails has not handed over its last octet, and the connection sends no more: the
+  /// final dot is not with the upstream. Who hangs up in the middle may have said why.
+  Task<Attempt> stopped_midway(Error error) {
+    connection_.closing = is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError;
+    auto reply = co_await connection_.read_reply(within(kLastWordsTimeout));
+    if (reply && is_refusal(*reply)) {
+      co_return refusal(Stage::kContent, std::move(*reply), upstream_.provider);
+    }
+    co_return failure(Stage::kContent, std::move(error));
+  }
+
+  Task<Attempt> end() {
+    auto reply = co_await connection_.read_reply(within(kEndTimeout));
+    if (!reply || (!is_success(*reply) && !is_refusal(*reply))) {
+      connection_.closing = CloseReason::kError;
+      Attempt unknown = reply ? unexpected_reply(Stage::kEnd, *reply)
+                              : failure(Stage::kEnd, std::move(reply.error()));
+      unknown.end = End::kUnknown;
+      co_return unknown;
+    }
+    ++connection_.messages;
+    if (is_refusal(*reply)) {
+      if (reply->code == 421) connection_.closing = CloseReason::kPeer;
+      co_return refusal(Stage::kEnd, std::move(*reply), upstream_.provider);
+    }
+    Attempt accepted;
+    accepted.end = End::kAccepted;
+    accepted.stage = Stage::kEnd;
+    accepted.reply = std::move(*reply);
+    co_return accepted;
+  }
+
+  runtime::Loop& loop_;
+  Connection& connection_;
+  const config::Upstream& upstream_;
+  const message::Message& message_;
+  const TimePoint deadline_;
+};
+
+}  // namespace
+
+Task<Attempt> send_content(runtime::Loop& loop, Connection& connection,
+                           const config::Upstream& upstream, const message::Message& message,
+                           TimePoint deadline) {
+  Sending sending(loop, connection, upstream, message, deadline);
+  co_return co_await sending.run();
+}
+
+}  // namespace sallyport::relay
