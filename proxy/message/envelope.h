@@ -1,8 +1,6 @@
 // Who a message is from and to, as the SMTP transaction says it: RFC 5321 section 2.3.1.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "proxy/smtp/command.h"
@@ -10,12 +8,17 @@
 
 namespace sallyport::message {
 
+/// One recipient: what RCPT said.
+struct Recipient {
+  smtp::Mailbox forward_path;
+  smtp::RcptParameters parameters = {};
+};
+
 /// The envelope of one mail transaction: what MAIL and RCPT said.
 struct Envelope {
   smtp::ReversePath reverse_path;
-  std::vector<smtp::Mailbox> recipients;  ///< Forward-paths accepted, in order.
-  smtp::BodyType body = smtp::BodyType::k7bit;
-  std::optional<std::uint64_t> declared_size;  ///< SIZE= of MAIL; a promise, not a fact.
+  smtp::MailParameters parameters;
+  std::vector<Recipient> recipients;  ///< Those accepted, in order.
 };
 
 }  // namespace sallyport::message

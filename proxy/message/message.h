@@ -16,6 +16,11 @@ struct Message {
   Body body;  ///< Our trace fields as its prefix, then the content as submitted, less Bcc fields.
   std::string message_id;  ///< The Message-ID of the header, ours or the client's; may be empty.
   bool has_8bit = false;   ///< The content has an octet above 127.
+  /// The header section has one: only SMTPUTF8 allows that (RFC 6532).
+  bool has_8bit_header = false;
+  /// The content has a NUL, or a CR or LF that is not part of a CRLF: only BDAT of a BINARYMIME
+  /// message can carry it (RFC 3030). Never true of what came by DATA.
+  bool is_binary = false;
 
   /// Octets that the upstream gets.
   std::uint64_t size() const { return body.size(); }

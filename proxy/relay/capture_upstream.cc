@@ -16,8 +16,8 @@ using runtime::Task;
 
 std::string envelope_fields(const message::Envelope& envelope) {
   std::string fields = fmt::format("Return-Path: <{}>\r\n", envelope.reverse_path.str());
-  for (const smtp::Mailbox& recipient : envelope.recipients) {
-    fields += fmt::format("Delivered-To: {}\r\n", recipient.str());
+  for (const message::Recipient& recipient : envelope.recipients) {
+    fields += fmt::format("Delivered-To: {}\r\n", recipient.forward_path.str());
   }
   return fields;
 }

@@ -112,7 +112,7 @@ class Transaction {
     } else if (command == data()) {
       commands += "DATA\r\n";
     } else {
-      const smtp::Mailbox& recipient = recipients_[command - kFirstRcpt];
+      const smtp::Mailbox& recipient = recipients_[command - kFirstRcpt].forward_path;
       // RFC 5321 section 4.1.1.3: the one recipient without a domain.
       commands.append("RCPT TO:<").append(recipient.local);
       if (!recipient.domain.empty()) commands.append("@").append(recipient.domain);
@@ -222,7 +222,7 @@ class Transaction {
       hang_up(CloseReason::kError);
       if (!verdict_) verdict_ = unexpected_reply(Stage::kRcpt, reply);
     } else if (!verdict_) {
-      refused_.push_back({recipients_[index], reply});
+      refused_.push_back({recipients_[index].forward_path, reply});
     }
   }
 
@@ -297,7 +297,7 @@ class Transaction {
   const config::Upstream& upstream_;
   const config::PartialRejection partial_rejection_;
   const message::Message& message_;
-  const std::vector<smtp::Mailbox>& recipients_;
+  const std::vector<message::Recipient>& recipients_;
   const TimePoint deadline_;
   const std::size_t first_;
 

@@ -66,7 +66,7 @@ Parse<void> apply_size(const Parameter& parameter, MailCommand& command) {
   const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), size);
   if (parsed.ec != std::errc())
     return refuse(552, kTooBig, "No message can be as big as SIZE says");
-  command.size = size;
+  command.parameters.size = size;
   return {};
 }
 
@@ -74,9 +74,9 @@ Parse<void> apply_size(const Parameter& parameter, MailCommand& command) {
 Parse<void> apply_body(const Parameter& parameter, MailCommand& command) {
   const std::string_view value = parameter.value.value_or("");
   if (ascii::equals_ignoring_case(value, "7BIT")) {
-    command.body = BodyType::k7bit;
+    command.parameters.body = BodyType::k7bit;
   } else if (ascii::equals_ignoring_case(value, "8BITMIME")) {
-    command.body = BodyType::k8bitmime;
+    command.parameters.body = BodyType::k8bitmime;
   } else {
     return invalid_arguments("BODY is 7BIT or 8BITMIME");
   }
@@ -159,7 +159,7 @@ Parse<MailCommand> parse_mail(std::string_view arguments) {
   if (!take_label(arguments, "FROM:")) return invalid_arguments("MAIL wants FROM:<address>");
   auto path = parse_reverse_path(arguments);
   if (!path) return bad_path(kBadReversePath, "reverse-path", arguments, path.error());
-  MailCommand command{.reverse_path = std::move(path->value), .size = std::nullopt};
+  MailCommand command{.reverse_path = std::move(path->value), .parameters = {}};
   const auto applied = apply_parameters<MailCommand>("MAIL", path->rest, kMailParameters, command);
   if (!applied) return std::unexpected(applied.error());
   return command;
@@ -169,7 +169,7 @@ Parse<RcptCommand> parse_rcpt(std::string_view arguments) {
   if (!take_label(arguments, "TO:")) return invalid_arguments("RCPT wants TO:<address>");
   auto path = parse_forward_path(arguments);
   if (!path) return bad_path(kBadForwardPath, "forward-path", arguments, path.error());
-  RcptCommand command{.forward_path = std::move(path->value)};
+  RcptCommand command{.forward_path = std::move(path->value), .parameters = {}};
   const auto applied = apply_parameters<RcptCommand>("RCPT", path->rest, {}, command);
   if (!applied) return std::unexpected(applied.error());
   return command;

@@ -43,8 +43,44 @@ struct CommandLine {
 /// Cuts a line (without its CRLF). Unknown verbs are a value: the session answers 500 and counts.
 CommandLine split_command(std::string_view line);
 
-/// How the content is declared by BODY= (RFC 6152).
-enum class BodyType : std::uint8_t { k7bit, k8bitmime };
+/// How the content is declared by BODY= (RFC 6152; BINARYMIME: RFC 3030).
+enum class BodyType : std::uint8_t { k7bit, k8bitmime, kBinarymime };
+
+/// How much of the message a failure notice is to return (RFC 3461 section 4.3).
+enum class Ret : std::uint8_t { kFull, kHeaders };
+
+/// What NOTIFY= asks for (RFC 3461 section 4.1). `never` stands alone; nothing set: not said.
+struct Notify {
+  bool never = false;
+  bool success = false;
+  bool failure = false;
+  bool delay = false;
+
+  bool operator==(const Notify&) const = default;
+};
+
+/// What MAIL says behind the reverse-path. Texts are kept in the form they had on the wire (xtext,
+/// RFC 3461 section 4), so that they go on as they came.
+struct MailParameters {
+  std::optional<std::uint64_t> size;  ///< RFC 1870: a promise, not a fact.
+  BodyType body = BodyType::k7bit;
+  bool smtputf8 = false;                   ///< RFC 6531.
+  bool require_tls = false;                ///< RFC 8689.
+  std::optional<Ret> ret;                  ///< RFC 3461.
+  std::optional<std::int8_t> mt_priority;  ///< RFC 6710: -9 to 9.
+  std::string envid;                       ///< RFC 3461 section 4.4; empty: not said.
+  std::string auth;                        ///< RFC 4954 section 5, or "<>"; empty: not said.
+
+  bool operator==(const MailParameters&) const = default;
+};
+
+/// What RCPT says behind the forward-path.
+struct RcptParameters {
+  Notify notify;
+  std::string orcpt;  ///< RFC 3461 section 4.2: `type;xtext`; empty: not said.
+
+  bool operator==(const RcptParameters&) const = default;
+};
 
 struct AuthCommand {
   std::string mechanism;  ///< In upper case.
@@ -54,12 +90,12 @@ struct AuthCommand {
 
 struct MailCommand {
   ReversePath reverse_path;
-  std::optional<std::uint64_t> size;  ///< RFC 1870.
-  BodyType body = BodyType::k7bit;
+  MailParameters parameters;
 };
 
 struct RcptCommand {
   Mailbox forward_path;
+  RcptParameters parameters;
 };
 
 /// A value, or the reply that refuses the command (501 5.5.4, 501 5.1.7, 555 5.5.4, ...).

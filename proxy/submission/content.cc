@@ -71,7 +71,7 @@ std::optional<smtp::Reply> Content::refusal() const {
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
   dialog_.say(replies::kStartMailInput);
-  Content content(context_.budget, config().message, transaction_->envelope.declared_size);
+  Content content(context_.budget, config().message, transaction_->envelope.parameters.size);
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
   transaction_->received = context_.loop.now();
@@ -141,7 +141,7 @@ message::Message Session::assemble(Content& content) {
       .extended = extended_,
       .authenticated = login_ != nullptr,
       .id = transaction_->id.view(),
-      .only_recipient = recipients.size() == 1 ? &recipients.front() : nullptr,
+      .only_recipient = recipients.size() == 1 ? &recipients.front().forward_path : nullptr,
       .now = context_.wall_time(),
   };
   const message::HeaderFacts& facts = content.header().facts();

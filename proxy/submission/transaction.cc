@@ -18,9 +18,8 @@ void Session::mail(std::string_view arguments) {
   transaction_->id = context_.ids.next(context_.wall_time());
   transaction_->began = context_.loop.now();
   transaction_->envelope = {.reverse_path = std::move(command->reverse_path),
-                            .recipients = {},
-                            .body = command->body,
-                            .declared_size = command->size};
+                            .parameters = std::move(command->parameters),
+                            .recipients = {}};
   if (refusal) {
     dialog_.say(*refusal);
     record(transaction_->envelope, 0, refused(std::move(*refusal)));
@@ -37,7 +36,7 @@ void Session::mail(std::string_view arguments) {
 
 std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& command) {
   // RFC 1870 section 6.1: said before a single octet of it is sent.
-  if (command.size.value_or(0) > config().message.max_size) {
+  if (command.parameters.size.value_or(0) > config().message.max_size) {
     return replies::too_large(config().message.max_size);
   }
   if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
@@ -46,11 +45,12 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
   // Nothing is charged or taken yet: this only saves the client from sending what would be refused
   // later.
   const std::uint64_t held = context_.budget.used();
-  if (command.size && held + *command.size > context_.budget.limit()) {
+  const std::uint64_t declared = command.parameters.size.value_or(0);
+  if (declared > 0 && held + declared > context_.budget.limit()) {
     context_.metrics.process().content_refusals.add();
     return replies::no_budget();
   }
-  const policy::Charge least{.messages = 1, .recipients = 1, .bytes = command.size.value_or(0)};
+  const policy::Charge least{.messages = 1, .recipients = 1, .bytes = declared};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
   if (!allowed) return over_limit(allowed.error());
   return std::nullopt;
@@ -70,7 +70,7 @@ void Session::rcpt(std::string_view arguments) {
   }
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;
-  recipients.push_back(std::move(command->forward_path));
+  recipients.push_back({std::move(command->forward_path), std::move(command->parameters)});
   dialog_.say(replies::kRecipientOk);
 }
 

@@ -20,7 +20,7 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
       .field("user", record.user)
       .field("reverse_path", record.envelope.reverse_path.str())
       .field("recipients", recipients.size());
-  if (!recipients.empty()) line.field("recipient", recipients.front().str());
+  if (!recipients.empty()) line.field("recipient", recipients.front().forward_path.str());
   line.field("size", record.size);
   if (!delivery) line.field("why", record.why);
   if (delivery) line.field("reply", replies::text(delivery->reply));

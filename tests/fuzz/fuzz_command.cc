@@ -21,8 +21,8 @@ void check_refusal(const Reply& reply) {
 
 std::string write(const MailCommand& mail) {
   std::string text = "FROM:<" + mail.reverse_path.str() + '>';
-  if (mail.size) text += " SIZE=" + std::to_string(*mail.size);
-  if (mail.body == BodyType::k8bitmime) text += " BODY=8BITMIME";
+  if (mail.parameters.size) text += " SIZE=" + std::to_string(*mail.parameters.size);
+  if (mail.parameters.body == BodyType::k8bitmime) text += " BODY=8BITMIME";
   return text;
 }
 

@@ -187,7 +187,7 @@ Task<void> send(Chaos& chaos, Client& client, std::string name, int messages) {
     EXPECT_TRUE(message.body.append("X-Id: " + id + "\r\n\r\n.dots\r\n..\r\n" +
                                     std::string(chaos.pick(300), 'x')));
     for (unsigned r = 0; r < 1 + chaos.pick(3); ++r) {
-      message.envelope.recipients.push_back({"r" + std::to_string(r), "there.example"});
+      message.envelope.recipients.push_back({{"r" + std::to_string(r), "there.example"}});
     }
     const Delivery delivery = co_await client.relay.deliver(message, chaos.loop.after(1h));
     client.outcomes[id] = delivery.outcome;

@@ -121,7 +121,7 @@ Task<void> deliver_some(Shared& shared, Loop& loop, Relay& relay, int messages) 
                            .body = message::Body(shared.budget, shared.storage),
                            .message_id = {}};
   EXPECT_TRUE(message.body.append("Subject: x\r\n\r\nhello\r\n"));
-  message.envelope.recipients.push_back({"to", "there.example"});
+  message.envelope.recipients.push_back({{"to", "there.example"}});
   for (int i = 0; i < messages; ++i) {
     const Delivery delivery = co_await relay.deliver(message, loop.after(30s));
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered) << delivery.upstream_reply;

@@ -115,7 +115,7 @@ message::Message World::message(const std::vector<std::string>& recipients,
   message::Envelope envelope;
   envelope.reverse_path.mailbox = smtp::parse_mailbox("from@here.example").value();
   for (const std::string& recipient : recipients) {
-    envelope.recipients.push_back(smtp::parse_mailbox(recipient).value());
+    envelope.recipients.push_back({smtp::parse_mailbox(recipient).value()});
   }
   message::Body body(budget, storage, content.size());
   EXPECT_TRUE(body.append(content));

@@ -113,23 +113,23 @@ TEST(ParseMail, TakesAPathAndItsParameters) {
   const auto plain = parse_mail("FROM:<jane@example.com>");
   ASSERT_TRUE(plain);
   EXPECT_EQ(plain->reverse_path.str(), "jane@example.com");
-  EXPECT_EQ(plain->size, std::nullopt);
-  EXPECT_EQ(plain->body, BodyType::k7bit);
+  EXPECT_EQ(plain->parameters.size, std::nullopt);
+  EXPECT_EQ(plain->parameters.body, BodyType::k7bit);
 
   const auto full = parse_mail("from:<> body=8BitMime  SIZE=0012345");
   ASSERT_TRUE(full);
   EXPECT_EQ(full->reverse_path, ReversePath());
-  EXPECT_EQ(full->size, 12345u);
-  EXPECT_EQ(full->body, BodyType::k8bitmime);
+  EXPECT_EQ(full->parameters.size, 12345u);
+  EXPECT_EQ(full->parameters.body, BodyType::k8bitmime);
 
-  EXPECT_EQ(parse_mail("FROM:<> BODY=7BIT")->body, BodyType::k7bit);
-  EXPECT_EQ(parse_mail("FROM:<> SIZE=18446744073709551615")->size, ~std::uint64_t{0});
+  EXPECT_EQ(parse_mail("FROM:<> BODY=7BIT")->parameters.body, BodyType::k7bit);
+  EXPECT_EQ(parse_mail("FROM:<> SIZE=18446744073709551615")->parameters.size, ~std::uint64_t{0});
 }
 
 // RFC 5321 section 3.3 forbids it, and half of the world's scripts do it.
 TEST(ParseMail, ToleratesSpacesAfterTheColonAndNowhereElse) {
   EXPECT_EQ(parse_mail("FROM: <a@b>")->reverse_path.str(), "a@b");
-  EXPECT_EQ(parse_mail("FROM:   <a@b> SIZE=1")->size, 1u);
+  EXPECT_EQ(parse_mail("FROM:   <a@b> SIZE=1")->parameters.size, 1u);
   EXPECT_EQ(parse_rcpt("TO: <a@b>")->forward_path.str(), "a@b");
   for (const char* arguments : {"FROM :<a@b>", " FROM:<a@b>", "FROM:\t<a@b>", "FROM: a@b",
                                 "FROM:<a@b>\tSIZE=1", "FROM:< a@b>", "FROM:<a@b>SIZE=1"}) {
