@@ -31,15 +31,29 @@ void read_auth(std::string_view mechanisms, Capabilities& offered) {
   }
 }
 
+std::uint64_t number_or_zero(std::string_view digits) {
+  std::uint64_t number = 0;
+  const auto [end, fault] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  return fault == std::errc() && end == digits.data() + digits.size() ? number : 0;
+}
+
 /// RFC 1870 section 3: SIZE may come without a number, and 0 means that there is no fixed limit. A
 /// number that cannot be read is no limit we could hold anyone to.
 void read_size(std::string_view text, Capabilities& offered) {
   offered.has_size = true;
-  const std::string_view number = take_word(text);
-  std::uint64_t size = 0;
-  const auto [end, fault] = std::from_chars(number.data(), number.data() + number.size(), size);
-  const bool is_number = fault == std::errc() && end == number.data() + number.size();
-  offered.size = is_number ? size : 0;
+  offered.size = number_or_zero(take_word(text));
+}
+
+/// RFC 9422 section 4: `LIMITS RCPTMAX=100 MAILMAX=50`; what is not known there is skipped.
+void read_limits(std::string_view text, Capabilities& offered) {
+  for (auto word = take_word(text); !word.empty(); word = take_word(text)) {
+    const std::size_t equals = word.find('=');
+    if (equals == word.npos) continue;
+    const std::string_view limit = word.substr(0, equals);
+    const std::uint64_t value = number_or_zero(word.substr(equals + 1));
+    if (ascii::equals_ignoring_case(limit, "MAILMAX")) offered.limits.mail_max = value;
+    if (ascii::equals_ignoring_case(limit, "RCPTMAX")) offered.limits.rcpt_max = value;
+  }
 }
 
 /// A keyword without parameters, and what it switches on.
@@ -53,6 +67,12 @@ constexpr Flag kFlags[] = {
     {"8BITMIME", &Capabilities::eight_bit_mime},
     {"ENHANCEDSTATUSCODES", &Capabilities::enhanced_status_codes},
     {"STARTTLS", &Capabilities::starttls},
+    {"CHUNKING", &Capabilities::chunking},
+    {"BINARYMIME", &Capabilities::binary_mime},
+    {"SMTPUTF8", &Capabilities::smtputf8},
+    {"DSN", &Capabilities::dsn},
+    {"REQUIRETLS", &Capabilities::require_tls},
+    {"MT-PRIORITY", &Capabilities::mt_priority},
 };
 
 // Said by servers from before RFC 2554, and by those that please clients from before it.
@@ -80,6 +100,7 @@ Capabilities parse_capabilities(const Reply& ehlo) {
     }
     if (ascii::equals_ignoring_case(keyword, "AUTH")) read_auth(line, offered);
     if (ascii::equals_ignoring_case(keyword, "SIZE")) read_size(line, offered);
+    if (ascii::equals_ignoring_case(keyword, "LIMITS")) read_limits(line, offered);
   }
   return offered;
 }
@@ -91,6 +112,11 @@ Reply ehlo_reply(std::string_view hostname, std::string_view client, const Capab
   }
   if (offered.has_size) {
     reply.lines.push_back(offered.size == 0 ? "SIZE" : fmt::format("SIZE {}", offered.size));
+  }
+  if (offered.limits != Limits{}) {
+    std::string& line = reply.lines.emplace_back("LIMITS");
+    if (offered.limits.mail_max != 0) line += fmt::format(" MAILMAX={}", offered.limits.mail_max);
+    if (offered.limits.rcpt_max != 0) line += fmt::format(" RCPTMAX={}", offered.limits.rcpt_max);
   }
   if (!offered.auth.empty()) {
     reply.lines.push_back(fmt::format("AUTH {}", fmt::join(offered.auth, " ")));

@@ -58,6 +58,25 @@ TEST(ParseCapabilities, TakesSizeWithAndWithoutANumber) {
   }
 }
 
+TEST(ParseCapabilities, ReadsWhatMicrosoftAndGoogleSay) {
+  const Capabilities offered = offered_by({"SIZE 157286400", "DSN", "BINARYMIME", "CHUNKING",
+                                           "SMTPUTF8", "REQUIRETLS", "MT-PRIORITY STANAG4406"});
+  EXPECT_TRUE(offered.dsn);
+  EXPECT_TRUE(offered.binary_mime);
+  EXPECT_TRUE(offered.chunking);
+  EXPECT_TRUE(offered.smtputf8);
+  EXPECT_TRUE(offered.require_tls);
+  EXPECT_TRUE(offered.mt_priority);
+}
+
+// RFC 9422 section 4.
+TEST(ParseCapabilities, ReadsLimitsAndSkipsThoseItDoesNotKnow) {
+  EXPECT_EQ(offered_by({"limits rcptmax=100 MAILMAX=5"}).limits,
+            (Limits{.mail_max = 5, .rcpt_max = 100}));
+  EXPECT_EQ(offered_by({"LIMITS RCPTDOMAINMAX=1 RCPTMAX=7 X"}).limits, (Limits{.rcpt_max = 7}));
+  EXPECT_EQ(offered_by({"LIMITS RCPTMAX=many MAILMAX= RCPTMAX"}).limits, Limits());
+}
+
 TEST(ParseCapabilities, SkipsTheServersNameAndWhatItDoesNotKnow) {
   Reply named_badly(250, "PIPELINING");
   EXPECT_EQ(parse_capabilities(named_badly), Capabilities());
@@ -87,8 +106,18 @@ TEST(EhloReply, SaysTheNameThenOneLineACapability) {
 }
 
 TEST(EhloReply, IsReadBackAsItWasMeant) {
-  const Capabilities offered{
-      .pipelining = true, .starttls = true, .has_size = true, .size = 9, .auth = {"SCRAM-SHA-256"}};
+  const Capabilities offered{.pipelining = true,
+                             .starttls = true,
+                             .chunking = true,
+                             .binary_mime = true,
+                             .smtputf8 = true,
+                             .dsn = true,
+                             .require_tls = true,
+                             .mt_priority = true,
+                             .has_size = true,
+                             .size = 9,
+                             .limits = {.mail_max = 50, .rcpt_max = 1000},
+                             .auth = {"SCRAM-SHA-256"}};
   EXPECT_EQ(parse_capabilities(ehlo_reply("a", "b", offered)), offered);
 }
 
