@@ -33,8 +33,8 @@ class ByteStream {
   virtual void abort() = 0;
 
   /// The orderly end: tells the peer that no more comes, and takes what it still sends until it
-  /// ends too or `deadline` passes, so that our last octets are not lost to a reset. Then only
-  /// destruction is left.
+  /// ends too or `deadline` passes, so that our last octets are not lost to a reset; also after
+  /// `interrupt`. Then only destruction is left.
   virtual Task<void> finish(TimePoint deadline) = 0;
 
   /// Nothing has arrived that was not read: what an idle connection must be to be used again.

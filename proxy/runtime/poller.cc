@@ -94,6 +94,7 @@ void Poller::cancel_reads() {
 }
 
 void Poller::cancel_all() {
+  aborted_ = true;
   write_.cancelled = true;
   wake(write_);
   cancel_reads();

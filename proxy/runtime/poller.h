@@ -37,6 +37,8 @@ class Poller {
 
   /// The wait for reading, and every later one, gives kCancelled.
   void cancel_reads();
+  /// Lets reads wait again after `cancel_reads`; what `cancel_all` ended stays ended.
+  void allow_reads() { read_.cancelled = aborted_; }
   /// All waits, also later ones, give kCancelled.
   void cancel_all();
 
@@ -63,6 +65,7 @@ class Poller {
   Direction write_;
   int interest_ = 0;
   bool maybe_readable_ = false;
+  bool aborted_ = false;
   bool broken_ = false;  // libuv stopped polling because of an error: reads and writes will tell
 };
 

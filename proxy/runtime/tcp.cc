@@ -102,6 +102,7 @@ void TcpStream::abort() {
 
 Task<void> TcpStream::finish(TimePoint deadline) {
   ::shutdown(poller_.descriptor(), SHUT_WR);
+  poller_.allow_reads();
   for (std::size_t drained = 0; drained < kMostDrained;) {
     const auto octets = co_await read(deadline);
     if (!octets) co_return;

@@ -124,6 +124,7 @@ void MemoryStream::abort() {
 
 Task<void> MemoryStream::finish(TimePoint deadline) {
   half_close();
+  interrupted_ = false;
   while (true) {
     const auto octets = co_await read(deadline);
     if (!octets) co_return;

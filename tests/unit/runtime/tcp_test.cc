@@ -112,6 +112,37 @@ TEST(Tcp, InterruptWakesTheReaderAndStillLetsUsWrite) {
   loop.run(main(loop));
 }
 
+// Octets that nobody read make the kernel reset the connection at close, and a reset takes from
+// the peer what it has not read yet.
+TEST(Tcp, TheGoodbyeAfterAnInterruptIsNotLostToAReset) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    EXPECT_TRUE(co_await pair.client->write("MAIL FROM:<a@b>\r\n", l.after(1s)));
+    pair.server->interrupt();
+    EXPECT_EQ((co_await pair.server->read(l.after(1s))).error().code, ErrorCode::kCancelled);
+    TaskGroup group(l);
+    group.spawn(write_and_finish(l, *pair.server, "421 bye\r\n"));
+    Event pause(l);
+    while (pair.client->is_quiet()) (void)co_await pause.wait(l.after(1ms));
+    EXPECT_TRUE(co_await pair.client->write("RCPT TO:<a@b>\r\n", l.after(1s)));
+    EXPECT_EQ(co_await read_all(*pair.client, l.after(5s)), "421 bye\r\n");
+    pair.client.reset();
+    (void)co_await group.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Tcp, FinishAfterAnAbortWaitsForNothing) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    pair.server->abort();
+    co_await pair.server->finish(kNever);
+  };
+  loop.run(main(loop));
+}
+
 TEST(Tcp, AbortEndsAReadThatWaitsAndResetsThePeer) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
