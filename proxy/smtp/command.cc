@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "proxy/base/ascii.h"
-#include "proxy/base/utf8.h"
 #include "proxy/smtp/domain.h"
 #include "proxy/smtp/parameters.h"
 
@@ -24,68 +22,6 @@ constexpr VerbName kVerbs[] = {
     {Verb::kData, "DATA"}, {Verb::kRset, "RSET"}, {Verb::kNoop, "NOOP"},
     {Verb::kVrfy, "VRFY"}, {Verb::kExpn, "EXPN"}, {Verb::kHelp, "HELP"},
     {Verb::kQuit, "QUIT"},
-};
-
-constexpr EnhancedCode kInvalidArguments{5, 5, 4};
-constexpr EnhancedCode kBadReversePath{5, 1, 7};
-constexpr EnhancedCode kBadForwardPath{5, 1, 3};
-constexpr EnhancedCode kNeedsUtf8{5, 6, 7};
-constexpr EnhancedCode kTooBig{5, 3, 4};
-
-std::unexpected<Reply> refuse(int code, EnhancedCode status, std::string text) {
-  return std::unexpected(Reply(code, status, std::move(text)));
-}
-
-std::unexpected<Reply> invalid_arguments(std::string text) {
-  return refuse(501, kInvalidArguments, std::move(text));
-}
-
-/// Takes `FROM:` or `TO:` and the spaces after it, which RFC 5321 forbids and many clients send.
-bool take_label(std::string_view& arguments, std::string_view label) {
-  if (!ascii::starts_with_ignoring_case(arguments, label)) return false;
-  arguments.remove_prefix(label.size());
-  arguments.remove_prefix(std::min(arguments.find_first_not_of(' '), arguments.size()));
-  return true;
-}
-
-/// RFC 6531 section 3.5 wants its own code for an address that is only refused for being beyond
-/// ASCII.
-std::unexpected<Reply> bad_path(EnhancedCode status, std::string_view which,
-                                std::string_view arguments, const Error& error) {
-  const std::string text = fmt::format("Bad {}: {}", which, error.text);
-  return utf8::is_ascii(arguments) ? refuse(501, status, text) : refuse(553, kNeedsUtf8, text);
-}
-
-/// RFC 1870 section 5: size-value is 1*20DIGIT.
-Parse<void> apply_size(const Parameter& parameter, MailCommand& command) {
-  const std::string_view digits = parameter.value.value_or("");
-  if (digits.empty() || digits.size() > 20 || !std::ranges::all_of(digits, ascii::is_digit)) {
-    return invalid_arguments("SIZE wants a number of at most 20 digits");
-  }
-  std::uint64_t size = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  if (parsed.ec != std::errc())
-    return refuse(552, kTooBig, "No message can be as big as SIZE says");
-  command.parameters.size = size;
-  return {};
-}
-
-/// RFC 6152 section 2.
-Parse<void> apply_body(const Parameter& parameter, MailCommand& command) {
-  const std::string_view value = parameter.value.value_or("");
-  if (ascii::equals_ignoring_case(value, "7BIT")) {
-    command.parameters.body = BodyType::k7bit;
-  } else if (ascii::equals_ignoring_case(value, "8BITMIME")) {
-    command.parameters.body = BodyType::k8bitmime;
-  } else {
-    return invalid_arguments("BODY is 7BIT or 8BITMIME");
-  }
-  return {};
-}
-
-constexpr ParameterRule<MailCommand> kMailParameters[] = {
-    {"SIZE", apply_size},
-    {"BODY", apply_body},
 };
 
 bool is_mechanism_octet(char c) { return ascii::is_alnum(c) || c == '-' || c == '_'; }
@@ -152,26 +88,6 @@ Parse<AuthCommand> parse_auth(std::string_view arguments) {
     return invalid_arguments("The initial response of AUTH is not base64");
   }
   command.initial_response = std::string(response);
-  return command;
-}
-
-Parse<MailCommand> parse_mail(std::string_view arguments) {
-  if (!take_label(arguments, "FROM:")) return invalid_arguments("MAIL wants FROM:<address>");
-  auto path = parse_reverse_path(arguments);
-  if (!path) return bad_path(kBadReversePath, "reverse-path", arguments, path.error());
-  MailCommand command{.reverse_path = std::move(path->value), .parameters = {}};
-  const auto applied = apply_parameters<MailCommand>("MAIL", path->rest, kMailParameters, command);
-  if (!applied) return std::unexpected(applied.error());
-  return command;
-}
-
-Parse<RcptCommand> parse_rcpt(std::string_view arguments) {
-  if (!take_label(arguments, "TO:")) return invalid_arguments("RCPT wants TO:<address>");
-  auto path = parse_forward_path(arguments);
-  if (!path) return bad_path(kBadForwardPath, "forward-path", arguments, path.error());
-  RcptCommand command{.forward_path = std::move(path->value), .parameters = {}};
-  const auto applied = apply_parameters<RcptCommand>("RCPT", path->rest, {}, command);
-  if (!applied) return std::unexpected(applied.error());
   return command;
 }
 

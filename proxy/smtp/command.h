@@ -1,5 +1,5 @@
-// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207, RFC 1870, RFC
-// 6152.
+// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207; the parameters
+// of MAIL and RCPT: RFC 1870, 3030, 3461, 4954, 6152, 6531, 6533, 6710 and 8689.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/smtp/extensions.h"
 #include "proxy/smtp/mailbox.h"
 #include "proxy/smtp/reply.h"
 
@@ -106,10 +107,12 @@ using Parse = std::expected<T, Reply>;
 /// which is let pass; what could break a trace header field is not.
 Parse<std::string> parse_ehlo(std::string_view arguments);
 Parse<AuthCommand> parse_auth(std::string_view arguments);
-/// `FROM:<reverse-path> [parameters]`. Unknown or repeated parameters are refused.
-Parse<MailCommand> parse_mail(std::string_view arguments);
-/// `TO:<forward-path>`; parameters are refused.
-Parse<RcptCommand> parse_rcpt(std::string_view arguments);
+/// `FROM:<reverse-path> [parameters]`. Parameters of extensions that are not `offered` are unknown,
+/// and refused like repeated ones. A path beyond ASCII wants SMTPUTF8 among its parameters,
+/// wherever that stands: 553 5.6.7.
+Parse<MailCommand> parse_mail(std::string_view arguments, ExtensionSet offered);
+/// `TO:<forward-path> [parameters]`. Whether the path may go beyond ASCII was said by MAIL.
+Parse<RcptCommand> parse_rcpt(std::string_view arguments, ExtensionSet offered, bool smtputf8);
 /// DATA, RSET, STARTTLS and QUIT take no arguments.
 Parse<void> parse_no_arguments(std::string_view arguments);
 

@@ -122,19 +122,37 @@ smtp::SessionState Session::state() const {
   };
 }
 
-smtp::Capabilities Session::capabilities() const {
-  smtp::Capabilities offered;
-  offered.pipelining = true;
-  offered.eight_bit_mime = true;
-  offered.enhanced_status_codes = true;
-  offered.has_size = true;
-  offered.size = config().message.max_size;
-  offered.starttls = gate_.settings.tls == config::TlsMode::kStarttls && !tls_;
-  // RFC 4954 section 4: AUTH is shown only where it can be used.
-  if ((tls_ || gate_.settings.tls == config::TlsMode::kNone) && !login_) {
-    offered.auth = config().auth.mechanisms;
-  }
+smtp::ExtensionSet Session::offered() const {
+  using enum smtp::Extension;
+  if (!extended_) return {};  // RFC 5321 section 4.1.1.1: HELO gives none
+  const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
+  // Before TLS there is no mail, so what is about mail would mean nothing.
+  if (has_starttls && !tls_) return {kPipelining, kEnhancedStatusCodes, kStarttls};
+  smtp::ExtensionSet offered{kPipelining, k8bitmime, kEnhancedStatusCodes, kAuth, kSize,
+                             kSmtputf8,   kDsn,      kMtPriority};
+  // RFC 8689 section 2: what came to us in clear was never kept from others.
+  if (tls_) offered.insert(kRequireTls);
   return offered;
+}
+
+smtp::Capabilities Session::capabilities() const {
+  using enum smtp::Extension;
+  const smtp::ExtensionSet offered = this->offered();
+  smtp::Capabilities shown{
+      .pipelining = offered.has(kPipelining),
+      .eight_bit_mime = offered.has(k8bitmime),
+      .enhanced_status_codes = offered.has(kEnhancedStatusCodes),
+      .starttls = offered.has(kStarttls),
+      .smtputf8 = offered.has(kSmtputf8),
+      .dsn = offered.has(kDsn),
+      .require_tls = offered.has(kRequireTls),
+      .mt_priority = offered.has(kMtPriority),
+      .has_size = offered.has(kSize),
+      .size = config().message.max_size,
+  };
+  // RFC 4954 section 4: AUTH can be used once; only AUTH= of MAIL can be said after it.
+  if (offered.has(kAuth) && !login_) shown.auth = config().auth.mechanisms;
+  return shown;
 }
 
 bool Session::greet(std::string_view arguments, bool extended) {

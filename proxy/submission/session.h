@@ -78,6 +78,8 @@ class Session {
   /// The client can't be heard any more: says why, if somebody may still listen.
   void end(const Error& error);
   smtp::SessionState state() const;
+  /// The extensions that the client may use at this moment; EHLO shows them.
+  smtp::ExtensionSet offered() const;
   smtp::Capabilities capabilities() const;
 
   // starttls.cc

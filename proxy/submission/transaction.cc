@@ -11,8 +11,11 @@
 namespace sallyport::submission {
 
 void Session::mail(std::string_view arguments) {
-  auto command = smtp::parse_mail(arguments);
+  auto command = smtp::parse_mail(arguments, offered());
   if (!command) return refuse(command.error());
+  // RFC 4954 section 5: who has authenticated speaks for itself, and we have no reason to trust it
+  // about anybody else. What it says about the first submitter goes on as "nobody knows".
+  if (!command->parameters.auth.empty()) command->parameters.auth = "<>";
   auto refusal = judge_sender(*command);
   transaction_ = std::make_unique<Transaction>();
   transaction_->id = context_.ids.next(context_.wall_time());
@@ -62,7 +65,7 @@ smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
 }
 
 void Session::rcpt(std::string_view arguments) {
-  auto command = smtp::parse_rcpt(arguments);
+  auto command = smtp::parse_rcpt(arguments, offered(), transaction_->envelope.parameters.smtputf8);
   if (!command) return refuse(command.error());
   auto& recipients = transaction_->envelope.recipients;
   if (recipients.size() >= transaction_->max_recipients) {

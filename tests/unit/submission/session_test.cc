@@ -127,6 +127,38 @@ TEST(Session, CountsWhatHappened) {
   loop.run(main(loop));
 }
 
+TEST(Session, PassesOnWhatMailAndRcptSaid) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    (void)co_await talk.ask(
+        "MAIL FROM:<a@example.com> SIZE=9 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=a+2Bb "
+        "AUTH=other@example.com MT-PRIORITY=-3\r\n"
+        "RCPT TO:<b@example.net> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c@example.net\r\n"
+        "RCPT TO:<\xc3\xa4@example.net>\r\nDATA\r\n");
+    (void)co_await talk.ask("hello\r\n.\r\n");
+    const message::Envelope& envelope = talk.world.deliverer.envelope;
+    // Who speaks for others is not believed: RFC 4954 section 5.
+    const smtp::MailParameters expected{.size = 9,
+                                        .body = smtp::BodyType::k8bitmime,
+                                        .smtputf8 = true,
+                                        .ret = smtp::Ret::kFull,
+                                        .mt_priority = std::int8_t{-3},
+                                        .envid = "a+2Bb",
+                                        .auth = "<>"};
+    EXPECT_EQ(envelope.parameters, expected);
+    EXPECT_EQ(envelope.recipients.size(), 2);
+    const smtp::RcptParameters asked{.notify = {.success = true, .delay = true},
+                                     .orcpt = "rfc822;c@example.net"};
+    EXPECT_EQ(envelope.recipients.front().parameters, asked);
+    EXPECT_EQ(envelope.recipients.back().parameters, smtp::RcptParameters());
+    co_await talk.end();
+  };
+  loop.run(main(loop));
+}
+
 TEST(Session, IsSmallWhileItIdles) {
   // 5,000 idle sessions may cost 12 KiB each, TLS included, and TLS takes most of it.
   EXPECT_LE(sizeof(Session), 640);

@@ -19,6 +19,7 @@ class Taker final : public relay::Deliverer {
  public:
   runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint) override {
     ++delivered;
+    envelope = message.envelope;
     relay::Delivery delivery;
     delivery.outcome = relay::Outcome::kDelivered;
     delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
@@ -27,6 +28,7 @@ class Taker final : public relay::Deliverer {
   std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
 
   int delivered = 0;
+  message::Envelope envelope;  ///< Of the last one.
 };
 
 /// Everything that outlives the sessions.

@@ -1,0 +1,62 @@
+// The service extensions that we can offer, by the keywords of EHLO: RFC 5321 section 2.2.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
+
+namespace sallyport::smtp {
+
+enum class Extension : std::uint8_t {
+  kPipelining,           ///< RFC 2920.
+  k8bitmime,             ///< RFC 6152.
+  kEnhancedStatusCodes,  ///< RFC 2034.
+  kStarttls,             ///< RFC 3207.
+  kAuth,                 ///< RFC 4954.
+  kSize,                 ///< RFC 1870.
+  kChunking,             ///< RFC 3030.
+  kBinarymime,           ///< RFC 3030.
+  kSmtputf8,             ///< RFC 6531.
+  kDsn,                  ///< RFC 3461.
+  kRequireTls,           ///< RFC 8689.
+  kMtPriority,           ///< RFC 6710.
+  kLimits,               ///< RFC 9422.
+};
+
+/// The keyword of EHLO, in upper case.
+std::string_view keyword(Extension extension);
+
+/// A set of extensions: those that a listener, or a moment of a session, offers.
+class ExtensionSet {
+ public:
+  constexpr ExtensionSet() = default;
+  constexpr ExtensionSet(std::initializer_list<Extension> extensions) {
+    for (const Extension extension : extensions) insert(extension);
+  }
+  /// Every extension there is.
+  static constexpr ExtensionSet all() {
+    ExtensionSet set;
+    for (auto i = 0; i <= static_cast<int>(Extension::kLimits); ++i) {
+      set.insert(static_cast<Extension>(i));
+    }
+    return set;
+  }
+
+  constexpr void insert(Extension extension) { bits_ |= bit(extension); }
+  constexpr void erase(Extension extension) {
+    bits_ &= static_cast<std::uint16_t>(~bit(extension));
+  }
+  constexpr bool has(Extension extension) const { return (bits_ & bit(extension)) != 0; }
+  constexpr bool has_any_of(ExtensionSet others) const { return (bits_ & others.bits_) != 0; }
+  constexpr bool operator==(const ExtensionSet&) const = default;
+
+ private:
+  static constexpr std::uint16_t bit(Extension extension) {
+    return static_cast<std::uint16_t>(1u << static_cast<unsigned>(extension));
+  }
+
+  std::uint16_t bits_ = 0;
+};
+
+}  // namespace sallyport::smtp
