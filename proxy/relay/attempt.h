@@ -29,8 +29,8 @@ enum class Stage : std::uint8_t {
   kMail,
   kRcpt,
   kData,     ///< The 354.
-  kContent,  ///< After 354, before the final dot was handed to the kernel.
-  kEnd,      ///< After the final dot.
+  kContent,  ///< The content, before its last octet was handed to the kernel.
+  kEnd,      ///< After that.
 };
 
 /// The stage as logs and replies name it: the command, where there is one.
@@ -38,13 +38,13 @@ std::string_view name(Stage stage);
 
 /// How an attempt ended.
 enum class End : std::uint8_t {
-  kAccepted,       ///< 250 after the final dot.
+  kAccepted,       ///< 250 after the content.
   kRefused,        ///< 5xx for the sender, the message or its recipients.
-  kUnsuited,       ///< This upstream can't take it as it is (size, 8-bit): nothing was sent.
+  kUnsuited,       ///< This upstream can't take it as it is (size, 8-bit …): nothing was said.
   kDeferred,       ///< 4xx, or a throttle or quota by any code.
   kMisconfigured,  ///< Our credentials or its certificate are wrong: the operator's fault.
-  kFailed,         ///< No connection, or it was lost before the final dot.
-  kUnknown,        ///< The final dot was sent and no reply came.
+  kFailed,         ///< No connection, or it was lost before the end of the content.
+  kUnknown,        ///< The content was sent to its end and no reply came.
 };
 
 /// A recipient the upstream did not take, with its reply.

@@ -1,6 +1,7 @@
 // One connection to an upstream: replies in, octets out, and what is known of the other side.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -49,7 +50,10 @@ class Connection {
   smtp::Capabilities capabilities;  ///< Of the last EHLO.
   TimePoint opened;                 ///< When it was made.
   TimePoint idle_since;             ///< When it came back to the pool.
-  std::uint32_t messages = 0;       ///< Transactions that came to the final dot's reply.
+  bool verified_tls = false;        ///< It is in TLS, and the certificate is the upstream's.
+  bool authenticated = false;       ///< The upstream took our login.
+  std::uint64_t mails = 0;          ///< MAIL commands said, whatever became of them.
+  std::uint32_t messages = 0;       ///< Transactions that came to the reply to the content.
   bool rset_due = false;            ///< A transaction was left open: RSET goes before the next.
   /// Set once its state is not sure, or the upstream hangs up: only good for closing then.
   std::optional<metrics::CloseReason> closing;

@@ -1,6 +1,9 @@
 #include "proxy/relay/content.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "proxy/smtp/content.h"
@@ -10,6 +13,7 @@ namespace {
 
 using metrics::CloseReason;
 using runtime::Task;
+using smtp::Reply;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -30,30 +34,36 @@ class Sending {
         connection_(connection),
         upstream_(upstream),
         message_(message),
-        deadline_(deadline) {}
+        deadline_(deadline),
+        by_bdat_(goes_by_bdat(message)) {}
 
-  /// The body is read once and never copied: a message in memory leaves in one write, with its dot.
+  /// The body is read once and never copied: a message in memory leaves in one write, with its dot
+  /// or its BDAT.
   Task<Attempt> run() {
     if (loop_.now() >= deadline_) {
       co_return given_up({ErrorCode::kTimeout, "the delivery took too long"});
     }
-    smtp::ContentEncoder encoder;
     message::BodyReader reader(message_.body);
     std::vector<std::string_view>& stretch = connection_.stretch;
     std::vector<std::string_view>& wire = connection_.wire;
-    for (std::uint64_t left = message_.body.size(); true;) {
+    wire.clear();
+    if (by_bdat_) begin_chunk(wire);
+    for (std::uint64_t left = message_.body.size(); true; wire.clear()) {
       stretch.clear();
-      wire.clear();
       if (left > 0) {
         const auto more = co_await reader.next(loop_, stretch);
         if (!more) co_return given_up(more.error());
         if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
       }
       for (const std::string_view piece : stretch) {
-        encoder.feed(piece, wire);
+        if (by_bdat_) {
+          wire.push_back(piece);
+        } else {
+          encoder_.feed(piece, wire);
+        }
         left -= std::min<std::uint64_t>(left, piece.size());
       }
-      if (left == 0) encoder.finish(wire);
+      if (left == 0 && !by_bdat_) encoder_.finish(wire);
       const auto written = co_await connection_.write(wire, within(kBlockTimeout));
       if (!written) co_return co_await stopped_midway(written.error());
       if (left == 0) break;
@@ -65,14 +75,24 @@ class Sending {
  private:
   TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
 
-  /// A message that can't be sent whole is not ended with a dot: the connection is given up.
+  /// The whole message is one chunk: it is all there, and its size is known.
+  void begin_chunk(std::vector<std::string_view>& wire) {
+    std::string& command = connection_.commands;
+    command.clear();
+    fmt::format_to(std::back_inserter(command), "BDAT {} LAST\r\n", message_.body.size());
+    wire.emplace_back(command);
+  }
+
+  /// A message that can't be sent whole is not ended with a dot, nor its chunk filled up: the
+  /// connection is given up.
   Attempt given_up(Error error) {
     connection_.closing = CloseReason::kError;
     return failure(Stage::kContent, std::move(error));
   }
 
   /// A write that fails has not handed over its last octet, and the connection sends no more: the
-  /// final dot is not with the upstream. Who hangs up in the middle may have said why.
+  /// final dot, or the end of the chunk, is not with the upstream. Who hangs up in the middle may
+  /// have said why.
   Task<Attempt> stopped_midway(Error error) {
     connection_.closing = is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError;
     auto reply = co_await connection_.read_reply(within(kLastWordsTimeout));
@@ -94,6 +114,7 @@ class Sending {
     ++connection_.messages;
     if (is_refusal(*reply)) {
       if (reply->code == 421) connection_.closing = CloseReason::kPeer;
+      if (by_bdat_) clean_up_after_bdat(*reply);
       co_return refusal(Stage::kEnd, std::move(*reply), upstream_.provider);
     }
     Attempt accepted;
@@ -103,11 +124,21 @@ class Sending {
     co_return accepted;
   }
 
+  /// RFC 3030 section 2: the state after a refused BDAT is not known before RSET was said. And an
+  /// upstream that does not know the command, though it offered it, takes the chunk for commands.
+  void clean_up_after_bdat(const Reply& reply) {
+    const bool was_not_understood = reply.code >= 500 && reply.code <= 504;
+    if (was_not_understood) connection_.closing = CloseReason::kError;
+    connection_.rset_due = true;
+  }
+
   runtime::Loop& loop_;
   Connection& connection_;
   const config::Upstream& upstream_;
   const message::Message& message_;
   const TimePoint deadline_;
+  const bool by_bdat_;
+  smtp::ContentEncoder encoder_;
 };
 
 }  // namespace

@@ -42,7 +42,7 @@ class Opening {
       stream = co_await dialer_.secure(std::move(*stream), deadline_);
       if (!stream) co_return tls_failed(stream.error());
     }
-    speak_on(std::move(*stream));
+    speak_on(std::move(*stream), upstream_.tls == config::TlsMode::kImplicit);
 
     if (const auto greeted = co_await greeting(); !greeted)
       co_return std::unexpected(greeted.error());
@@ -56,14 +56,17 @@ class Opening {
     }
     if (!upstream_.username.empty()) {
       if (const auto known = co_await auth(); !known) co_return std::unexpected(known.error());
+      connection_->authenticated = true;
     }
     std::erase(under_way_, connection_.get());
     co_return std::move(connection_);
   }
 
  private:
-  void speak_on(std::unique_ptr<runtime::ByteStream> stream) {
+  /// `secured`: the stream came from the dialer's `secure`, which lets no other peer pass.
+  void speak_on(std::unique_ptr<runtime::ByteStream> stream, bool secured) {
     connection_ = std::make_unique<Connection>(loop_, std::move(stream));
+    connection_->verified_tls = secured;
     under_way_.push_back(connection_.get());
   }
 
@@ -135,7 +138,7 @@ class Opening {
     if (!plain) co_return failed(Stage::kTls, plain.error());
     auto secured = co_await dialer_.secure(std::move(*plain), deadline_);
     if (!secured) co_return tls_failed(secured.error());
-    speak_on(std::move(*secured));
+    speak_on(std::move(*secured), true);
     co_return {};
   }
 

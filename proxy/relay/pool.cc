@@ -149,6 +149,8 @@ std::optional<CloseReason> Pool::reason_to_close(const Connection& connection) {
   if (connection.closing) return connection.closing;
   if (!connection.is_quiet()) return CloseReason::kPeer;
   if (connection.messages >= upstream_.max_messages_per_connection) return CloseReason::kMessages;
+  const std::uint64_t mail_max = connection.capabilities.limits.mail_max;  // RFC 9422
+  if (mail_max != 0 && connection.mails >= mail_max) return CloseReason::kMessages;
   const TimePoint now = loop_.now();
   if (now - connection.opened >= upstream_.max_connection_age) return CloseReason::kAge;
   if (now - connection.idle_since >= upstream_.idle_timeout) return CloseReason::kIdle;

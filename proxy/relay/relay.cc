@@ -82,6 +82,11 @@ bool is_final(const Attempt& attempt) {
          (!attempt.reply && attempt.error.code == ErrorCode::kCancelled);
 }
 
+/// Can this upstream never take the message, now or later? One that may outweighs it.
+bool is_hopeless(const Attempt& attempt) {
+  return attempt.end == End::kUnsuited && attempt.said().is_permanent();
+}
+
 Delivery not_tried(const message::Message& message, smtp::EnhancedCode status,
                    std::string_view why) {
   Delivery delivery;
@@ -171,8 +176,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
       Attempt attempt = co_await try_upstream(upstream, message, deadline);
       ++delivery.attempts;
-      // One that may take it later outweighs one that never can.
-      if (decisive && attempt.end == End::kUnsuited && decisive->end != End::kUnsuited) continue;
+      if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) continue;
       decisive = std::move(attempt);
       last = &upstream;
     }
@@ -180,7 +184,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   }
   if (!decisive) co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender");
 
-  delivery.outcome = outcome_of(decisive->end);
+  delivery.outcome = outcome_of(*decisive);
   delivery.reply = client_reply(message, last->config.name, *decisive);
   delivery.upstream = last->config.name;
   delivery.upstream_reply = decisive->str();
@@ -214,7 +218,7 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
 std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const {
   std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
   for (const std::size_t index : router_.upstreams_for(reverse_path)) {
-    most = std::min(most, config_->upstreams[index].max_recipients);
+    most = std::min(most, members_[index].upstream->max_recipients());
   }
   return most;
 }

@@ -74,13 +74,14 @@ Reply refused(const message::Message& message, const Attempt& attempt) {
 
 }  // namespace
 
-Outcome outcome_of(End end) {
-  switch (end) {
+Outcome outcome_of(const Attempt& attempt) {
+  switch (attempt.end) {
     case End::kAccepted:
       return Outcome::kDelivered;
     case End::kRefused:
-    case End::kUnsuited:
       return Outcome::kRefused;
+    case End::kUnsuited:
+      return attempt.said().is_permanent() ? Outcome::kRefused : Outcome::kDeferred;
     case End::kDeferred:
     case End::kMisconfigured:
     case End::kFailed:
@@ -97,8 +98,9 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
     case End::kAccepted:
       return accepted(message, attempt);
     case End::kRefused:
-    case End::kUnsuited:
       return refused(message, attempt);
+    case End::kUnsuited:
+      return attempt.said();
     case End::kMisconfigured:
       return Reply(
           451, {4, 7, 0},

@@ -10,8 +10,8 @@
 
 namespace sallyport::relay {
 
-/// The outcome that an attempt's end stands for, when it is the last one.
-Outcome outcome_of(End end);
+/// The outcome that an attempt stands for, when it is the last one.
+Outcome outcome_of(const Attempt& attempt);
 
 /// The reply to the client whose message was last tried at `upstream`, with that result. Never has
 /// anything secret in it, and always names our transaction id unless the words are the provider's.

@@ -1,5 +1,6 @@
 #include "proxy/relay/smtp_upstream.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/relay/transaction.h"
@@ -51,6 +52,7 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
                                           TimePoint deadline) {
+  rcpt_max_ = lease.connection->capabilities.limits.rcpt_max;
   const TimePoint begun = loop_.now();
   Attempt attempt =
       co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
@@ -58,6 +60,11 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);
   co_return attempt;
+}
+
+std::uint32_t SmtpUpstream::max_recipients() const {
+  if (rcpt_max_ == 0) return config.max_recipients;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(rcpt_max_, config.max_recipients));
 }
 
 void SmtpUpstream::tell_operator(const Attempt& attempt) {

@@ -20,6 +20,8 @@ class SmtpUpstream final : public Upstream {
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
                                  TimePoint deadline) override;
+  /// What the config says, or less where the last EHLO said so (RFC 9422).
+  std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
   runtime::Task<void> drain() override { return pool_.drain(); }
 
@@ -32,6 +34,7 @@ class SmtpUpstream final : public Upstream {
   runtime::Loop& loop_;
   log::Logger& logger_;
   Pool pool_;
+  std::uint64_t rcpt_max_ = 0;  // of the last EHLO; 0: none said
   TimePoint told_operator_{};
   std::uint64_t untold_ = 0;  // faults since then
 };

@@ -1,14 +1,13 @@
 #include "proxy/relay/transaction.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cassert>
-#include <iterator>
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/relay/commands.h"
 #include "proxy/relay/content.h"
+#include "proxy/relay/suited.h"
 
 namespace sallyport::relay {
 namespace {
@@ -43,7 +42,9 @@ class Transaction {
         first_(connection.rset_due ? kRset : kMail) {}
 
   Task<Attempt> run() {
-    if (auto unsuited = check_suited()) co_return std::move(*unsuited);
+    if (auto unsuited = check_suited(message_, connection_, upstream_)) {
+      co_return std::move(*unsuited);
+    }
     co_await converse();
     if (!verdict_) decide();
     if (!verdict_) {
@@ -58,11 +59,13 @@ class Transaction {
   }
 
  private:
-  // The commands of a transaction by number: RSET, MAIL, each RCPT, DATA.
+  // The commands of a transaction by number: RSET, MAIL, each RCPT, DATA. BDAT is none of them: it
+  // is one with the content (RFC 3030).
   static constexpr std::size_t kRset = 0;
   static constexpr std::size_t kMail = 1;
   static constexpr std::size_t kFirstRcpt = 2;
   std::size_t data() const { return kFirstRcpt + recipients_.size(); }
+  std::size_t end() const { return goes_by_bdat(message_) ? data() : data() + 1; }
 
   Stage stage_of(std::size_t command) const {
     return command == kRset    ? Stage::kRset
@@ -75,75 +78,32 @@ class Transaction {
 
   TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
 
-  /// What this upstream can't take is refused before a word is said (RFC 1870, RFC 6152 section 3).
-  std::optional<Attempt> check_suited() const {
-    const smtp::Capabilities& offered = connection_.capabilities;
-    const auto limit = [&] {
-      if (upstream_.max_message_size == 0 || offered.size == 0) {
-        return std::max(upstream_.max_message_size, offered.size);
-      }
-      return std::min(upstream_.max_message_size, offered.size);
-    }();
-    Attempt attempt;
-    attempt.end = End::kUnsuited;
-    attempt.stage = Stage::kMail;
-    if (limit != 0 && message_.size() > limit) {
-      attempt.reply = Reply(552, {5, 3, 4},
-                            fmt::format("The message has {} octets, and upstream {} takes {}",
-                                        message_.size(), upstream_.name, limit));
-      return attempt;
-    }
-    if (message_.has_8bit && !offered.eight_bit_mime) {
-      attempt.reply = Reply(554, {5, 6, 3},
-                            fmt::format("The message has 8-bit content, and upstream {} does not "
-                                        "offer 8BITMIME: send it as quoted-printable or base64",
-                                        upstream_.name));
-      return attempt;
-    }
-    return std::nullopt;
-  }
-
   void append_command(std::size_t command) {
     std::string& commands = connection_.commands;
     if (command == kRset) {
       commands += "RSET\r\n";
     } else if (command == kMail) {
-      append_mail();
+      ++connection_.mails;
+      append_mail(message_, connection_, commands);
     } else if (command == data()) {
       commands += "DATA\r\n";
     } else {
-      const smtp::Mailbox& recipient = recipients_[command - kFirstRcpt].forward_path;
-      // RFC 5321 section 4.1.1.3: the one recipient without a domain.
-      commands.append("RCPT TO:<").append(recipient.local);
-      if (!recipient.domain.empty()) commands.append("@").append(recipient.domain);
-      commands += ">\r\n";
+      append_rcpt(recipients_[command - kFirstRcpt], connection_.capabilities, commands);
     }
-  }
-
-  void append_mail() {
-    std::string& commands = connection_.commands;
-    commands += "MAIL FROM:<";
-    if (const auto& mailbox = message_.envelope.reverse_path.mailbox) {
-      commands.append(mailbox->local).append("@").append(mailbox->domain);
-    }
-    commands += '>';
-    if (connection_.capabilities.has_size) {
-      fmt::format_to(std::back_inserter(commands), " SIZE={}", message_.size());
-    }
-    if (message_.has_8bit) commands += " BODY=8BITMIME";
-    commands += "\r\n";
   }
 
   /// Says the commands, as many at a time as may be in flight, and reads their replies until the
-  /// verdict is sure or DATA was answered.
+  /// verdict is sure or the last of them was answered. Only then may content follow, and BDAT with
+  /// it (RFC 3030 section 2): sent along with RCPT, it could not be taken back when a recipient is
+  /// refused.
   Task<void> converse() {
     const std::size_t window = connection_.capabilities.pipelining ? kMostInFlight : 1;
     std::size_t said = first_;
-    for (std::size_t next = first_; next <= data(); ++next) {
+    for (std::size_t next = first_; next < end(); ++next) {
       if (next == said) {
         if (is_decided()) co_return;
         connection_.commands.clear();
-        while (said <= data() && said - next < window) append_command(said++);
+        while (said < end() && said - next < window) append_command(said++);
         written_ = co_await connection_.write(connection_.commands, within(kMailTimeout));
       }
       const auto reply = co_await connection_.read_reply(reply_deadline(next));

@@ -1,6 +1,7 @@
 // One upstream as the relay sees it: it takes a message or says why not.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -31,6 +32,9 @@ class Upstream {
   virtual void cut_off() = 0;
   /// Ends what is open. No attempt may be under way or begun any more.
   virtual runtime::Task<void> drain() = 0;
+
+  /// Recipients that it takes in one mail transaction, as far as is known.
+  virtual std::uint32_t max_recipients() const { return config.max_recipients; }
 
   const config::Upstream config;
   metrics::UpstreamMetrics& metrics;
