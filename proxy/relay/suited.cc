@@ -100,9 +100,9 @@ std::optional<Reply> check_smtputf8(const Message& message, const Connection& co
   const message::Envelope& envelope = message.envelope;
   if (!envelope.parameters.smtputf8 || connection.capabilities.smtputf8) return std::nullopt;
   const auto refusal = [&](int code, smtp::EnhancedCode status, std::string_view what) {
-    return Reply(code, status,
-                 fmt::format("{} not ASCII, and upstream {} does not offer SMTPUTF8", what,
-                             upstream.name));
+    return Reply(
+        code, status,
+        fmt::format("{} not ASCII, and upstream {} does not offer SMTPUTF8", what, upstream.name));
   };
   if (!has_ascii_reverse_path(envelope)) return refusal(550, {5, 6, 7}, "The reverse-path is");
   if (!has_ascii_recipients(envelope, connection.capabilities)) {

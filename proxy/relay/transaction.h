@@ -1,9 +1,9 @@
 // One mail transaction with an upstream: RFC 5321 section 3.3, pipelined by RFC 2920.
 //
 // It promises that a message whose last octet (the final dot, or that of the last chunk) was handed
-// to the kernel ends as kAccepted, kUnknown or by a reply that was read, and that no message but the
-// whole one is ever ended: where nothing may be sent after 354, or a chunk can't be sent to its end,
-// the connection is given up.
+// to the kernel ends as kAccepted, kUnknown or by a reply that was read, and that no message but
+// the whole one is ever ended: where nothing may be sent after 354, or a chunk can't be sent to its
+// end, the connection is given up.
 #pragma once
 
 #include "proxy/base/clock.h"

@@ -46,6 +46,7 @@ std::optional<ScriptStep> parse_step(std::string_view line) {
   if (head == "P:") return ScriptStep{Kind::kExpect, std::string(rest)};
   if (head == "U:") return ScriptStep{Kind::kSay, std::string(rest) + "\r\n"};
   if (head == "P!" && rest == "content") return ScriptStep{Kind::kContent, {}};
+  if (head == "P!" && rest == "bdat") return ScriptStep{Kind::kChunk, {}};
   if (head != "U!") return std::nullopt;
   if (rest == "close") return ScriptStep{Kind::kClose, {}};
   if (rest == "reset") return ScriptStep{Kind::kReset, {}};
@@ -112,6 +113,9 @@ Task<Result<void>> ScriptedUpstream::run(const std::vector<ScriptStep>& steps) {
       case Kind::kContent:
         done = co_await read_content();
         break;
+      case Kind::kChunk:
+        done = co_await read_chunk();
+        break;
       case Kind::kSay:
         // Who hung up already does not hear it: what we say next is for the next step to judge.
         (void)co_await stream_.write(step.text, loop_.after(kPatience));
@@ -172,6 +176,26 @@ Task<Result<void>> ScriptedUpstream::read_content() {
     content += *line + "\r\n";
   }
   contents_.push_back(std::move(content));
+  co_return {};
+}
+
+Task<Result<void>> ScriptedUpstream::read_chunk() {
+  const auto line = co_await read_line();
+  if (!line) co_return fault("expected BDAT, but: " + line.error().text);
+  std::size_t size = 0;
+  const bool is_bdat = line->starts_with("BDAT ") && line->ends_with(" LAST");
+  const char* const digits = line->data() + std::min<std::size_t>(line->size(), 5);
+  const auto parsed = std::from_chars(digits, line->data() + line->size(), size);
+  if (!is_bdat || parsed.ec != std::errc()) {
+    co_return fault("expected \"BDAT n LAST\", but heard \"" + *line + "\"");
+  }
+  while (received_.size() < size) {
+    const auto octets = co_await stream_.read(loop_.after(kPatience));
+    if (!octets) co_return fault("expected the rest of the chunk, but: " + octets.error().text);
+    received_ += *octets;
+  }
+  contents_.push_back(received_.substr(0, size));
+  received_.erase(0, size);
   co_return {};
 }
 

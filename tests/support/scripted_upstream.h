@@ -5,6 +5,7 @@
 //   P: LINE          we must say LINE next; `*` stands for any run of characters
 //   U: LINE          the upstream says LINE
 //   P! content       we must send content up to its final dot; it is kept (`contents`)
+//   P! bdat          we must send content in one chunk, by `BDAT n LAST`; it is kept as well
 //   U! raw TEXT      the upstream says TEXT as it is; \r \n \0 \\ are escapes
 //   U! close         it closes the connection in an orderly way
 //   U! reset         it breaks the connection off
@@ -33,6 +34,7 @@ struct ScriptStep {
     kExpect,
     kSay,
     kContent,
+    kChunk,
     kClose,
     kReset,
     kStall,
@@ -51,7 +53,7 @@ class ScriptedUpstream {
  public:
   /// Plays `steps` to the end on `stream`, and gives the first thing that was not as written.
   /// Contents that were received are appended to `contents`, each as it was on the wire without its
-  /// final dot.
+  /// final dot or BDAT command.
   static runtime::Task<Result<void>> play(runtime::Loop& loop,
                                           std::unique_ptr<runtime::ByteStream> stream,
                                           std::vector<ScriptStep> steps,
@@ -65,6 +67,7 @@ class ScriptedUpstream {
   runtime::Task<Result<void>> run(const std::vector<ScriptStep>& steps);
   runtime::Task<Result<std::string>> read_line();
   runtime::Task<Result<void>> read_content();
+  runtime::Task<Result<void>> read_chunk();
   runtime::Task<Result<void>> expect(const std::string& pattern);
   runtime::Task<Result<void>> expect_end();
 

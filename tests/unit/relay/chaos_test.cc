@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <optional>
 #include <random>
 
 #include "proxy/relay/relay.h"
@@ -16,13 +17,14 @@ namespace sallyport::relay {
 namespace {
 
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using runtime::ByteStream;
 using runtime::Loop;
 using runtime::Task;
 
 /// What all upstreams together did with one message.
 struct Fate {
-  int dots = 0;      // final dots received
+  int ends = 0;      // final dots, or ends of the last chunk, received
   int accepted = 0;  // of these, answered 250
   int refused = 0;   // of these, answered 4xx or 5xx
 };
@@ -33,20 +35,34 @@ struct Chaos {
   std::mt19937 random;
   double trouble = 0.08;  // the chance of it at each step
   std::map<std::string, Fate> fates;
+  int chunks = 0;
   bool empty_content = false;
+  bool broken_content = false;
+  bool said_what_was_not_offered = false;
 
   bool happens() { return std::uniform_real_distribution<>(0, 1)(random) < trouble; }
   unsigned pick(unsigned count) { return static_cast<unsigned>(random() % count); }
 };
 
+/// What a connection's EHLO offers.
+struct Offer {
+  bool pipelining;
+  bool binary;
+  bool dsn;
+};
+
+/// The end of each message: what no line of DATA can carry, and what one can.
+const std::string kBinaryEnd = "\r\nbare\nNUL\0\r\n.\r\nthe end\r"s;
+const std::string kPlainEnd = "\r\nthe end\r\n";
+
 /// One connection of an upstream that is not well.
 class Moody {
  public:
-  Moody(Chaos& chaos, std::unique_ptr<ByteStream> stream, bool pipelining)
-      : chaos_(chaos), stream_(std::move(stream)), pipelining_(pipelining) {}
+  Moody(Chaos& chaos, std::unique_ptr<ByteStream> stream, Offer offer)
+      : chaos_(chaos), stream_(std::move(stream)), offer_(offer) {}
 
-  static Task<void> serve(Chaos& chaos, std::unique_ptr<ByteStream> stream, bool pipelining) {
-    Moody server(chaos, std::move(stream), pipelining);
+  static Task<void> serve(Chaos& chaos, std::unique_ptr<ByteStream> stream, Offer offer) {
+    Moody server(chaos, std::move(stream), offer);
     co_await server.run();
   }
 
@@ -57,10 +73,12 @@ class Moody {
       const auto octets = co_await stream_->read(chaos_.loop.after(2h));
       if (!octets) co_return;
       received_ += *octets;
-      for (auto end = received_.find("\r\n"); end != received_.npos; end = received_.find("\r\n")) {
-        const std::string line = received_.substr(0, end);
-        received_.erase(0, end + 2);
-        if (!co_await take(line)) co_return;
+      while (chunk_ ? received_.size() >= *chunk_ : received_.contains("\r\n")) {
+        const std::size_t size = chunk_ ? *chunk_ : received_.find("\r\n");
+        const std::string taken = received_.substr(0, size);
+        received_.erase(0, chunk_ ? size : size + 2);
+        const bool goes_on = chunk_ ? co_await take_chunk(taken) : co_await take(taken);
+        if (!goes_on) co_return;
       }
     }
   }
@@ -73,7 +91,19 @@ class Moody {
       co_return false;
     }
     if (line.starts_with("EHLO")) {
-      co_return co_await answer(pipelining_ ? "250-up\r\n250 PIPELINING" : "250-up\r\n250 HELP");
+      std::string reply = "250-up";
+      if (offer_.pipelining) reply += "\r\n250-PIPELINING";
+      if (offer_.binary) reply += "\r\n250-BINARYMIME\r\n250-CHUNKING";
+      if (offer_.dsn) reply += "\r\n250-DSN";
+      co_return co_await answer(reply + "\r\n250 HELP");
+    }
+    if (!offer_.dsn && (line.contains(" NOTIFY=") || line.contains(" ENVID="))) {
+      chaos_.said_what_was_not_offered = true;
+    }
+    if (line.starts_with("BDAT ")) {
+      if (!offer_.binary) chaos_.said_what_was_not_offered = true;
+      chunk_ = std::stoul(line.substr(5));
+      co_return true;
     }
     if (line == "RSET" || line.starts_with("MAIL")) recipients_ = 0;
     if (line == "DATA") {
@@ -86,12 +116,27 @@ class Moody {
   Task<bool> take_content(const std::string& line) {
     if (line != ".") {
       if (line.starts_with("X-Id: ")) id_ = line.substr(6);
+      last_line_ = line;
       co_return !chaos_.happens() || chaos_.pick(20) != 0;
     }
     in_content_ = false;
+    if (last_line_ != "the end") chaos_.broken_content = true;
+    co_return co_await decide();
+  }
+
+  Task<bool> take_chunk(const std::string& chunk) {
+    chunk_.reset();
+    ++chaos_.chunks;
+    if (chunk.starts_with("X-Id: ")) id_ = chunk.substr(6, chunk.find("\r\n") - 6);
+    if (!chunk.ends_with(kBinaryEnd)) chaos_.broken_content = true;
+    co_return co_await decide();
+  }
+
+  /// The content was received to its end.
+  Task<bool> decide() {
     if (id_.empty() || recipients_ == 0) chaos_.empty_content = true;
     Fate& fate = chaos_.fates[std::exchange(id_, {})];
-    ++fate.dots;
+    ++fate.ends;
     verdict_of_ = &fate;
     const bool goes_on = co_await answer("250 Ok: queued as 1");
     verdict_of_ = nullptr;
@@ -140,9 +185,11 @@ class Moody {
 
   Chaos& chaos_;
   const std::unique_ptr<ByteStream> stream_;
-  const bool pipelining_;
+  const Offer offer_;
   std::string received_;
+  std::optional<std::size_t> chunk_;  // octets that BDAT announced
   std::string id_;
+  std::string last_line_;
   bool in_content_ = false;
   int recipients_ = 0;
   Fate* verdict_of_ = nullptr;
@@ -157,7 +204,10 @@ class MoodyDialer final : public Dialer {
     auto [ours, theirs] = support::MemoryStream::pair(
         chaos_.loop, {.capacity = chaos_.pick(2) == 0 ? 100u : support::kUnlimited,
                       .piece = 1 + chaos_.pick(200)});
-    chaos_.servers.spawn(Moody::serve(chaos_, std::move(theirs), chaos_.pick(2) == 0));
+    chaos_.servers.spawn(Moody::serve(chaos_, std::move(theirs),
+                                      {.pipelining = chaos_.pick(2) == 0,
+                                       .binary = chaos_.pick(3) != 0,
+                                       .dsn = chaos_.pick(2) == 0}));
     co_return std::move(ours);
   }
   Task<Result<std::unique_ptr<ByteStream>>> secure(std::unique_ptr<ByteStream> stream,
@@ -184,10 +234,14 @@ Task<void> send(Chaos& chaos, Client& client, std::string name, int messages) {
                              .envelope = {},
                              .body = message::Body(client.budget, client.storage),
                              .message_id = {}};
+    message.is_binary = chaos.pick(3) == 0;
+    if (chaos.pick(2) == 0) message.envelope.parameters.envid = id;
     EXPECT_TRUE(message.body.append("X-Id: " + id + "\r\n\r\n.dots\r\n..\r\n" +
-                                    std::string(chaos.pick(300), 'x')));
+                                    std::string(chaos.pick(300), 'x') +
+                                    (message.is_binary ? kBinaryEnd : kPlainEnd)));
     for (unsigned r = 0; r < 1 + chaos.pick(3); ++r) {
-      message.envelope.recipients.push_back({{"r" + std::to_string(r), "there.example"}});
+      message.envelope.recipients.push_back(
+          {{"r" + std::to_string(r), "there.example"}, {.notify = {.success = true}, .orcpt = {}}});
     }
     const Delivery delivery = co_await client.relay.deliver(message, chaos.loop.after(1h));
     client.outcomes[id] = delivery.outcome;
@@ -196,6 +250,7 @@ Task<void> send(Chaos& chaos, Client& client, std::string name, int messages) {
 
 TEST(Chaos, AMessageIsWhereWeSaidItIsAndNowhereElse) {
   std::map<Outcome, int> seen;
+  int chunks = 0;
   for (unsigned seed = 0; seed < 150; ++seed) {
     Chaos chaos;
     chaos.random.seed(seed);
@@ -234,12 +289,15 @@ TEST(Chaos, AMessageIsWhereWeSaidItIsAndNowhereElse) {
     chaos.loop.run(main(chaos, client));
 
     EXPECT_EQ(client.outcomes.size(), 60u);
+    chunks += chaos.chunks;
     EXPECT_FALSE(chaos.empty_content) << seed;
+    EXPECT_FALSE(chaos.broken_content) << seed;
+    EXPECT_FALSE(chaos.said_what_was_not_offered) << seed;
     for (const auto& [id, outcome] : client.outcomes) {
       SCOPED_TRACE("seed " + std::to_string(seed) + " message " + id);
       ++seen[outcome];
       const Fate fate = chaos.fates[id];
-      const int unanswered = fate.dots - fate.accepted - fate.refused;
+      const int unanswered = fate.ends - fate.accepted - fate.refused;
       switch (outcome) {
         case Outcome::kDelivered:
           EXPECT_EQ(fate.accepted, 1);
@@ -262,6 +320,7 @@ TEST(Chaos, AMessageIsWhereWeSaidItIsAndNowhereElse) {
     }
     EXPECT_EQ(cap->used(), 0u);
   }
+  EXPECT_GT(chunks, 500);
   // The mix must be one that tests each outcome.
   for (const Outcome outcome :
        {Outcome::kDelivered, Outcome::kRefused, Outcome::kDeferred, Outcome::kUnknown}) {

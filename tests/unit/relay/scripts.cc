@@ -13,12 +13,13 @@ struct Command {
 std::vector<Command> commands(const Upstream& upstream, bool rset) {
   std::vector<Command> all;
   if (rset) all.push_back({Stage::kRset, "RSET", "250 2.0.0 Ok", "250 2.0.0 Ok"});
-  all.push_back(
-      {Stage::kMail,
-       upstream.size ? "MAIL FROM:<from@here.example> SIZE=*" : "MAIL FROM:<from@here.example>",
-       "250 2.1.0 Ok", ""});
+  std::string mail = "MAIL FROM:<from@here.example>";
+  if (upstream.size) mail += " SIZE=*";
+  if (upstream.binary) mail += " BODY=BINARYMIME";
+  all.push_back({Stage::kMail, mail, "250 2.1.0 Ok", ""});
   all.push_back(
       {Stage::kRcpt, "RCPT TO:<to@there.example>", "250 2.1.5 Ok", "503 5.5.1 MAIL first"});
+  if (upstream.binary) return all;
   all.push_back({Stage::kData, "DATA", "354 Go on", "554 5.5.1 No valid recipients"});
   return all;
 }
@@ -55,6 +56,8 @@ std::string Upstream::ehlo() const {
   if (pipelining) reply += "U: 250-PIPELINING\n";
   if (size) reply += "U: 250-SIZE 1000000\n";
   if (eight_bit) reply += "U: 250-8BITMIME\n";
+  if (binary) reply += "U: 250-BINARYMIME\nU: 250-CHUNKING\n";
+  for (const std::string& line : offers) reply += "U: 250-" + line + "\n";
   return reply + "U: 250 AUTH PLAIN LOGIN\n";
 }
 
@@ -78,7 +81,7 @@ std::string Upstream::transaction(bool rset) const {
     said += replies;
     replies.clear();
   }
-  return said + replies + "P! content\nU: " + kQueued + "\n";
+  return said + replies + content() + "U: " + kQueued + "\n";
 }
 
 std::string Upstream::transaction(Stage at, Fault fault, bool rset) const {
@@ -101,7 +104,7 @@ std::string Upstream::transaction(Stage at, Fault fault, bool rset) const {
     said += replies;
     replies.clear();
   }
-  if (at == Stage::kEnd) return said + replies + "P! content\n" + steps(fault);
+  if (at == Stage::kEnd) return said + replies + content() + steps(fault);
   return said + replies;
 }
 

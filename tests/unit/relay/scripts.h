@@ -23,12 +23,17 @@ struct Upstream {
   bool pipelining = true;
   bool size = true;
   bool eight_bit = true;
+  /// It offers BINARYMIME, and the messages of its transactions are binary: they come by BDAT.
+  bool binary = false;
+  std::vector<std::string> offers = {};  ///< More lines of its EHLO.
 
   std::string ehlo() const;
   /// Greeting, EHLO and AUTH.
   std::string opening() const;
   /// The same up to `at`, where `fault` happens.
   std::string opening(Stage at, Fault fault) const;
+  /// What we send after the replies to the commands.
+  std::string content() const { return binary ? "P! bdat\n" : "P! content\n"; }
   /// One message from from@here.example to to@there.example, taken. `rset`: our RSET comes first.
   std::string transaction(bool rset = false) const;
   /// The same, with `fault` at `at`: kRset, kMail, kRcpt, kData or kEnd.

@@ -21,8 +21,14 @@ struct Case {
   Stage stage;
   Fault fault;
   bool pipelining;
+  bool binary = false;
 
-  scripts::Upstream upstream() const { return {.pipelining = pipelining}; }
+  scripts::Upstream upstream() const { return {.pipelining = pipelining, .binary = binary}; }
+  message::Message message(World& world) const {
+    message::Message made = world.message();
+    made.is_binary = binary;
+    return made;
+  }
   bool is_opening() const { return stage < Stage::kRset; }
   /// What a new connection plays.
   std::string script() const {
@@ -54,7 +60,7 @@ struct Case {
 
 std::string print(const Case& c) {
   return std::string(name(c.stage)) + " " + std::string(name(c.fault)) +
-         (c.pipelining ? " pipelined" : "");
+         (c.pipelining ? " pipelined" : "") + (c.binary ? " binary" : "");
 }
 
 std::vector<Case> all_cases() {
@@ -63,6 +69,9 @@ std::vector<Case> all_cases() {
     for (const Fault fault : scripts::kFaults) {
       for (const Stage stage : kOpeningStages) cases.push_back({stage, fault, pipelining});
       for (const Stage stage : kMailStages) cases.push_back({stage, fault, pipelining});
+      for (const Stage stage : kMailStages) {  // BDAT comes with the content, and has no 354
+        if (stage != Stage::kData) cases.push_back({stage, fault, pipelining, true});
+      }
     }
   }
   return cases;
@@ -73,7 +82,7 @@ TEST(WhatTheClientHears, WhenTheOnlyUpstreamFails) {
     SCOPED_TRACE(print(c));
     World world({upstream("a")});
     world.host("a").scripts = {c.script()};
-    const Delivery delivery = world.deliver(world.message());
+    const Delivery delivery = world.deliver(c.message(world));
     EXPECT_EQ(delivery.outcome, c.outcome());
     EXPECT_THAT(delivery.reply.wire(), StartsWith(c.reply()));
     EXPECT_EQ(delivery.upstream, "a");
@@ -90,11 +99,11 @@ TEST(WhatTheClientHears, WhenAnotherUpstreamIsThere) {
   for (const Case& c : all_cases()) {
     SCOPED_TRACE(print(c));
     World world({upstream("a"), upstream("b")});
-    const scripts::Upstream good;
+    const scripts::Upstream good = c.upstream();
     world.host("a").scripts = {c.script()};
     const bool moves_on = c.outcome() == Outcome::kDeferred;
     if (moves_on) world.host("b").scripts = {good.opening() + good.transaction()};
-    const Delivery delivery = world.deliver(world.message());
+    const Delivery delivery = world.deliver(c.message(world));
     EXPECT_EQ(delivery.outcome, moves_on ? Outcome::kDelivered : c.outcome());
     EXPECT_EQ(delivery.upstream, moves_on ? "b" : "a");
     EXPECT_EQ(delivery.attempts, moves_on ? 2u : 1u);
@@ -112,8 +121,8 @@ TEST(WhatTheClientHears, WhenAReusedConnectionFails) {
                                good.transaction(c.stage, c.fault)};
     const bool was_dead = c.stage == Stage::kMail && c.is_hang_up();
     if (was_dead) world.host("a").scripts.push_back(good.opening() + good.transaction());
-    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
-    const Delivery second = world.deliver(world.message());
+    EXPECT_EQ(world.deliver(c.message(world)).outcome, Outcome::kDelivered);
+    const Delivery second = world.deliver(c.message(world));
     EXPECT_EQ(second.outcome, was_dead ? Outcome::kDelivered : c.outcome());
     if (!was_dead) EXPECT_THAT(second.reply.wire(), StartsWith(c.reply()));
     EXPECT_EQ(second.attempts, 1u);
