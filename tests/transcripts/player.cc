@@ -259,6 +259,9 @@ class Player {
     co_await hear_as_provider("EHLO mail.example.com");
     co_await say_as_provider("250-smtp.provider.example");
     co_await say_as_provider("250-PIPELINING");
+    for (const std::string& line : std::exchange(offers_, {})) {
+      co_await say_as_provider("250-" + line);
+    }
     co_await say_as_provider("250 AUTH PLAIN");
     co_await hear_as_provider("AUTH PLAIN " + expand("{base64:\\0gateway\\0pass}"));
     co_await say_as_provider("235 2.7.0 ok");
@@ -302,6 +305,9 @@ class Player {
     } else if (what == "abort") {
       stage_.abort();
       co_await settle();
+    } else if (what == "provider-offers" && words.size() >= 2) {
+      std::string& line = offers_.emplace_back(words[1]);
+      for (std::size_t i = 2; i < words.size(); ++i) line += " " + words[i];
     } else if (what == "provider-ready" && words.size() == 2) {
       co_await provider_ready(words[1]);
     } else if (what == "provider-dialled" && words.size() == 2) {
@@ -441,6 +447,7 @@ class Player {
   std::map<std::string, Peer> clients_;
   std::string current_ = "1";
   Peer provider_;
+  std::vector<std::string> offers_;  // of the next provider's EHLO, beyond what it always offers
   bool client_skips_ = false;
   bool provider_skips_ = false;
   bool plain_ = false;

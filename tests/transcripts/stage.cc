@@ -226,6 +226,10 @@ void Stage::add_upstream(const std::vector<std::string>& words) {
       providers_.make_unreachable(upstream.name);
     } else if (words[i] == "untrusted") {
       providers_.make_untrusted(upstream.name);
+    } else if (words[i] == "clear") {
+      upstream.tls = config::TlsMode::kNone;
+    } else if (words[i] == "open") {
+      upstream.username.clear();
     } else if (words[i].starts_with("max_recipients=")) {
       upstream.max_recipients =
           static_cast<std::uint32_t>(number(words[i].substr(words[i].find('=') + 1)));
