@@ -43,10 +43,11 @@ enum class UpstreamOutcome : std::uint8_t {
   kRejected,  ///< It said 5xx.
   kDeferred,  ///< It said 4xx.
   kFailed,    ///< No connection, or it was lost before the message was handed over.
-  kUnknown,   ///< The final dot was sent and no reply came.
+  kUnknown,   ///< The content was sent to its end and no reply came.
+  kUnsuited,  ///< It can't take the message by what its EHLO offers, and heard nothing of it.
 };
-inline constexpr std::array<std::string_view, 5> kUpstreamOutcomeNames = {
-    "accepted", "rejected", "deferred", "failed", "unknown"};
+inline constexpr std::array<std::string_view, 6> kUpstreamOutcomeNames = {
+    "accepted", "rejected", "deferred", "failed", "unknown", "unsuited"};
 
 /// Why a connection to an upstream was closed.
 enum class CloseReason : std::uint8_t {

@@ -41,8 +41,9 @@ class Deliverer {
   /// Delivers `message`, which must outlive the call, by `deadline`. Never fails: each outcome is a
   /// value.
   virtual runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) = 0;
-  /// Recipients that every upstream of this sender's route takes in one transaction: past it RCPT
-  /// is answered 452 4.5.3, so that one client verdict stands for one upstream transaction.
+  /// Recipients that every upstream of this sender's route takes in one transaction, as far as is
+  /// known: past it RCPT is answered 452 4.5.3, so that one client verdict stands for one upstream
+  /// transaction.
   virtual std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const = 0;
 };
 

@@ -32,15 +32,15 @@ Result<std::string> read_file(const std::string& path) {
   return std::move(content).str();
 }
 
-/// What the metrics call it; nothing if the upstream heard nothing of the message.
-std::optional<UpstreamOutcome> counted_as(End end) {
+/// What the metrics call it.
+UpstreamOutcome counted_as(End end) {
   switch (end) {
     case End::kAccepted:
       return UpstreamOutcome::kAccepted;
     case End::kRefused:
       return UpstreamOutcome::kRejected;
     case End::kUnsuited:
-      return std::nullopt;
+      return UpstreamOutcome::kUnsuited;
     case End::kDeferred:
       return UpstreamOutcome::kDeferred;
     case End::kMisconfigured:
@@ -49,7 +49,7 @@ std::optional<UpstreamOutcome> counted_as(End end) {
     case End::kUnknown:
       return UpstreamOutcome::kUnknown;
   }
-  return std::nullopt;
+  return UpstreamOutcome::kUnknown;
 }
 
 /// What an attempt says about the upstream, as opposed to the message.
@@ -209,9 +209,8 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
   } else {
     upstream.health.succeeded();
   }
-  if (const auto outcome = counted_as(attempt.end)) {
-    upstream.metrics.message(*outcome, message.size(), message.envelope.recipients.size());
-  }
+  upstream.metrics.message(counted_as(attempt.end), message.size(),
+                           message.envelope.recipients.size());
   co_return attempt;
 }
 

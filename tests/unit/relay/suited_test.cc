@@ -90,6 +90,9 @@ TEST(Suited, TheClientHearsWhatTheUpstreamLacks) {
     EXPECT_EQ(delivery.outcome, Outcome::kRefused);
     EXPECT_THAT(delivery.reply.wire(), StartsWith(c.reply));
     EXPECT_THAT(delivery.reply.text(), HasSubstr("upstream a "));
+    const auto& counted = world.metrics.for_upstream("a").messages;
+    EXPECT_EQ(counted[metrics::UpstreamOutcome::kUnsuited].value(), 1u);
+    EXPECT_EQ(counted[metrics::UpstreamOutcome::kRejected].value(), 0u);
     EXPECT_TRUE(world.deliver(world.message()).reused_connection);
   }
 }
@@ -184,6 +187,7 @@ TEST(Suited, AnUpstreamThatMayTakeItLaterOutweighsOneThatNeverCan) {
 
 std::vector<std::string> recipients(std::size_t count) {
   std::vector<std::string> all;
+  all.reserve(count);
   for (std::size_t i = 0; i < count; ++i) all.push_back("r" + std::to_string(i) + "@x.example");
   return all;
 }
