@@ -1,13 +1,16 @@
 // TLS under the same face as TCP. The sole user of BoringSSL's SSL; knows nothing of SMTP.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/net/server_certificate.h"
 #include "proxy/runtime/byte_stream.h"
 #include "proxy/runtime/loop.h"
 
@@ -15,9 +18,12 @@ namespace sallyport::net {
 
 /// What a handshake agreed on.
 struct TlsInfo {
-  std::string version;  ///< "TLSv1.3" or "TLSv1.2".
-  std::string cipher;   ///< The standard name: "TLS_AES_128_GCM_SHA256".
+  std::string_view version;  ///< "TLSv1.3" or "TLSv1.2"; lives for ever.
+  std::string_view cipher;   ///< The standard name, "TLS_AES_128_GCM_SHA256"; lives for ever.
   bool resumed = false;
+  /// Of a server's side: whom the client proved to be with a certificate that leads to one of our
+  /// client authorities ("CN=billing,O=Example"); empty: nobody.
+  std::string client_certificate = {};
 };
 
 /// A connection that speaks TLS.
@@ -43,25 +49,55 @@ class TicketKeys {
   std::unique_ptr<Impl> impl_;
 };
 
-/// A certificate chain with its key, and what clients may negotiate. Immutable and thread-safe:
-/// shared by snapshot, replaced whole on reload.
+/// What a server agrees to. In both, only suites with forward secrecy and AEAD.
+enum class TlsPolicy : std::uint8_t {
+  kIntermediate,  ///< TLS 1.2 and 1.3.
+  kModern,        ///< TLS 1.3 alone.
+};
+
+/// Whether a client has to show a certificate.
+enum class ClientCertificates : std::uint8_t {
+  kNone,     ///< It is not asked for one.
+  kRequest,  ///< It is asked; without one that we trust it goes on as nobody.
+  kRequire,  ///< Without one that we trust the handshake fails.
+};
+
+/// What a ServerTlsContext is made of.
+struct ServerTlsOptions {
+  /// The first is for whoever asks for no name, or for one that no certificate has. If two of one
+  /// kind of key have the same name, it is the first one's. With an ECDSA and an RSA one of the
+  /// same name each client gets ECDSA if it can verify that.
+  std::vector<std::shared_ptr<const ServerCertificate>> certificates;
+  TlsPolicy policy = TlsPolicy::kIntermediate;
+  std::string client_ca = {};  ///< PEM: whose certificates clients may show.
+  ClientCertificates client_certificates = ClientCertificates::kNone;
+};
+
+/// The certificates of a server, and what clients may negotiate. Immutable and thread-safe: shared
+/// by snapshot, replaced whole on reload.
 class ServerTlsContext {
  public:
-  /// Loads PEM texts (chain leaf first; ECDSA or RSA key). The error says which part is wrong: no
-  /// certificate, key does not match, unsupported key. `keys` outlives the context.
+  /// kInvalid says what is wrong with `client_ca`. `keys` outlives the context.
+  static Result<std::shared_ptr<const ServerTlsContext>> make(const ServerTlsOptions& options,
+                                                              const TicketKeys& keys);
+  /// One of a single certificate, from PEM texts.
   static Result<std::shared_ptr<const ServerTlsContext>> make(std::string_view certificate_pem,
                                                               std::string_view key_pem,
                                                               const TicketKeys& keys);
-  /// When the leaf certificate ends.
-  WallTime not_after() const;
+
+  /// The same, but for what it demands of clients: for one listener among several. Without a
+  /// `client_ca` in the options, nothing can be demanded.
+  std::shared_ptr<const ServerTlsContext> demanding(ClientCertificates demand) const;
+  ClientCertificates client_certificates() const { return client_certificates_; }
 
   struct Impl;
-  explicit ServerTlsContext(std::unique_ptr<Impl> impl);
+  ServerTlsContext(std::shared_ptr<const Impl> impl, ClientCertificates demand);
   ~ServerTlsContext();
   const Impl& impl() const { return *impl_; }
 
  private:
-  std::unique_ptr<Impl> impl_;
+  const std::shared_ptr<const Impl> impl_;
+  const ClientCertificates client_certificates_;
 };
 
 /// Whom we trust as a client, and sessions to resume. Immutable but for its session cache; belongs

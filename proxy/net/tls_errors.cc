@@ -69,6 +69,8 @@ std::string take_reason() {
         return "no key exchange group in common: X25519, P-256 or P-384 is needed";
       case SSL_R_NO_COMMON_SIGNATURE_ALGORITHMS:
         return "the peer takes no signature that our kind of key can make";
+      case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+        return "the client showed no certificate, and one is required";
       case SSL_R_NO_RENEGOTIATION:
         return "the peer asked to renegotiate";
       default:

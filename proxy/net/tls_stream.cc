@@ -262,12 +262,14 @@ bool BoringStream::is_quiet() const {
 Task<Result<std::unique_ptr<TlsStream>>> accept_tls(Loop& loop, std::unique_ptr<ByteStream> inner,
                                                     std::shared_ptr<const ServerTlsContext> context,
                                                     TimePoint deadline) {
-  bssl::UniquePtr<SSL> ssl(SSL_new(context->impl().ssl.get()));
+  bssl::UniquePtr<SSL> ssl(SSL_new(context->impl().contexts.front().get()));
   if (!ssl) co_return fail(ErrorCode::kSystem, "TLS: " + take_reason());
-  SSL_set_accept_state(ssl.get());
   auto stream = std::make_unique<BoringStream>(loop, std::move(inner), std::move(ssl), nullptr);
+  ServerSide side(stream->ssl(), *context);
   const auto agreed = co_await stream->handshake(deadline);
+  if (!agreed && !side.refusal().empty()) co_return fail(ErrorCode::kTls, side.refusal());
   if (!agreed) co_return fail(agreed.error());
+  stream->set_client_certificate(side.take_client_certificate());
   co_return stream;
 }
 

@@ -55,6 +55,8 @@ class BoringStream final : public TlsStream {
 
   SSL& ssl() { return *ssl_; }
   ClientSide* client_side() { return client_.get(); }
+  /// Whom the client of a server's side proved to be.
+  void set_client_certificate(std::string who) { info_.client_certificate = std::move(who); }
 
   /// Must have succeeded before anything else is called. When it fails the peer was told why, and
   /// the connection is only good for destruction.

@@ -116,14 +116,15 @@ bssl::UniquePtr<X509> unsigned_certificate(EVP_PKEY* key, const std::string& com
 }
 
 bssl::UniquePtr<X509> leaf(EVP_PKEY* key, const CertificateOptions& options) {
-  auto certificate = unsigned_certificate(
-      key, options.names.empty() ? "nameless" : options.names.front(), options);
+  const std::string first = options.names.empty() ? "nameless" : options.names.front();
+  auto certificate =
+      unsigned_certificate(key, options.subject.empty() ? first : options.subject, options);
   std::string names;
   for (const auto& name : options.names) {
     names += (names.empty() ? "" : ",") + std::string(is_ip(name) ? "IP:" : "DNS:") + name;
   }
   if (!names.empty()) add_extension(certificate.get(), NID_subject_alt_name, names);
-  add_extension(certificate.get(), NID_ext_key_usage, "serverAuth,clientAuth");
+  add_extension(certificate.get(), NID_ext_key_usage, options.purpose);
   return certificate;
 }
 

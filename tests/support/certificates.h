@@ -21,6 +21,8 @@ struct CertificateOptions {
   KeyKind key = KeyKind::kEcdsa;
   std::chrono::hours valid_from{-24};  ///< From now.
   std::chrono::hours valid_to{24 * 90};
+  std::string subject = {};  ///< Its common name; empty: the first of `names`.
+  std::string purpose = "serverAuth,clientAuth";
 };
 
 /// An authority that a test trusts, or does not.

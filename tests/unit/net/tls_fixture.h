@@ -109,6 +109,21 @@ class TlsTest : public testing::Test {
   std::shared_ptr<const ServerTlsContext> server(const support::CertificateOptions& options = {}) {
     return server_of(ca_.issue(options));
   }
+  static std::shared_ptr<const ServerCertificate> certificate_of(
+      const support::Identity& identity) {
+    auto certificate = ServerCertificate::make(identity.certificate, identity.key);
+    EXPECT_TRUE(certificate) << certificate.error().text;
+    return std::move(certificate.value());
+  }
+  std::shared_ptr<const ServerCertificate> certificate(
+      const support::CertificateOptions& options = {}) {
+    return certificate_of(ca_.issue(options));
+  }
+  std::shared_ptr<const ServerTlsContext> server_with(const ServerTlsOptions& options) {
+    auto context = ServerTlsContext::make(options, keys_);
+    EXPECT_TRUE(context) << context.error().text;
+    return std::move(context.value());
+  }
   std::unique_ptr<ClientTlsContext> client_trusting(const std::string& pem) {
     auto context = ClientTlsContext::make(pem);
     EXPECT_TRUE(context) << context.error().text;

@@ -178,8 +178,8 @@ TEST_F(ServerContext, SaysWhichKeysItTakes) {
 }
 
 TEST_F(ServerContext, KnowsWhenItsCertificateEnds) {
-  const auto context = server({.valid_to = 240h});
-  const auto left = context->not_after() - WallTime::clock::now();
+  const auto shown = certificate({.valid_to = 240h});
+  const auto left = shown->not_after() - WallTime::clock::now();
   EXPECT_GT(left, 239h);
   EXPECT_LE(left, 240h);
 }
