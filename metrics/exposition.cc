@@ -228,8 +228,11 @@ void add_process(Page& page, const ProcessMetrics& process) {
               static_cast<double>(process.config_loaded.value()));
   if (process.certificate_expires.value() != 0) {
     page.single("sallyport_certificate_expiry_timestamp_seconds",
-                "When the certificate shown to clients ends.", MetricType::Gauge,
+                "When the first of the certificates shown to clients ends.", MetricType::Gauge,
                 static_cast<double>(process.certificate_expires.value()));
+    page.single("sallyport_certificates_failed",
+                "Certificates, client authorities and OCSP responses whose files can't be used.",
+                MetricType::Gauge, static_cast<double>(process.certificates_failed.value()));
   }
   page.single("sallyport_content_limit_bytes", "Message content that may be held at one time.",
               MetricType::Gauge, static_cast<double>(process.content_limit.value()));

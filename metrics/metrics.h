@@ -134,7 +134,9 @@ struct alignas(64) UpstreamMetrics {
 struct ProcessMetrics {
   ByLabel<ReloadResult, kReloadResultNames> config_reloads;
   Gauge config_loaded;        ///< When the config in force was read. Set it at start, too.
-  Gauge certificate_expires;  ///< When the certificate shown to clients ends. Unset: not exposed.
+  Gauge certificate_expires;  ///< When the first certificate shown to clients ends. Unset: not
+                              ///< exposed.
+  Gauge certificates_failed;  ///< Files of [tls] that were to be used and could not be.
   Gauge content_limit;        ///< `message.budget`, in octets.
   Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
 };

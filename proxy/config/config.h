@@ -28,19 +28,40 @@ struct Endpoint {
 /// How TLS begins on a listener or towards an upstream.
 enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 
+/// Whether clients have to show a certificate.
+enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
+
 /// `[[listener]]`: one address that clients connect to.
 struct Listener {
   Endpoint address;
   TlsMode tls = TlsMode::kStarttls;
+  std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
 
   bool operator==(const Listener&) const = default;
 };
 
-/// `[tls]`: the certificate shown to clients.
+/// A certificate with its key, as files.
+struct CertificateFiles {
+  std::string certificate;         ///< PEM, the chain leaf first.
+  std::string key;                 ///< PEM.
+  std::string ocsp_response = {};  ///< DER; empty: none.
+
+  bool operator==(const CertificateFiles&) const = default;
+};
+
+/// Which versions of TLS clients may speak: 1.2 and 1.3, or 1.3 alone.
+enum class TlsPolicy : std::uint8_t { kIntermediate, kModern };
+
+/// `[tls]`: the certificates shown to clients, and what is asked of theirs.
 struct ServerTls {
-  std::string
-      certificate;  ///< PEM file, the chain leaf first; empty: no TLS listener is configured.
-  std::string key;  ///< PEM file.
+  /// Shown when no other is for the name that is asked for. Its certificate is empty if no
+  /// listener does TLS.
+  CertificateFiles fallback;
+  std::vector<CertificateFiles> pairs;  ///< `[[tls.pair]]`.
+  std::string directory;                ///< With more pairs in it; empty: none.
+  TlsPolicy policy = TlsPolicy::kIntermediate;
+  std::string client_ca;  ///< PEM file of whom clients' certificates must come from; empty: none.
+  ClientCertificates client_certificate = ClientCertificates::kNone;
 
   bool operator==(const ServerTls&) const = default;
 };

@@ -32,6 +32,8 @@ struct Outside {
   std::function<std::optional<std::string>(const std::string& name)> environment;
   /// Can `path` be opened for reading? Unset: asked by reading it whole.
   std::function<Result<void>(const std::string& path)> readable = {};
+  /// Can the folder `path` be listed? Unset: not asked.
+  std::function<Result<void>(const std::string& path)> listable = {};
   /// This machine's name, fully qualified if it knows itself so. Unset: it has none. May ask the
   /// resolver.
   std::function<std::optional<std::string>()> host_name = {};

@@ -8,6 +8,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <system_error>
 
@@ -47,6 +48,13 @@ Result<void> check(const File& file) {
 }
 
 Result<void> check_readable(const std::string& path) { return check(File(path)); }
+
+Result<void> check_listable(const std::string& path) {
+  std::error_code failure;
+  const std::filesystem::directory_iterator listing(path, failure);
+  if (failure) return fail(ErrorCode::kSystem, failure.message());
+  return {};
+}
 
 Result<std::string> read_whole_file(const std::string& path) {
   const File file(path);
@@ -92,6 +100,7 @@ Outside Outside::real() {
   return {.read_file = read_whole_file,
           .environment = environment_variable,
           .readable = check_readable,
+          .listable = check_listable,
           .host_name = own_host_name};
 }
 

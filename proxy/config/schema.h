@@ -20,8 +20,12 @@ inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
      "limits", "upstream", "route", "session", "message", "log", "admin"});
 inline constexpr auto kListener =
-    std::to_array<std::string_view>({"address", "tls", "allow_plaintext"});
-inline constexpr auto kTls = std::to_array<std::string_view>({"certificate", "key"});
+    std::to_array<std::string_view>({"address", "tls", "allow_plaintext", "client_certificate"});
+inline constexpr auto kTls =
+    std::to_array<std::string_view>({"certificate", "key", "ocsp_response", "pair", "directory",
+                                     "policy", "client_ca", "client_certificate"});
+inline constexpr auto kTlsPair =
+    std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =
     std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user"});
 inline constexpr auto kUser =
@@ -50,6 +54,7 @@ namespace schema {
 inline constexpr Schema kTop{"the top level", keys::kTop};
 inline constexpr Schema kListener{"[[listener]]", keys::kListener};
 inline constexpr Schema kTls{"[tls]", keys::kTls};
+inline constexpr Schema kTlsPair{"[[tls.pair]]", keys::kTlsPair};
 inline constexpr Schema kAuth{"[auth]", keys::kAuth};
 inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kUser};
 inline constexpr Schema kUsersFile{"the top level of a users file", keys::kUsersFile};
@@ -66,8 +71,8 @@ inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 
 /// Every section, each once.
 inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop, kListener, kTls, kAuth, kAuthUser, kUsersFile, kUsersFileUser, kLimits, kUserLimits,
-     kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
+    {kTop, kListener, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile, kUsersFileUser, kLimits,
+     kUserLimits, kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
 
 }  // namespace schema
 }  // namespace sallyport::config

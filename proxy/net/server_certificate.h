@@ -22,7 +22,7 @@ class ServerCertificate {
 
   /// The same certificate with this OCSP response (RFC 6960, DER) for its clients, who verify it.
   /// kInvalid says why it can't be: it is malformed, about another certificate, not "good", or not
-  /// in force at `now`.
+  /// in force at `now`. An empty one takes away what there is.
   Result<std::shared_ptr<const ServerCertificate>> stapled(std::string_view response,
                                                            WallTime now) const;
 

@@ -102,6 +102,12 @@ bool restrict_protocol(SSL_CTX* context) {
          SSL_CTX_set_strict_cipher_list(context, kCiphers) == 1 && set_groups(context);
 }
 
+Result<void> check_authorities(std::string_view pem) {
+  const auto roots = roots_from(pem);
+  if (!roots) return fail(roots.error());
+  return {};
+}
+
 ServerTlsContext::ServerTlsContext(std::shared_ptr<const Impl> impl, ClientCertificates demand)
     : impl_(std::move(impl)), client_certificates_(demand) {}
 ServerTlsContext::~ServerTlsContext() = default;

@@ -73,6 +73,9 @@ struct ServerTlsOptions {
   ClientCertificates client_certificates = ClientCertificates::kNone;
 };
 
+/// Can a PEM text be a `client_ca`? kInvalid says why not.
+Result<void> check_authorities(std::string_view pem);
+
 /// The certificates of a server, and what clients may negotiate. Immutable and thread-safe: shared
 /// by snapshot, replaced whole on reload.
 class ServerTlsContext {

@@ -1,4 +1,4 @@
-// Notices that files were replaced: certificates, keys, the users file.
+// Notices that files were replaced: certificates, keys, folders of them, the users file.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,9 @@ namespace sallyport::server {
 /// nobody.
 class FileWatch {
  public:
-  /// Watches these files from now on; as they are now counts as seen. Empty names are left out.
+  /// Watches these files from now on. Those that are new count as seen as they are now, the others
+  /// as they were when last looked at. Empty names are left out. A folder is different when
+  /// something in it or in its subfolders is, but for what begins with a dot.
   void watch(const std::vector<std::string>& files);
   /// The files that are different from when last asked; symbolic links are followed. A file that
   /// went away is reported when it is back: replacing is not always atomic.
@@ -25,9 +27,10 @@ class FileWatch {
     std::uint64_t inode = 0;
     std::int64_t size = -1;
     std::int64_t modified_ns = 0;
+    std::size_t inside = 0;  // of a folder: what all of it comes to
     bool operator==(const Stamp&) const = default;
   };
-  static bool stamp(const std::string& file, Stamp& out);
+  static bool stamp(const std::string& file, Stamp& out, int depth = 2);
 
   std::map<std::string, Stamp> seen_;
 };

@@ -77,11 +77,16 @@ class Control {
       wake_.reset();
       (void)co_await wake_.wait(loop_.after(kWatchInterval));
       for (const auto& worker : workers_) worker->ping();
-      const std::vector<std::string> changed = watch_.changed();
-      if (std::exchange(reload_asked_, false)) {
-        co_await reload("signal");
-      } else if (!changed.empty()) {
-        co_await reload(changed.front());
+      std::vector<std::string> causes = users_watch_.changed();
+      const std::vector<std::string> certificates = certificates_watch_.changed();
+      if (std::exchange(reload_asked_, false)) causes.insert(causes.begin(), "signal");
+      const bool reloaded = !causes.empty() && co_await reload(causes.front());
+      if (reloaded) continue;
+      // Also when a reload was refused: a certificate does not wait until a config is mended.
+      if (!certificates.empty()) {
+        co_await renew(certificates.front());
+      } else if (snapshot_.certificates->first_response_end() <= std::chrono::system_clock::now()) {
+        co_await renew("an OCSP response has expired");
       }
     }
     co_return co_await end(kOk);
@@ -101,11 +106,17 @@ class Control {
     authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
     limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                    std::chrono::steady_clock::now());
-    watch_.watch(snapshot_.watched_files());
+    users_watch_.watch({config().auth.file});
+    certificates_watch_.watch(snapshot_.certificate_files());
     metrics::ProcessMetrics& process = metrics_.process();
     process.config_loaded.set(std::chrono::system_clock::now());
     process.content_limit.set(static_cast<std::int64_t>(config().message.budget));
-    if (snapshot_.tls) process.certificate_expires.set(snapshot_.tls->not_after());
+    const Certificates& certificates = *snapshot_.certificates;
+    if (snapshot_.tls) process.certificate_expires.set(certificates.first_end());
+    process.certificates_failed.set(static_cast<std::int64_t>(certificates.complaints.size()));
+    for (const config::Problem& complaint : certificates.complaints) {
+      logger_.write(log::Level::kError, "certificate_failed", {{"problem", complaint.str()}});
+    }
   }
 
   runtime::Task<bool> start_workers() {
@@ -147,27 +158,46 @@ class Control {
     wake_.set();
   }
 
-  /// Reads everything again. What is wrong changes nothing and is logged.
-  runtime::Task<void> reload(std::string cause) {
+  /// Reads everything again. What is wrong changes nothing and is logged; false then.
+  runtime::Task<bool> reload(std::string cause) {
     auto loaded = co_await loop_.offload(
-        [this] { return load_snapshot(path_, config::Outside::real(), keys_); });
-    metrics::ProcessMetrics& process = metrics_.process();
+        [this] { return load_snapshot(path_, config::Outside::real(), keys_, &snapshot_); });
     if (!loaded) {
-      for (const config::Problem& problem : loaded.error()) {
-        logger_.write(log::Level::kError, "reload_failed",
-                      {{"cause", cause}, {"problem", problem.str()}});
-      }
-      process.config_reloads[metrics::ReloadResult::kFailure].add();
+      refuse(cause, loaded.error());
+      co_return false;
+    }
+    co_await put_in_force(std::move(*loaded), cause);
+    co_return true;
+  }
+
+  /// Reads the certificates again. Those that are broken stay as they were, and this is logged.
+  runtime::Task<void> renew(std::string cause) {
+    auto renewed = co_await loop_.offload(
+        [this] { return renew_certificates(snapshot_, config::Outside::real(), keys_); });
+    if (!renewed) {
+      refuse(cause, {{.file = path_, .line = 0, .column = 0, .what = renewed.error().text}});
       co_return;
     }
-    snapshot_ = std::move(*loaded);
+    co_await put_in_force(std::move(*renewed), cause);
+  }
+
+  void refuse(const std::string& cause, const std::vector<config::Problem>& problems) {
+    for (const config::Problem& problem : problems) {
+      logger_.write(log::Level::kError, "reload_failed",
+                    {{"cause", cause}, {"problem", problem.str()}});
+    }
+    metrics_.process().config_reloads[metrics::ReloadResult::kFailure].add();
+  }
+
+  runtime::Task<void> put_in_force(Snapshot snapshot, std::string cause) {
+    snapshot_ = std::move(snapshot);
     publish();
     applying_ = static_cast<unsigned>(workers_.size());
     for (const auto& worker : workers_) worker->apply(snapshot_);
     const bool listening = co_await all_applied();
-    process
-        .config_reloads[listening ? metrics::ReloadResult::kSuccess
-                                  : metrics::ReloadResult::kFailure]
+    const bool whole = listening && snapshot_.certificates->complaints.empty();
+    metrics_.process()
+        .config_reloads[whole ? metrics::ReloadResult::kSuccess : metrics::ReloadResult::kFailure]
         .add();
     logger_.write(log::Level::kInfo, "reload", {{"cause", cause}, {"config", path_}});
   }
@@ -238,7 +268,8 @@ class Control {
   submission::ConnectionCount connections_;
   Shared shared_;
   runtime::Event wake_;
-  FileWatch watch_;
+  FileWatch users_watch_;
+  FileWatch certificates_watch_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<admin::Endpoint> endpoint_;
   unsigned applying_ = 0;  // workers that have not answered yet
@@ -259,6 +290,7 @@ ExitCode check(const std::string& path) {
     print(snapshot.error());
     return kBadConfig;
   }
+  print(snapshot->certificates->complaints);
   std::printf("%s: ok: %zu listeners, %zu users, %zu upstreams\n", path.c_str(),
               snapshot->config->listeners.size(), snapshot->users->size(),
               snapshot->config->upstreams.size());

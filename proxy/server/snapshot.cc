@@ -1,46 +1,84 @@
 #include "proxy/server/snapshot.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace sallyport::server {
 namespace {
 
-std::unexpected<std::vector<config::Problem>> problem(std::string file, std::string what) {
-  return std::unexpected(std::vector{
-      config::Problem{.file = std::move(file), .line = 0, .column = 0, .what = std::move(what)}});
+config::Problem problem(std::string file, std::string what) {
+  return {.file = std::move(file), .line = 0, .column = 0, .what = std::move(what)};
+}
+
+/// The config may go on naming what `before` has, even if it cannot be read just now.
+config::Outside lenient(const config::Outside& outside, const Snapshot& before) {
+  config::Outside lenient = outside;
+  lenient.readable = [files = before.certificate_files(), outside](const std::string& path) {
+    if (std::ranges::find(files, path) != files.end()) return Result<void>();
+    if (outside.readable) return outside.readable(path);
+    const auto text = outside.read_file(path);
+    return text ? Result<void>() : fail(text.error());
+  };
+  lenient.listable = [files = before.certificate_files(), outside](const std::string& path) {
+    const bool known = std::ranges::find(files, path) != files.end();
+    return known || !outside.listable ? Result<void>() : outside.listable(path);
+  };
+  return lenient;
 }
 
 }  // namespace
 
-std::vector<std::string> Snapshot::watched_files() const {
-  return {config->tls.certificate, config->tls.key, config->auth.file};
+std::vector<std::string> Snapshot::certificate_files() const {
+  const config::ServerTls& settings = config->tls;
+  std::vector<std::string> files = {settings.directory, settings.client_ca};
+  const auto add = [&files](const config::CertificateFiles& pair) {
+    for (const auto& file : {pair.certificate, pair.key, pair.ocsp_response}) files.push_back(file);
+  };
+  add(settings.fallback);
+  for (const config::CertificateFiles& pair : settings.pairs) add(pair);
+  std::erase(files, "");
+  return files;
 }
 
 std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::string& path,
                                                                     const config::Outside& outside,
-                                                                    const net::TicketKeys& keys) {
-  auto loaded = config::load(path, outside);
+                                                                    const net::TicketKeys& keys,
+                                                                    const Snapshot* before) {
+  auto loaded = config::load(path, before ? lenient(outside, *before) : outside);
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   Snapshot snapshot;
   snapshot.config = std::make_shared<const config::Config>(std::move(*loaded));
   const config::Config& config = *snapshot.config;
 
-  if (!config.tls.certificate.empty()) {
-    const auto certificate = outside.read_file(config.tls.certificate);
-    if (!certificate) return problem(config.tls.certificate, certificate.error().text);
-    auto key = outside.read_file(config.tls.key);
-    if (!key) return problem(config.tls.key, key.error().text);
-    auto tls = net::ServerTlsContext::make(*certificate, *key, keys);
-    wipe(*key);
-    if (!tls) return problem(config.tls.certificate, tls.error().text);
-    snapshot.tls = std::move(*tls);
-  }
+  std::vector<config::Problem> problems;
+  snapshot.certificates = std::make_shared<const Certificates>(
+      load_certificates(config, outside, before ? before->certificates.get() : nullptr,
+                        std::chrono::system_clock::now(), problems));
+  if (!problems.empty()) return std::unexpected(std::move(problems));
+  auto tls = make_context(*snapshot.certificates, config.tls, keys);
+  if (!tls) return std::unexpected(std::vector{problem(config.file, tls.error().text)});
+  snapshot.tls = std::move(*tls);
 
   std::vector<config::User> users = config.auth.users;
   users.insert(users.end(), config.auth.file_users.begin(), config.auth.file_users.end());
   auto table = auth::UserTable::build(std::move(users));
-  if (!table) return problem(config.file, table.error().text);
+  if (!table) return std::unexpected(std::vector{problem(config.file, table.error().text)});
   snapshot.users = std::move(*table);
+  return snapshot;
+}
+
+Result<Snapshot> renew_certificates(const Snapshot& before, const config::Outside& outside,
+                                    const net::TicketKeys& keys) {
+  Snapshot snapshot = before;
+  std::vector<config::Problem> problems;
+  snapshot.certificates = std::make_shared<const Certificates>(
+      load_certificates(*before.config, outside, before.certificates.get(),
+                        std::chrono::system_clock::now(), problems));
+  // Whatever the config names was good once, so that it has something to fall back on.
+  if (!problems.empty()) return fail(ErrorCode::kInvalid, problems.front().str());
+  auto tls = make_context(*snapshot.certificates, before.config->tls, keys);
+  if (!tls) return fail(tls.error());
+  snapshot.tls = std::move(*tls);
   return snapshot;
 }
 

@@ -4,6 +4,23 @@
 #include "proxy/submission/session.h"
 
 namespace sallyport::submission {
+namespace {
+
+/// `tls` with what the listener demands of clients, or else the config.
+std::shared_ptr<const net::ServerTlsContext> demanding(
+    std::shared_ptr<const net::ServerTlsContext> tls, config::ClientCertificates demand) {
+  switch (demand) {
+    case config::ClientCertificates::kNone:
+      return tls;
+    case config::ClientCertificates::kRequest:
+      return tls->demanding(net::ClientCertificates::kRequest);
+    case config::ClientCertificates::kRequire:
+      break;
+  }
+  return tls->demanding(net::ClientCertificates::kRequire);
+}
+
+}  // namespace
 
 runtime::Task<void> Session::starttls(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
@@ -29,8 +46,9 @@ runtime::Task<void> Session::starttls(std::string_view arguments) {
 runtime::Task<bool> Session::start_tls(TimePoint deadline) {
   auto stream = dialog_.release_stream();
   handshaking_ = stream.get();
-  auto accepted =
-      co_await context_.accept_tls(context_.loop, std::move(stream), snapshot_.tls, deadline);
+  const auto demand = gate_.settings.client_certificate.value_or(config().tls.client_certificate);
+  auto accepted = co_await context_.accept_tls(context_.loop, std::move(stream),
+                                               demanding(snapshot_.tls, demand), deadline);
   handshaking_ = nullptr;
   if (!accepted) {
     gate_.metrics.handshakes_failed.add();

@@ -33,6 +33,9 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
         .field("upstream_time", delivery->upstream_time);
   }
   if (record.tls) line.field("tls", record.tls->version).field("cipher", record.tls->cipher);
+  if (record.tls && !record.tls->client_certificate.empty()) {
+    line.field("client_certificate", record.tls->client_certificate);
+  }
   line.field("receiving_time", record.receiving).field("total_time", record.total);
   logger.write(level, std::move(line));
 }

@@ -84,7 +84,8 @@ Documented documented(const Schema& section) {
 bool has_chapter(const std::map<std::string, Chapter>& chapters, std::string_view key) {
   return chapters.contains(fmt::format("[{}]", key)) ||
          chapters.contains(fmt::format("[[{}]]", key)) ||
-         chapters.contains(fmt::format("[[auth.{}]]", key));
+         chapters.contains(fmt::format("[[auth.{}]]", key)) ||
+         chapters.contains(fmt::format("[[tls.{}]]", key));
 }
 
 TEST(Documentation, HasEveryKeyAndNoOther) {
@@ -96,7 +97,8 @@ TEST(Documentation, HasEveryKeyAndNoOther) {
     for (const std::string_view key : section.keys) {
       const bool is_chapter = section.name != schema::kUsersFile.name &&
                               (&section.keys.front() == schema::kTop.keys.data() ||
-                               section.name == schema::kAuth.name) &&
+                               section.name == schema::kAuth.name ||
+                               section.name == schema::kTls.name) &&
                               has_chapter(all, key);
       if (!is_chapter) expected[chapter].push_back(prefix + std::string(key));
     }
@@ -142,7 +144,9 @@ TEST(Documentation, StatesTheRealDefaults) {
 TEST(Documentation, HasExamplesThatAreAccepted) {
   FakeOutside outside = usual_outside();
   for (const std::string_view path : {"/etc/sallyport/tls/tls.crt", "/etc/sallyport/tls/tls.key",
-                                      "/etc/sallyport/users.toml", "/etc/ssl/internal-ca.pem"}) {
+                                      "/etc/sallyport/users.toml", "/etc/ssl/internal-ca.pem",
+                                      "/etc/sallyport/devices-ca.pem",
+                                      "/etc/sallyport/old/tls.crt", "/etc/sallyport/old/tls.key"}) {
     outside.files[std::string(path)] = "";
   }
   outside.files["/run/secrets/smarthost"] = "hunter2\n";
@@ -155,7 +159,9 @@ TEST(Documentation, HasExamplesThatAreAccepted) {
         continue;
       }
       if (title == "[auth]") outside.files["users.toml"] = "";
-      if (title == "[[listener]]") example += "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+      if (title == "[[listener]]" || title == "[[tls.pair]]") {
+        example += "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+      }
       if (title == "[[route]]") {
         for (const std::string_view name : {"ses", "mailgun"}) {
           example +=

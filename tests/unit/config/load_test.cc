@@ -53,8 +53,8 @@ TEST_F(Example, Listens) {
               ElementsAre(Listener{.address = {"::", 465}, .tls = TlsMode::kImplicit},
                           Listener{.address = {"::", 587}, .tls = TlsMode::kStarttls},
                           Listener{.address = {"::", 2525}, .tls = TlsMode::kStarttls}));
-  EXPECT_EQ(config_.tls.certificate, "/etc/sallyport/tls/tls.crt");
-  EXPECT_EQ(config_.tls.key, "/etc/sallyport/tls/tls.key");
+  EXPECT_EQ(config_.tls.fallback.certificate, "/etc/sallyport/tls/tls.crt");
+  EXPECT_EQ(config_.tls.fallback.key, "/etc/sallyport/tls/tls.key");
   EXPECT_EQ(config_.admin, (Endpoint{"127.0.0.1", 9465}));
 }
 
@@ -113,7 +113,7 @@ TEST(Load, WhatIsNotSaidHasItsDefault) {
   EXPECT_EQ(config.auth.mechanisms, defaults.auth.mechanisms);
   EXPECT_EQ(config.auth.cache_lifetime, defaults.auth.cache_lifetime);
   EXPECT_EQ(config.admin, std::nullopt);
-  EXPECT_TRUE(config.tls.certificate.empty());
+  EXPECT_TRUE(config.tls.fallback.certificate.empty());
 }
 
 TEST(Load, EveryKeySetsItsField) {
@@ -163,6 +163,47 @@ TEST(Load, AListenersTlsFollowsThePortUnlessSaid) {
   EXPECT_EQ(config.listeners[2].tls, TlsMode::kStarttls);
 }
 
+TEST(Load, TlsIsIntermediateWithOneCertificateAndNobodysElse) {
+  const ServerTls tls = accepted("[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n").tls;
+  EXPECT_EQ(tls, (ServerTls{.fallback = {.certificate = "tls.crt", .key = "tls.key"},
+                            .pairs = {},
+                            .directory = {},
+                            .policy = TlsPolicy::kIntermediate,
+                            .client_ca = {},
+                            .client_certificate = ClientCertificates::kNone}));
+}
+
+TEST(Load, EveryKeyOfTlsSetsItsField) {
+  const Config config = accepted(
+      "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\nocsp_response = 'tls.ocsp'\n"
+      "directory = 'certs'\npolicy = 'modern'\nclient_ca = 'password'\n"
+      "client_certificate = 'request'\n"
+      "[[tls.pair]]\ncertificate = '/o.crt'\nkey = '/o.key'\nocsp_response = '/o.ocsp'\n"
+      "[[listener]]\naddress = '127.0.0.1:465'\nclient_certificate = 'require'\n",
+      {.files = {{"tls.crt", ""},
+                 {"tls.key", ""},
+                 {"/o.crt", ""},
+                 {"/o.key", ""},
+                 {"password", ""}},
+       .variables = {}});
+  EXPECT_EQ(config.tls,
+            (ServerTls{.fallback = {"tls.crt", "tls.key", "tls.ocsp"},
+                       .pairs = {{"/o.crt", "/o.key", "/o.ocsp"}},
+                       .directory = "certs",
+                       .policy = TlsPolicy::kModern,
+                       .client_ca = "password",
+                       .client_certificate = ClientCertificates::kRequest}));
+  EXPECT_EQ(config.listeners[0].client_certificate, ClientCertificates::kRequire);
+}
+
+TEST(Load, AClientAuthorityMeansThatCertificatesAreRequired) {
+  const Config config = accepted(
+      "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\nclient_ca = 'tls.crt'\n"
+      "[[listener]]\naddress = '127.0.0.1:465'\n");
+  EXPECT_EQ(config.tls.client_certificate, ClientCertificates::kRequire);
+  EXPECT_EQ(config.listeners[0].client_certificate, std::nullopt);
+}
+
 TEST(Load, WithoutRoutesAllMailGoesToAllUpstreamsInOrder) {
   const Config config = accepted(
       "[[upstream]]\nname = 'a'\nprovider = 'capture'\npath = '/a'\n"
@@ -194,8 +235,8 @@ TEST(Load, RelativePathsBeginAtTheConfigsFolder) {
       "path = 'mail'\n",
       "/etc/sallyport/sallyport.toml", fake.outside());
   ASSERT_TRUE(config) << config.error().front().str();
-  EXPECT_EQ(config->tls.certificate, "/etc/sallyport/tls.crt");
-  EXPECT_EQ(config->tls.key, "/run/tls.key");
+  EXPECT_EQ(config->tls.fallback.certificate, "/etc/sallyport/tls.crt");
+  EXPECT_EQ(config->tls.fallback.key, "/run/tls.key");
   EXPECT_EQ(config->auth.file, "/etc/sallyport/users.toml");
   EXPECT_EQ(config->upstreams[0].password.reveal(), "hunter2");
   EXPECT_EQ(config->upstreams[1].path, "/etc/sallyport/mail");

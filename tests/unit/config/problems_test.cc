@@ -22,6 +22,9 @@ struct Case {
   std::vector<std::string> problems;
 };
 
+/// `text` behind a [tls] that is accepted.
+std::string with_tls(std::string_view text) { return std::string(kWithTls) + std::string(text); }
+
 void expect(const std::vector<Case>& cases) {
   for (const Case& c : cases) EXPECT_EQ(problems_of(c.text), c.problems) << c.text;
 }
@@ -120,9 +123,6 @@ TEST(Problems, OfTablesThatAreNone) {
 }
 
 TEST(Problems, OfListeners) {
-  const auto with_tls = [&](std::string_view text) {
-    return std::string(kWithTls) + std::string(text);
-  };
   const std::string duplicate =
       with_tls("[[listener]]\naddress = '[::]:465'\n[[listener]]\naddress = '[0:0:0::0]:465'");
   const std::string any_port =
@@ -172,6 +172,69 @@ TEST(Problems, OfTheServersCertificate) {
        {"c.toml:2:15: tls.certificate is \"lost.crt\", which cannot be read: No such file or "
         "directory; expected the path of a PEM file",
         "c.toml:3:7: tls.key is 5; expected the path of a PEM file"}},
+  });
+}
+
+TEST(Problems, OfMoreCertificates) {
+  const std::string pair = "[[tls.pair]]\n";
+  expect({
+      {with_tls(pair),
+       {"c.toml:4:1: tls.pair[1].certificate is missing; expected the path of a PEM file",
+        "c.toml:4:1: tls.pair[1].key is missing; expected the path of a PEM file"}},
+      {with_tls(pair + "certificate = 'lost.crt'\nkey = 'tls.key'"),
+       {"c.toml:5:15: tls.pair[1].certificate is \"lost.crt\", which cannot be read: No such file or "
+        "directory; expected the path of a PEM file"}},
+      {with_tls(pair + "certificate = 'tls.crt'\nkey = 'tls.key'\nocsp_response = ''"),
+       {"c.toml:5:15: tls.pair[1].certificate is \"tls.crt\", which line 2 has already; expected "
+        "another one",
+        "c.toml:7:17: tls.pair[1].ocsp_response is \"\": it is empty; expected the path of an OCSP "
+        "response in DER"}},
+      {with_tls("pair = 3"),
+       {"c.toml:4:8: tls.pair is 3; expected tables that each begin with [[tls.pair]]"}},
+      {with_tls("directory = 'certs'"), {"accepted"}},
+      {with_tls("directory = 1"),
+       {"c.toml:4:13: tls.directory is 1; expected the path of a folder with certificates"}},
+      {with_tls("ocsp_response = 'lost.ocsp'"), {"accepted"}},
+      {with_tls("policy = 'old'"),
+       {"c.toml:4:10: tls.policy is \"old\"; expected \"intermediate\" or \"modern\""}},
+  });
+  const FakeOutside usual = usual_outside();
+  Outside outside = usual.outside();
+  outside.listable = [](const std::string&) {
+    return Result<void>(fail(ErrorCode::kSystem, "Not a directory"));
+  };
+  const auto config = parse(completed(with_tls("directory = 'certs'")), "c.toml", outside);
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().front().str(),
+            "c.toml:4:13: tls.directory is \"certs\", which cannot be listed: Not a directory; "
+            "expected the path of a folder with certificates");
+}
+
+TEST(Problems, OfClientCertificates) {
+  const std::string ca = "client_ca = 'tls.crt'\n";
+  const std::string listener = "[[listener]]\naddress = '127.0.0.1:2525'\n";
+  expect({
+      {with_tls(ca), {"accepted"}},
+      {with_tls("client_ca = 'lost.pem'"),
+       {"c.toml:4:13: tls.client_ca is \"lost.pem\", which cannot be read: No such file or "
+        "directory; expected the path of a PEM file"}},
+      {with_tls(ca + "client_certificate = 'maybe'"),
+       {"c.toml:5:22: tls.client_certificate is \"maybe\"; expected \"none\", \"request\" or "
+        "\"require\""}},
+      {with_tls("client_certificate = 'request'"),
+       {"c.toml:4:22: tls.client_certificate needs an authority to verify certificates with; "
+        "expected client_ca as well"}},
+      {with_tls(ca + listener + "client_certificate = 'request'"), {"accepted"}},
+      {with_tls(listener + "client_certificate = 'require'"),
+       {"c.toml:6:22: listener[1].client_certificate needs an authority to verify certificates "
+        "with; expected tls.client_ca as well"}},
+      {with_tls(ca + listener + "tls = 'none'\nclient_certificate = 'require'"),
+       {"c.toml:8:22: listener[1].client_certificate means nothing without TLS; expected tls = "
+        "\"implicit\" or \"starttls\""}},
+      {with_tls(listener + "client_certificate = 'none'"), {"accepted"}},
+      {with_tls(listener + "client_certificate = true"),
+       {"c.toml:6:22: listener[1].client_certificate is true; expected \"none\", \"request\" or "
+        "\"require\""}},
   });
 }
 
