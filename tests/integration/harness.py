@@ -246,14 +246,16 @@ class Sallyport:
 
     _hash = None
 
-    def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2):
+    def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2,
+                 tls="", submission_extra=""):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
         self.implicit, self.submission, self.alternative, self.admin = free_ports(4)
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
-        self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout, workers=workers)
+        self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout,
+                           workers=workers, tls=tls, submission_extra=submission_extra)
         self.write_config()
         self.process = None
 
@@ -267,9 +269,10 @@ class Sallyport:
         self._parts.update(changes)
         parts = self._parts
         listeners = "\n".join(
-            f'[[listener]]\naddress = "127.0.0.1:{port}"\ntls = "{tls}"'
-            for port, tls in ((self.implicit, "implicit"), (self.submission, "starttls"),
-                              (self.alternative, "starttls")))
+            f'[[listener]]\naddress = "127.0.0.1:{port}"\ntls = "{tls}"\n{more}'
+            for port, tls, more in ((self.implicit, "implicit", ""),
+                                    (self.submission, "starttls", parts["submission_extra"]),
+                                    (self.alternative, "starttls", "")))
         self.config.write_text(f"""
 hostname = "gateway.test"
 workers = {parts['workers']}
@@ -279,6 +282,7 @@ drain_timeout = "{parts['drain_timeout']}"
 [tls]
 certificate = "{self.authority.certificate}"
 key = "{self.authority.key}"
+{parts['tls']}
 [admin]
 address = "127.0.0.1:{self.admin}"
 [[auth.user]]

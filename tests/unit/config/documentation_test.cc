@@ -95,11 +95,11 @@ TEST(Documentation, HasEveryKeyAndNoOther) {
     const auto [chapter, prefix] = documented(section);
     ASSERT_TRUE(all.contains(chapter)) << chapter;
     for (const std::string_view key : section.keys) {
-      const bool is_chapter = section.name != schema::kUsersFile.name &&
-                              (&section.keys.front() == schema::kTop.keys.data() ||
-                               section.name == schema::kAuth.name ||
-                               section.name == schema::kTls.name) &&
-                              has_chapter(all, key);
+      const bool is_chapter =
+          section.name != schema::kUsersFile.name &&
+          (&section.keys.front() == schema::kTop.keys.data() ||
+           section.name == schema::kAuth.name || section.name == schema::kTls.name) &&
+          has_chapter(all, key);
       if (!is_chapter) expected[chapter].push_back(prefix + std::string(key));
     }
   }
@@ -143,10 +143,10 @@ TEST(Documentation, StatesTheRealDefaults) {
 
 TEST(Documentation, HasExamplesThatAreAccepted) {
   FakeOutside outside = usual_outside();
-  for (const std::string_view path : {"/etc/sallyport/tls/tls.crt", "/etc/sallyport/tls/tls.key",
-                                      "/etc/sallyport/users.toml", "/etc/ssl/internal-ca.pem",
-                                      "/etc/sallyport/devices-ca.pem",
-                                      "/etc/sallyport/old/tls.crt", "/etc/sallyport/old/tls.key"}) {
+  for (const std::string_view path :
+       {"/etc/sallyport/tls/tls.crt", "/etc/sallyport/tls/tls.key", "/etc/sallyport/users.toml",
+        "/etc/ssl/internal-ca.pem", "/etc/sallyport/devices-ca.pem", "/etc/sallyport/old/tls.crt",
+        "/etc/sallyport/old/tls.key"}) {
     outside.files[std::string(path)] = "";
   }
   outside.files["/run/secrets/smarthost"] = "hunter2\n";

@@ -180,19 +180,15 @@ TEST(Load, EveryKeyOfTlsSetsItsField) {
       "client_certificate = 'request'\n"
       "[[tls.pair]]\ncertificate = '/o.crt'\nkey = '/o.key'\nocsp_response = '/o.ocsp'\n"
       "[[listener]]\naddress = '127.0.0.1:465'\nclient_certificate = 'require'\n",
-      {.files = {{"tls.crt", ""},
-                 {"tls.key", ""},
-                 {"/o.crt", ""},
-                 {"/o.key", ""},
-                 {"password", ""}},
+      {.files =
+           {{"tls.crt", ""}, {"tls.key", ""}, {"/o.crt", ""}, {"/o.key", ""}, {"password", ""}},
        .variables = {}});
-  EXPECT_EQ(config.tls,
-            (ServerTls{.fallback = {"tls.crt", "tls.key", "tls.ocsp"},
-                       .pairs = {{"/o.crt", "/o.key", "/o.ocsp"}},
-                       .directory = "certs",
-                       .policy = TlsPolicy::kModern,
-                       .client_ca = "password",
-                       .client_certificate = ClientCertificates::kRequest}));
+  EXPECT_EQ(config.tls, (ServerTls{.fallback = {"tls.crt", "tls.key", "tls.ocsp"},
+                                   .pairs = {{"/o.crt", "/o.key", "/o.ocsp"}},
+                                   .directory = "certs",
+                                   .policy = TlsPolicy::kModern,
+                                   .client_ca = "password",
+                                   .client_certificate = ClientCertificates::kRequest}));
   EXPECT_EQ(config.listeners[0].client_certificate, ClientCertificates::kRequire);
 }
 

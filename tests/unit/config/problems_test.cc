@@ -182,7 +182,8 @@ TEST(Problems, OfMoreCertificates) {
        {"c.toml:4:1: tls.pair[1].certificate is missing; expected the path of a PEM file",
         "c.toml:4:1: tls.pair[1].key is missing; expected the path of a PEM file"}},
       {with_tls(pair + "certificate = 'lost.crt'\nkey = 'tls.key'"),
-       {"c.toml:5:15: tls.pair[1].certificate is \"lost.crt\", which cannot be read: No such file or "
+       {"c.toml:5:15: tls.pair[1].certificate is \"lost.crt\", which cannot be read: No such file "
+        "or "
         "directory; expected the path of a PEM file"}},
       {with_tls(pair + "certificate = 'tls.crt'\nkey = 'tls.key'\nocsp_response = ''"),
        {"c.toml:5:15: tls.pair[1].certificate is \"tls.crt\", which line 2 has already; expected "

@@ -27,6 +27,7 @@ std::unique_ptr<Registry> exercised_registry() {
   process.config_reloads[ReloadResult::kSuccess].add();
   process.config_loaded.set(WallTime(std::chrono::seconds(1'700'000'001)));
   process.certificate_expires.set(WallTime(std::chrono::seconds(1'800'000'000)));
+  process.certificates_failed.set(1);
   process.content_limit.set(512 << 20);
   return registry;
 }

@@ -36,6 +36,7 @@ TEST(Exposition, ShowsWhatWasCounted) {
       "sallyport_upstream_transaction_seconds_bucket{upstream=\"ses\",le=\"+Inf\"} 1",
       "sallyport_config_reloads_total{result=\"success\"} 1",
       "sallyport_certificate_expiry_timestamp_seconds 1800000000",
+      "sallyport_certificates_failed 1",
       "sallyport_content_bytes 4096",
       "sallyport_content_limit_bytes 536870912",
       "sallyport_log_lines_dropped_total 2",

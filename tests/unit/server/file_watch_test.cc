@@ -62,5 +62,39 @@ TEST_F(FileWatchTest, AFileThatIsGoneIsReportedWhenItIsBack) {
   EXPECT_THAT(watch_.changed(), ElementsAre(file));
 }
 
+TEST_F(FileWatchTest, AFolderIsDifferentWhenSomethingInItIs) {
+  write("certs/a.crt", "one");
+  write("certs/b/..2026_11_24/tls.crt", "same size");
+  write("certs/b/..2026_11_25/tls.crt", "size same");
+  fs::create_directory_symlink("..2026_11_24", folder_ / "certs/b/..data");
+  fs::create_symlink("..data/tls.crt", folder_ / "certs/b/tls.crt");
+  const std::string folder = folder_ / "certs";
+  watch_.watch({folder});
+  EXPECT_THAT(watch_.changed(), IsEmpty());
+  write("certs/a.crt", "three");
+  EXPECT_THAT(watch_.changed(), ElementsAre(folder));
+  EXPECT_THAT(watch_.changed(), IsEmpty());
+  write("certs/c.crt", "new");
+  EXPECT_THAT(watch_.changed(), ElementsAre(folder));
+  fs::create_directory_symlink("..2026_11_25", folder_ / "certs/b/..data_tmp");
+  EXPECT_THAT(watch_.changed(), IsEmpty());
+  fs::rename(folder_ / "certs/b/..data_tmp", folder_ / "certs/b/..data");
+  EXPECT_THAT(watch_.changed(), ElementsAre(folder));
+  fs::rename(folder_ / "certs/c.crt", folder_ / "certs/d.crt");
+  EXPECT_THAT(watch_.changed(), ElementsAre(folder));
+  fs::remove_all(folder_ / "certs/b");
+  EXPECT_THAT(watch_.changed(), ElementsAre(folder));
+  EXPECT_THAT(watch_.changed(), IsEmpty());
+}
+
+TEST_F(FileWatchTest, WhatChangedBeforeItWasWatchedAgainIsStillReported) {
+  const std::string file = write("tls.crt", "one");
+  const std::string other = write("tls.key", "one");
+  watch_.watch({file});
+  write("tls.crt", "three");
+  watch_.watch({file, other});
+  EXPECT_THAT(watch_.changed(), ElementsAre(file));
+}
+
 }  // namespace
 }  // namespace sallyport::server
