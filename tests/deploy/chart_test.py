@@ -145,6 +145,12 @@ class Chart(unittest.TestCase):
             if path == "/tmp":
                 self.assertIn("emptyDir", volumes[mounts[path]["name"]])
                 continue
+            if path == "/etc/sallyport/certs":
+                secrets = [volumes[each["name"]]["secret"] for mount, each in mounts.items()
+                           if os.path.dirname(mount) == path]
+                self.assertTrue(secrets)
+                self.assertTrue(all(secret["optional"] for secret in secrets))
+                continue
             # The deepest mount above the file; a Secret's mount must project the very file.
             mount = max((each for each in mounts if path.startswith(each + "/")), key=len, default=None)
             self.assertIsNotNone(mount, path)
@@ -215,6 +221,7 @@ class Chart(unittest.TestCase):
             "two passwords": ({"config": {"upstream": [{
                 **upstream, "password": {"env": "P"}, "passwordSecret": {"name": "n", "key": "k"}}]}}, "upstream"),
             "a key of the chart's": ({"config": {"listener": []}}, "listener"),
+            "a policy nobody has": ({"tls": {"policy": "old"}}, "policy"),
             "no upstream": ({"config": {"upstream": []}}, "upstream"),
             "a port beyond": ({"service": {"ports": {"submission": 70000}}}, "submission"),
             "a pod killed while it drains": ({"config": {"drain_timeout": "55s"}}, "terminationGracePeriodSeconds"),

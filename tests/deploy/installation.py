@@ -38,7 +38,9 @@ class Installation:
         for path in MOVED.findall(text):
             target = self.folder / path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
-            if not path.startswith("/var/"):
+            if path.endswith("/certs"):
+                target.mkdir()
+            elif not path.startswith("/var/"):
                 target.write_text(self.contents(path, users))
         config = self.folder / "sallyport.toml"
         config.write_text(MOVED.sub(lambda match: f'"{self.folder}{match.group(1)}"', text))

@@ -101,7 +101,15 @@ JSON strings are TOML basic strings.
       (dict "address" (printf "%s:1465" .Values.bindAddress) "tls" "implicit")
       (dict "address" (printf "%s:1587" .Values.bindAddress) "tls" "starttls")
       (dict "address" (printf "%s:2525" .Values.bindAddress) "tls" "starttls")) -}}
-{{- $_ := set $config "tls" (dict "certificate" "/etc/sallyport/tls/tls.crt" "key" "/etc/sallyport/tls/tls.key") -}}
+{{- $tls := dict "certificate" "/etc/sallyport/tls/tls.crt" "key" "/etc/sallyport/tls/tls.key" "policy" .Values.tls.policy -}}
+{{- if .Values.tls.extraSecretNames -}}
+{{- $_ := set $tls "directory" "/etc/sallyport/certs" -}}
+{{- end -}}
+{{- if .Values.tls.clientCA.secretName -}}
+{{- $_ := set $tls "client_ca" "/etc/sallyport/client-ca/ca.pem" -}}
+{{- $_ := set $tls "client_certificate" .Values.tls.clientCA.clientCertificate -}}
+{{- end -}}
+{{- $_ := set $config "tls" $tls -}}
 {{- $_ := set $config "admin" (dict "address" (printf "%s:9465" .Values.bindAddress)) -}}
 {{- $_ := set $config "auth" (merge (dict "file" "/etc/sallyport/users/users.toml") (default dict $config.auth)) -}}
 {{- $_ := set $config "message" (merge (dict "directory" "/tmp") (default dict $config.message)) -}}

@@ -215,7 +215,9 @@ TEST_F(ServerNameIndication, NamesNobodyCouldHaveAreRefused) {
 }
 
 TEST_F(ServerNameIndication, MalformedAndEndlessHellosAreRefused) {
-  const auto context = several();
+  // Both kinds of key, so that the client's signatures are looked at as well.
+  const auto context =
+      server_with({.certificates = {certificate(), certificate({.key = KeyKind::kRsa})}});
   const std::string hello = client_hello("mail.example.com");
   // Any one octet behind the frame may be wrong; whatever comes of it, it ends.
   for (std::size_t i = 9; i < hello.size(); ++i) {
