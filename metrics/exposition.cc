@@ -157,8 +157,11 @@ void add_listeners(Page& page, const Rows<ListenerMetrics>& rows) {
   page.each("sallyport_connections_total", "Connections accepted from clients.", "listener", rows,
             &M::connections);
   page.each("sallyport_connections_refused_total",
-            "Connections turned away at once because there were too many.", "listener", rows,
+            "Connections turned away at once, by why they were.", "listener", rows, "reason",
             &M::connections_refused);
+  page.each("sallyport_sessions_broken_off_total",
+            "Sessions that we broke off for what their client did.", "listener", rows, "reason",
+            &M::offences);
   page.each("sallyport_open_sessions", "Sessions open now.", "listener", rows, &M::open_sessions);
   page.each("sallyport_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
             "listener", rows, &M::handshakes_failed);

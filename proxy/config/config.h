@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
@@ -36,6 +37,8 @@ struct Listener {
   Endpoint address;
   TlsMode tls = TlsMode::kStarttls;
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
+  std::vector<IpNetwork> proxy_protocol{};  ///< From these a PROXY header must come.
+  milliseconds greeting_delay{0};         ///< Who speaks meanwhile is refused; not on kImplicit.
 
   bool operator==(const Listener&) const = default;
 };
@@ -146,9 +149,11 @@ struct Session {
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.
+  std::uint32_t max_connections_per_network = 1000;  ///< Of an IPv4 address or an IPv6 /64.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
+  std::uint64_t min_data_rate = 500;  ///< Octets of content a second; 0: none is asked for.
   milliseconds upstream_timeout =
       std::chrono::minutes(10);  ///< Whole delivery after the final dot.
 

@@ -22,9 +22,11 @@ void read_session(const Section& section, Session& session) {
   section.read("max_errors", session.max_errors, count);
   section.read("max_auth_failures", session.max_auth_failures, count);
   section.read("max_connections", session.max_connections, count);
+  section.read("max_connections_per_network", session.max_connections_per_network, count);
   section.read("greeting_timeout", session.greeting_timeout, timeout);
   section.read("command_timeout", session.command_timeout, timeout);
   section.read("data_timeout", session.data_timeout, timeout);
+  section.read("min_data_rate", session.min_data_rate, size_form(0, kGiB));
   section.read("upstream_timeout", session.upstream_timeout, timeout);
 }
 

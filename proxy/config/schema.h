@@ -20,7 +20,8 @@ inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
      "limits", "upstream", "route", "session", "message", "log", "admin"});
 inline constexpr auto kListener =
-    std::to_array<std::string_view>({"address", "tls", "allow_plaintext", "client_certificate"});
+    std::to_array<std::string_view>({"address", "tls", "allow_plaintext", "client_certificate",
+                                     "proxy_protocol", "greeting_delay"});
 inline constexpr auto kTls =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response", "pair", "directory",
                                      "policy", "client_ca", "client_certificate"});
@@ -40,8 +41,9 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>(
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
-    {"max_recipients", "max_errors", "max_auth_failures", "max_connections", "greeting_timeout",
-     "command_timeout", "data_timeout", "upstream_timeout"});
+    {"max_recipients", "max_errors", "max_auth_failures", "max_connections",
+     "max_connections_per_network", "greeting_timeout", "command_timeout", "data_timeout",
+     "min_data_rate", "upstream_timeout"});
 inline constexpr auto kMessage =
     std::to_array<std::string_view>({"max_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});

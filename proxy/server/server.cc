@@ -58,7 +58,8 @@ class Control {
                 .limits = limits_,
                 .authenticator = authenticator_,
                 .upstream_caps = upstream_caps_,
-                .connections = connections_},
+                .connections = connections_,
+                .networks = networks_},
         wake_(loop) {}
 
   runtime::Task<ExitCode> serve() {
@@ -266,6 +267,7 @@ class Control {
   auth::Authenticator authenticator_;
   relay::ConnectionCaps upstream_caps_;
   submission::ConnectionCount connections_;
+  submission::NetworkCount networks_;
   Shared shared_;
   runtime::Event wake_;
   FileWatch users_watch_;

@@ -89,10 +89,12 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 }
 
 runtime::Task<Result<void>> Session::receive(Content& content) {
+  Pace pace(config().session.min_data_rate, config().session.data_timeout);
   while (true) {
     if (dialog_.rest().empty()) {
-      auto wire = co_await dialog_.receive_octets(after(config().session.data_timeout));
-      if (!wire) co_return fail(wire.error());
+      auto wire = co_await dialog_.receive_octets(pace.wait(context_.loop.now()));
+      if (!wire) co_return fail(give_up(pace, wire.error()));
+      pace.heard(wire->size(), context_.loop.now());
       content.feed(*wire);
       dialog_.give_back(*wire);  // beyond the final dot: commands
     } else {

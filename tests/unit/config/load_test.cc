@@ -120,6 +120,7 @@ TEST(Load, EveryKeySetsItsField) {
   const Config config = accepted(
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
       "[session]\nmax_recipients = 1\nmax_errors = 2\nmax_auth_failures = 3\nmax_connections = 4\n"
+      "max_connections_per_network = 9\nmin_data_rate = '1 KiB'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
@@ -136,9 +137,11 @@ TEST(Load, EveryKeySetsItsField) {
                                      .max_errors = 2,
                                      .max_auth_failures = 3,
                                      .max_connections = 4,
+                                     .max_connections_per_network = 9,
                                      .greeting_timeout = 5s,
                                      .command_timeout = 6s,
                                      .data_timeout = 7s,
+                                     .min_data_rate = 1024,
                                      .upstream_timeout = 8s}));
   EXPECT_EQ(
       config.message,
@@ -198,6 +201,17 @@ TEST(Load, AClientAuthorityMeansThatCertificatesAreRequired) {
       "[[listener]]\naddress = '127.0.0.1:465'\n");
   EXPECT_EQ(config.tls.client_certificate, ClientCertificates::kRequire);
   EXPECT_EQ(config.listeners[0].client_certificate, std::nullopt);
+}
+
+TEST(Load, AListenerKnowsItsProxiesAndItsPatience) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ngreeting_delay = '2s'\n"
+      "proxy_protocol = ['10.0.0.0/8', 'fd00::/8', '192.0.2.7']\n");
+  const Listener& listener = config.listeners.front();
+  EXPECT_EQ(listener.greeting_delay, 2s);
+  std::vector<std::string> networks;
+  for (const IpNetwork& network : listener.proxy_protocol) networks.push_back(network.str());
+  EXPECT_THAT(networks, ElementsAre("10.0.0.0/8", "fd00::/8", "192.0.2.7/32"));
 }
 
 TEST(Load, WithoutRoutesAllMailGoesToAllUpstreamsInOrder) {

@@ -164,6 +164,44 @@ TEST(Problems, OfListeners) {
   });
 }
 
+TEST(Problems, OfWhoMayBeAProxyAndWhoSpeaksFirst) {
+  const auto with = [](std::string_view line) {
+    return std::string("[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\n") +
+           std::string(line);
+  };
+  const std::string host_bits = with("proxy_protocol = ['10.0.0.1/8']");
+  const std::string too_long = with("proxy_protocol = ['fd00::/8', '10.0.0.0/33', 7]");
+  const std::string no_array = with("proxy_protocol = true");
+  const std::string none = with("proxy_protocol = []");
+  const std::string delay = with("greeting_delay = '1m'");
+  const std::string implicit =
+      std::string(kWithTls) + "[[listener]]\naddress = '[::]:465'\ngreeting_delay = '3s'";
+  const std::string expected =
+      "a network such as \"10.0.0.0/8\" or \"fd00::/8\", or one IP address";
+  expect({
+      {host_bits,
+       {"c.toml:4:19: listener[1].proxy_protocol[1] is \"10.0.0.1/8\": it has bits behind its "
+        "length, where \"10.0.0.0/8\" has none; expected " +
+        expected}},
+      {too_long,
+       {"c.toml:4:31: listener[1].proxy_protocol[2] is \"10.0.0.0/33\"; expected " + expected,
+        "c.toml:4:46: listener[1].proxy_protocol[3] is 7; expected " + expected}},
+      {no_array,
+       {"c.toml:4:18: listener[1].proxy_protocol is true; expected an array; each element " +
+        expected}},
+      {none,
+       {"c.toml:4:18: listener[1].proxy_protocol is an empty array; expected at least one element, "
+        "each " +
+        expected}},
+      {delay,
+       {"c.toml:4:18: listener[1].greeting_delay is \"1m\"; expected a duration from 0s to 30s, "
+        "such as \"30s\" or \"1h30m\""}},
+      {implicit,
+       {"c.toml:6:18: listener[1].greeting_delay is \"3s\", but with tls = \"implicit\" it is "
+        "the client that speaks first; expected \"0s\" or no greeting_delay here"}},
+  });
+}
+
 TEST(Problems, OfTheServersCertificate) {
   expect({
       {"[tls]\nkey = 'tls.key'",

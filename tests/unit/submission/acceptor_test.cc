@@ -25,6 +25,10 @@ using testing::HasSubstr;
 struct Worker {
   explicit Worker(Loop& loop) : world(loop), acceptor(world.context, connections) {}
 
+  std::uint64_t refused(metrics::Refusal reason) {
+    return world.metrics.for_listener("127.0.0.1:0").connections_refused[reason].value();
+  }
+
   World world;
   ConnectionCount connections;
   Acceptor acceptor;
@@ -96,7 +100,7 @@ TEST(Acceptor, RefusesPastTheCapInOneWrite) {
     const auto second = co_await dial(l, address);
     EXPECT_EQ(co_await hear(l, *second, "nothing ends it"),
               "421 4.7.0 Too many connections, try again later\r\n");
-    EXPECT_EQ(worker.world.metrics.for_listener("127.0.0.1:0").connections_refused.value(), 1);
+    EXPECT_EQ(worker.refused(metrics::Refusal::kProcess), 1u);
 
     // Who leaves makes room.
     co_await say(l, *first, "QUIT\r\n");

@@ -37,8 +37,9 @@ struct Conversation {
   }
 
   Task<std::string> ask(std::string flight) {
-    (void)co_await client->write(flight, loop.after(1s));
     runtime::Event never(loop);
+    (void)co_await never.wait(loop.after(1ms));  // nobody speaks before the greeting
+    (void)co_await client->write(flight, loop.after(1s));
     (void)co_await never.wait(loop.after(1ms));
     std::string answer;
     while (!client->is_quiet()) answer += (co_await client->read(loop.after(1s))).value_or("");

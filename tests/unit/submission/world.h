@@ -45,6 +45,7 @@ struct World {
                 .deliverer = deliverer,
                 .metrics = metrics,
                 .logger = logger,
+                .networks = networks,
                 .ids = ids,
                 .wall_time = std::chrono::system_clock::now} {}
 
@@ -69,6 +70,7 @@ struct World {
   message::Budget budget{1u << 20};
   Taker deliverer;
   log::Logger logger;
+  NetworkCount networks;
   message::TransactionIds ids;
   Context context;
 };
