@@ -99,7 +99,7 @@ inline constexpr std::array<std::string_view, 2> kReloadResultNames = {"success"
 
 /// Of one listener.
 struct alignas(64) ListenerMetrics {
-  Counter connections;  ///< Accepted from the kernel.
+  Counter connections;                                  ///< Accepted from the kernel.
   ByLabel<Refusal, kRefusalNames> connections_refused;  ///< Of these, turned away at once.
   ByLabel<Offence, kOffenceNames> offences;
   Gauge open_sessions;  ///< Take `open_sessions.hold()` for the life of a session.

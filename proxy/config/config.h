@@ -38,7 +38,7 @@ struct Listener {
   TlsMode tls = TlsMode::kStarttls;
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
   std::vector<IpNetwork> proxy_protocol{};  ///< From these a PROXY header must come.
-  milliseconds greeting_delay{0};         ///< Who speaks meanwhile is refused; not on kImplicit.
+  milliseconds greeting_delay{0};           ///< Who speaks meanwhile is refused; not on kImplicit.
 
   bool operator==(const Listener&) const = default;
 };
@@ -149,7 +149,7 @@ struct Session {
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.
-  std::uint32_t max_connections_per_network = 1000;  ///< Of an IPv4 address or an IPv6 /64.
+  std::uint32_t max_connections_per_network = 1000;          ///< Of an IPv4 address or an IPv6 /64.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.

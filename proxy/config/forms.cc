@@ -109,8 +109,8 @@ Form<IpNetwork> network_form() {
             if (const auto network = IpNetwork::parse(*text)) return *network;
             const auto meant = IpNetwork::meant_by(*text);
             if (!meant) return not_it();
-            return std::unexpected(fmt::format(
-                "it has bits behind its length, where {} has none", quote(meant->str())));
+            return std::unexpected(fmt::format("it has bits behind its length, where {} has none",
+                                               quote(meant->str())));
           }};
 }
 

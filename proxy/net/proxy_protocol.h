@@ -11,8 +11,8 @@
 
 namespace sallyport::net {
 
-/// The longest header that is read. Version 1 has 107 octets at most (section 2.1), the addresses of
-/// version 2 take 232 with their head; the rest is for TLVs, which are skipped.
+/// The longest header that is read. Version 1 has 107 octets at most (section 2.1), the addresses
+/// of version 2 take 232 with their head; the rest is for TLVs, which are skipped.
 inline constexpr std::size_t kMostProxyHeader = 4096;
 /// The longest header of version 1, its CRLF included.
 inline constexpr std::size_t kMostProxyLine = 107;
@@ -32,8 +32,8 @@ struct ProxyHeader {
   std::string_view reason;  ///< A literal.
 };
 
-/// Reads the header that `octets` begin with. Whatever more octets follow, a fault stays a fault and
-/// a whole header the same header. In memory only, and never past `kMostProxyHeader`.
+/// Reads the header that `octets` begin with. Whatever more octets follow, a fault stays a fault
+/// and a whole header the same header. In memory only, and never past `kMostProxyHeader`.
 ProxyHeader parse_proxy_header(std::string_view octets);
 
 /// Whether `octets` begin with what only a PROXY header begins with: for a port where none is due.

@@ -55,9 +55,7 @@ std::uint16_t SocketAddress::port() const {
   return ntohs(reinterpret_cast<const sockaddr_in*>(get())->sin_port);
 }
 
-bool SocketAddress::is_loopback() const {
-  return ip_address().is_loopback();
-}
+bool SocketAddress::is_loopback() const { return ip_address().is_loopback(); }
 
 std::string SocketAddress::str() const {
   const std::string text = ip();

@@ -55,8 +55,8 @@ class ByteStream {
   }
 };
 
-/// What a connection is before anything is spoken over it: TCP, and what tests put in its place. How
-/// it begins can be looked at before TLS or a greeting.
+/// What a connection is before anything is spoken over it: TCP, and what tests put in its place.
+/// How it begins can be looked at before TLS or a greeting.
 class Transport : public ByteStream {
  public:
   /// Whether octets are here that nobody has read: asks now, and does not wait.

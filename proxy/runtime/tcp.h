@@ -57,8 +57,8 @@ class Arrival {
   ~Arrival();
 
   const SocketAddress& peer() const { return peer_; }
-  /// Says `octets`, so far as the kernel takes them at once, which an empty socket buffer does; then
-  /// there is nothing left but to let it go.
+  /// Says `octets`, so far as the kernel takes them at once, which an empty socket buffer does;
+  /// then there is nothing left but to let it go.
   void say(std::string_view octets) const;
   /// Makes a stream of it.
   std::unique_ptr<TcpStream> stream(Loop& loop) &&;

@@ -92,7 +92,8 @@ void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
   if (const auto refusal = judge(settings, client, network)) {
     door.metrics.connections_refused[*refusal].add();
     // A client that speaks TLS first could not read it, and who must not be here need not know why.
-    if (settings.tls != config::TlsMode::kImplicit && *refusal != metrics::Refusal::kProxyProtocol) {
+    if (settings.tls != config::TlsMode::kImplicit &&
+        *refusal != metrics::Refusal::kProxyProtocol) {
       arrival.say(replies::kTooManyConnections);
     }
     context_.refusals.refused(context_.logger, context_.loop.now(), *refusal,

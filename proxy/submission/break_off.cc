@@ -7,10 +7,9 @@ namespace sallyport::submission {
 
 void Session::turn_away(metrics::Refusal reason, std::string_view detail) {
   gate_.metrics.connections_refused[reason].add();
-  context_.refusals.refused(context_.logger, context_.loop.now(), reason,
-                            {.listener = gate_.settings.address,
-                             .ip = client_ip_,
-                             .detail = detail});
+  context_.refusals.refused(
+      context_.logger, context_.loop.now(), reason,
+      {.listener = gate_.settings.address, .ip = client_ip_, .detail = detail});
 }
 
 void Session::break_off(metrics::Offence reason, replies::Wire reply) {
@@ -21,9 +20,8 @@ void Session::break_off(metrics::Offence reason, replies::Wire reply) {
 void Session::note(metrics::Offence reason) {
   gate_.metrics.offences[reason].add();
   const std::string_view user = login_ ? std::string_view(login_->user->name) : std::string_view();
-  context_.refusals.broke_off(
-      context_.logger, context_.loop.now(), reason,
-      {.listener = gate_.settings.address, .ip = client_ip_, .user = user});
+  context_.refusals.broke_off(context_.logger, context_.loop.now(), reason,
+                              {.listener = gate_.settings.address, .ip = client_ip_, .user = user});
 }
 
 bool Session::repel(std::string_view octets) {

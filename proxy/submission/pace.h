@@ -44,8 +44,8 @@ class Pace {
     }
     return error;
   }
-  /// The wait that failed was short, since patience was used up by others before it: octets came, but
-  /// too few. Else it was silence that ended it.
+  /// The wait that failed was short, since patience was used up by others before it: octets came,
+  /// but too few. Else it was silence that ended it.
   bool is_slow() const { return was_heard_ && left_ < most_ / 2; }
 
  private:

@@ -31,8 +31,8 @@ struct Gate {
 /// One connection. Holds nothing but its state while the client is silent.
 class Session {
  public:
-  /// `context` and what `gate` names outlive it. `client_ip`: of the socket; where PROXY headers are
-  /// due the session reads one, and counts the client's network itself.
+  /// `context` and what `gate` names outlive it. `client_ip`: of the socket; where PROXY headers
+  /// are due the session reads one, and counts the client's network itself.
   Session(Context& context, Snapshot snapshot, Gate gate,
           std::unique_ptr<runtime::Transport> stream, std::string client_ip,
           NetworkCount::Slot network = {});

@@ -74,8 +74,12 @@ TEST(IpNetwork, ContainsWhatBeginsLikeIt) {
 
 TEST(IpNetwork, IsWrittenWithItsLength) {
   const std::pair<std::string_view, std::string_view> cases[] = {
-      {"10.0.0.0/8", "10.0.0.0/8"},       {"192.0.2.7", "192.0.2.7/32"}, {"::1", "::1/128"},
-      {"2001:DB8::/32", "2001:db8::/32"}, {"::/0", "::/0"},              {"0.0.0.0/0", "0.0.0.0/0"},
+      {"10.0.0.0/8", "10.0.0.0/8"},
+      {"192.0.2.7", "192.0.2.7/32"},
+      {"::1", "::1/128"},
+      {"2001:DB8::/32", "2001:db8::/32"},
+      {"::/0", "::/0"},
+      {"0.0.0.0/0", "0.0.0.0/0"},
   };
   for (const auto& [text, canonical] : cases) {
     ASSERT_TRUE(IpNetwork::parse(text)) << text;
@@ -92,9 +96,9 @@ TEST(IpNetwork, HasNoHostBits) {
 }
 
 TEST(IpNetwork, IsNothingElse) {
-  for (const std::string_view text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "::/129",
-                                      "10.0.0.0/-1", "10.0.0.0/8/8", "10/8", "10.0.0.0/255.0.0.0",
-                                      "10.0.0.0 /8", "example.com"}) {
+  for (const std::string_view text :
+       {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/08", "::/129", "10.0.0.0/-1",
+        "10.0.0.0/8/8", "10/8", "10.0.0.0/255.0.0.0", "10.0.0.0 /8", "example.com"}) {
     EXPECT_FALSE(IpNetwork::parse(text)) << text;
   }
 }

@@ -30,7 +30,7 @@ TEST(Throttle, StaysBoundedInAFlood) {
       told += *silent;
     }
   }
-  EXPECT_EQ(passed, 100u);            // of 100 s
+  EXPECT_EQ(passed, 100u);                  // of 100 s
   EXPECT_EQ(told, 100'000 - 9'990 - 100u);  // those after the last line are not told yet
 }
 

@@ -48,8 +48,16 @@ TEST(ProxyProtocol, NamesTheClient) {
       {v2(0x21, 0x11, kV4Block), "198.51.100.7"},
       {v2(0x21, 0x21, kV6Block), "2001:db8::7"},
       // TLVs: of AWS, a CRC32c that is wrong, and what is none. Nobody looks.
-      {v2(0x21, 0x11, kV4Block + std::string("\xea\x00\x03" "abc", 6)), "198.51.100.7"},
-      {v2(0x21, 0x11, kV4Block + std::string("\x03\x00\x04" "1234", 7)), "198.51.100.7"},
+      {v2(0x21, 0x11,
+          kV4Block + std::string("\xea\x00\x03"
+                                 "abc",
+                                 6)),
+       "198.51.100.7"},
+      {v2(0x21, 0x11,
+          kV4Block + std::string("\x03\x00\x04"
+                                 "1234",
+                                 7)),
+       "198.51.100.7"},
       {v2(0x21, 0x21, kV6Block + std::string("\x01\xff\xff", 3)), "2001:db8::7"},
       {v2(0x21, 0x11, kV4Block + std::string(kMostProxyHeader - 28, 't')), "198.51.100.7"},
       // LOCAL: the proxy itself, for its health; whatever stands there is skipped.
@@ -110,7 +118,8 @@ TEST(ProxyProtocol, RefusesWhatIsNotQuiteAHeader) {
       {"PROXY TCP4 1.2.3.4 1.2.3.4 1 \r\n", "a PROXY line with a bad port"},
       {"PROXY TCP4 1.2.3.4 1.2.3.4 +1 1\r\n", "a PROXY line with a bad port"},
       {"PROXY TCP4 1.2.3.4 1.2.3.4 1 000001\r\n", "a PROXY line with a bad port"},
-      {"PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n", "a PROXY line with an address that is none of its family"},
+      {"PROXY TCP4 1.2.3 1.2.3.4 1 1\r\n",
+       "a PROXY line with an address that is none of its family"},
       {"PROXY TCP4 01.2.3.4 1.2.3.4 1 1\r\n",
        "a PROXY line with an address that is none of its family"},
       {"PROXY TCP4 ::1 ::1 1 1\r\n", "a PROXY line with an address that is none of its family"},

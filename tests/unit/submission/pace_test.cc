@@ -25,14 +25,14 @@ TEST(Pace, EndsOnWhoDrips) {
     Duration gap;
     Duration end;  // 0: never
   } cases[] = {
-      {1, 2min, 3min + 2ms},       // what no timeout between two blocks would end
-      {1, 1s, 3min + 360ms},       // 1 of 500 octets
-      {499, 1s, 25h},              // slightly too slow, and so for long (see below)
-      {500, 1s, 0s},               // exactly fast enough
-      {1460, 2900ms, 0s},          // a segment now and then
-      {90'000, 3min, 0s},          // all that may be waited for, at once
-      {1, 4min, 3min},             // silence
-      {1u << 20, 181s, 3min},      // silence is silence, whatever comes behind it
+      {1, 2min, 3min + 2ms},   // what no timeout between two blocks would end
+      {1, 1s, 3min + 360ms},   // 1 of 500 octets
+      {499, 1s, 25h},          // slightly too slow, and so for long (see below)
+      {500, 1s, 0s},           // exactly fast enough
+      {1460, 2900ms, 0s},      // a segment now and then
+      {90'000, 3min, 0s},      // all that may be waited for, at once
+      {1, 4min, 3min},         // silence
+      {1u << 20, 181s, 3min},  // silence is silence, whatever comes behind it
   };
   for (const auto& c : cases) {
     Pace pace(500, 3min);
