@@ -2,12 +2,14 @@
 
 #include <cstddef>
 #include <cstring>
+#include <utility>
 
 namespace sallyport::smtp {
 namespace {
 
 constexpr std::string_view kDot = ".";
 constexpr std::string_view kCr = "\r";
+constexpr std::string_view kCrlf = "\r\n";
 
 /// What a run of octets holds. Each member is an OR over all octets: nonzero means "somewhere".
 struct Marks {
@@ -79,6 +81,11 @@ const char* find_dotted_line(const char* p, const char* last, Marks& marks) {
 }  // namespace
 
 void ContentDecoder::feed(std::string_view& wire, std::vector<std::string_view>& pieces) {
+  if (bare_lf_ == BareLf::kRefused) return decode(wire, pieces);
+  mend(wire, pieces);
+}
+
+void ContentDecoder::decode(std::string_view& wire, std::vector<std::string_view>& pieces) {
   const char* p = wire.data();
   const char* const end = p + wire.size();
   // [run, p) was not handed out yet: text, or the CR after a leading dot.
@@ -134,6 +141,40 @@ void ContentDecoder::feed(std::string_view& wire, std::vector<std::string_view>&
   }
   if (state_ != State::kDotCr) hand_out({run, p});
   wire.remove_prefix(static_cast<std::size_t>(p - wire.data()));
+}
+
+void ContentDecoder::mend(std::string_view& wire, std::vector<std::string_view>& pieces) {
+  while (!wire.empty() && !finished()) {
+    // Text that a bare LF set off begins no line on the wire, so a dot in front of it is text. The
+    // line we make of it would lose that dot, or end the content: hence we double it.
+    if (std::exchange(after_mended_, false) && wire.front() == '.') insert(kDot, pieces);
+
+    // What goes to `decode` as it is: up to the next bare LF.
+    std::size_t length = wire.find('\n');
+    while (length != std::string_view::npos &&
+           (length == 0 ? after_cr_ : wire[length - 1] == '\r')) {
+      length = wire.find('\n', length + 1);
+    }
+    std::string_view as_is = wire.substr(0, length);
+    const std::size_t size = as_is.size();
+    if (size > 0) {
+      after_cr_ = as_is.back() == '\r';
+      decode(as_is, pieces);
+    }
+    wire.remove_prefix(size - as_is.size());
+    if (wire.empty() || finished()) return;
+
+    wire.remove_prefix(1);  // the bare LF
+    after_cr_ = false;
+    // CRLF "." LF: the lone dot is text, too, and must not meet the CRLF that we put in.
+    if (state_ == State::kDot) insert(kDot, pieces);
+    insert(kCrlf, pieces);
+    after_mended_ = true;
+  }
+}
+
+void ContentDecoder::insert(std::string_view octets, std::vector<std::string_view>& pieces) {
+  decode(octets, pieces);
 }
 
 const char* ContentDecoder::read_text(const char* p, const char* end) {
