@@ -32,6 +32,24 @@ enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 /// Whether clients have to show a certificate.
 enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
 
+/// A header field as it is written: `NAME: TEXT`, one line.
+struct HeaderField {
+  std::string name;
+  std::string text;
+
+  bool operator==(const HeaderField&) const = default;
+};
+
+/// `[listener.header]`: what becomes of the header section of messages that come in by a listener.
+struct HeaderRules {
+  std::vector<std::string> remove;  ///< Names of fields that are taken out.
+  std::vector<HeaderField> add;     ///< In place of whatever fields of these names the client has.
+  std::string message_id_domain;    ///< Of the Message-IDs that we add; empty: the hostname.
+  bool hide_client = false;         ///< Our Received field does not tell where the client is.
+
+  bool operator==(const HeaderRules&) const = default;
+};
+
 /// `[[listener]]`: one address that clients connect to.
 struct Listener {
   Endpoint address;
@@ -39,6 +57,8 @@ struct Listener {
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
   std::vector<IpNetwork> proxy_protocol{};  ///< From these a PROXY header must come.
   milliseconds greeting_delay{0};           ///< Who speaks meanwhile is refused; not on kImplicit.
+  bool compat = false;                      ///< A bare LF in content is mended rather than refused.
+  HeaderRules header = {};
 
   bool operator==(const Listener&) const = default;
 };
@@ -162,7 +182,8 @@ struct Session {
 
 /// `[message]`: how message content is held while it passes through.
 struct Message {
-  std::uint64_t max_size = 25u << 20;  ///< Octets; offered as SIZE.
+  std::uint64_t max_size = 25u << 20;          ///< Octets; offered as SIZE.
+  std::uint64_t max_header_size = 256u << 10;  ///< Octets of the header section, in it.
   std::uint64_t memory_threshold =
       1u << 20;  ///< Octets kept in memory before a temporary file is used.
   std::uint64_t budget =

@@ -65,6 +65,10 @@ Listener read_listener(const Section& section, Names& addresses) {
   bool allow_plaintext = false;
   section.read("allow_plaintext", allow_plaintext, boolean_form());
   read_arrival(section, listener);
+  section.read("compat", listener.compat, boolean_form());
+  if (const auto header = section.table("header", schema::kHeader)) {
+    read_header(*header, listener.header);
+  }
   if (!has_address) return listener;
   if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {
     section.blame("tls",

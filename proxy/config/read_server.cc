@@ -32,6 +32,7 @@ void read_session(const Section& section, Session& session) {
 
 void read_message(const Section& section, Message& message) {
   section.read("max_size", message.max_size, size_form(1, kGiB));
+  section.read("max_header_size", message.max_header_size, size_form(1024, kGiB));
   section.read("memory_threshold", message.memory_threshold, size_form(0, kGiB));
   section.read("budget", message.budget, size_form(1, 1024 * kGiB));
   section.read("directory", message.directory,

@@ -58,6 +58,24 @@ TEST_F(Example, Listens) {
   EXPECT_EQ(config_.admin, (Endpoint{"127.0.0.1", 9465}));
 }
 
+TEST(Load, ReadsWhatAListenerDoesToHeaders) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ncompat = true\n[listener.header]\n"
+      "remove = ['X-Originating-IP', 'Received']\nadd = { X-B = 'b', \"X-A\" = 'a c' }\n"
+      "message_id_domain = 'example.com'\nhide_client = true\n"
+      "[[listener]]\naddress = '127.0.0.1:26'\ntls = 'none'\n"
+      "[message]\nmax_header_size = '32 KiB'");
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_TRUE(config.listeners[0].compat);
+  EXPECT_EQ(config.listeners[0].header, (HeaderRules{.remove = {"X-Originating-IP", "Received"},
+                                                     .add = {{"X-B", "b"}, {"X-A", "a c"}},
+                                                     .message_id_domain = "example.com",
+                                                     .hide_client = true}));
+  EXPECT_FALSE(config.listeners[1].compat);
+  EXPECT_EQ(config.listeners[1].header, HeaderRules());
+  EXPECT_EQ(config.message.max_header_size, 32u << 10);
+}
+
 TEST_F(Example, KnowsItsUsers) {
   EXPECT_THAT(config_.auth.mechanisms, ElementsAre("PLAIN", "LOGIN"));
   ASSERT_EQ(config_.auth.users.size(), 1u);
