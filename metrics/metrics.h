@@ -91,6 +91,16 @@ enum class ConnectFailure : std::uint8_t { kNetwork, kTimeout, kTls, kProtocol }
 inline constexpr std::array<std::string_view, 4> kConnectFailureNames = {"network", "timeout",
                                                                          "tls", "protocol"};
 
+/// Why a message was refused whatever its sender and recipients.
+enum class Unfit : std::uint8_t {
+  kLineEnds,    ///< A bare CR or LF.
+  kNul,         ///< A NUL.
+  kLoop,        ///< It came through too many servers.
+  kHeaderSize,  ///< Its header section is larger than `message.max_header_size`.
+};
+inline constexpr std::array<std::string_view, 4> kUnfitNames = {"line_ends", "nul", "loop",
+                                                                "header_size"};
+
 enum class PoolState : std::uint8_t { kIdle, kBusy };
 inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};
 
@@ -164,6 +174,7 @@ struct ProcessMetrics {
   Gauge certificates_failed;  ///< Files of [tls] that were to be used and could not be.
   Gauge content_limit;        ///< `message.budget`, in octets.
   Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
+  ByLabel<Unfit, kUnfitNames> unfit_messages;  ///< Refused after their end, with 5xx.
 };
 
 /// Owns every number. Thread-safe; handles are valid for as long as the Registry lives, and stay

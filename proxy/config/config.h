@@ -42,10 +42,11 @@ struct HeaderField {
 
 /// `[listener.header]`: what becomes of the header section of messages that come in by a listener.
 struct HeaderRules {
-  std::vector<std::string> remove;  ///< Names of fields that are taken out.
-  std::vector<HeaderField> add;     ///< In place of whatever fields of these names the client has.
-  std::string message_id_domain;    ///< Of the Message-IDs that we add; empty: the hostname.
-  bool hide_client = false;         ///< Our Received field does not tell where the client is.
+  std::vector<std::string> remove = {};  ///< Names of fields that are taken out.
+  std::vector<HeaderField> add =
+      {};  ///< In place of whatever fields of these names the client has.
+  std::string message_id_domain = {};  ///< Of the Message-IDs that we add; empty: the hostname.
+  bool hide_client = false;            ///< Our Received field does not tell where the client is.
 
   bool operator==(const HeaderRules&) const = default;
 };

@@ -48,21 +48,29 @@ void append_date_time(std::string& out, WallTime time) {
                  clock.hours().count(), clock.minutes().count(), clock.seconds().count());
 }
 
-void append_message_id(std::string& out, std::string_view id, std::string_view hostname) {
+void append_message_id(std::string& out, const Trace& trace) {
   out += '<';
-  append_safe(out, id);
+  append_safe(out, trace.id);
   out += '@';
-  append_safe(out, hostname);
+  append_safe(out, trace.message_id_domain.empty() ? trace.hostname : trace.message_id_domain);
   out += '>';
+}
+
+void append_client(std::string& out, const Trace& trace) {
+  append_safe(out, trace.ehlo_name);
+  out += trace.client_ip.contains(':') ? " ([IPv6:" : " ([";
+  append_safe(out, trace.client_ip);
+  out += "])";
 }
 
 void append_received(std::string& out, const Trace& trace) {
   const bool tls = !trace.tls_version.empty();
   out += "Received: from ";
-  append_safe(out, trace.ehlo_name);
-  out += trace.client_ip.contains(':') ? " ([IPv6:" : " ([";
-  append_safe(out, trace.client_ip);
-  out += "])";
+  if (trace.hide_client) {
+    out += "client.invalid";
+  } else {
+    append_client(out, trace);
+  }
   if (tls) {
     out += "\r\n\t(using ";
     append_safe(out, trace.tls_version);
@@ -95,9 +103,9 @@ std::string date_time(WallTime time) {
   return text;
 }
 
-std::string message_id(std::string_view id, std::string_view hostname) {
+std::string message_id(const Trace& trace) {
   std::string text;
-  append_message_id(text, id, hostname);
+  append_message_id(text, trace);
   return text;
 }
 
@@ -107,10 +115,14 @@ std::string received_field(const Trace& trace) {
   return field;
 }
 
-std::string trace_fields(const Trace& trace, const HeaderFacts& facts) {
+std::string trace_fields(const Trace& trace, const HeaderFacts& facts,
+                         std::span<const config::HeaderField> added) {
   std::string fields;
-  fields.reserve(512);  // one allocation a message
+  fields.reserve(512);  // mostly one allocation a message
   append_received(fields, trace);
+  if (facts.removes_received && facts.hops() > 0) {
+    fmt::format_to(std::back_inserter(fields), "{}: {}\r\n", kReceivedRemoved, facts.hops());
+  }
   if (!facts.has_date) {
     fields += "Date: ";
     append_date_time(fields, trace.now);
@@ -118,8 +130,11 @@ std::string trace_fields(const Trace& trace, const HeaderFacts& facts) {
   }
   if (!facts.has_message_id) {
     fields += "Message-ID: ";
-    append_message_id(fields, trace.id, trace.hostname);
+    append_message_id(fields, trace);
     fields += "\r\n";
+  }
+  for (const config::HeaderField& field : added) {
+    fields.append(field.name).append(": ").append(field.text).append("\r\n");
   }
   return fields;
 }

@@ -2,19 +2,27 @@
 // and only then answered.
 #include "proxy/submission/content.h"
 
-#include <span>
+#include <algorithm>
 #include <utility>
 
 #include "proxy/message/trace.h"
-#include "proxy/policy/sender_policy.h"
+#include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
 
 namespace sallyport::submission {
+namespace {
+
+constexpr std::uint32_t kMostHops = 100;  // RFC 5321 section 6.3
+
+}  // namespace
 
 Content::Content(message::Budget& budget, const config::Message& settings,
-                 std::optional<std::uint64_t> declared)
+                 const config::Listener& listener, std::optional<std::uint64_t> declared)
     : max_size_(settings.max_size),
+      max_header_size_(settings.max_header_size),
       storage_{.memory_threshold = settings.memory_threshold, .directory = settings.directory},
+      decoder_(listener.compat ? smtp::BareLf::kMended : smtp::BareLf::kRefused),
+      header_(listener.header),
       body_(std::in_place, budget, storage_, declared.value_or(0)) {}
 
 void Content::feed(std::string_view& wire) {
@@ -24,13 +32,23 @@ void Content::feed(std::string_view& wire) {
   for (const std::string_view piece : decoded_) {
     if (!body_) return;
     kept_.clear();
+    const std::uint64_t before = header_.size();
+    const bool in_header = !header_.complete();
     header_.feed(piece, kept_);
+    if (in_header) look_at_header(piece.substr(0, header_.size() - before));
     keep();
   }
   if (!decoder_.finished() || !body_) return;
   kept_.clear();
   header_.finish(kept_);
   keep();
+}
+
+void Content::look_at_header(std::string_view octets) {
+  if (header_.size() > max_header_size_) give_up(Fault::kHeaderTooLarge);
+  if (!decoder_.has_8bit()) return;
+  has_8bit_header_ |=
+      std::ranges::any_of(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
 
 void Content::keep() {
@@ -51,10 +69,29 @@ runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
   co_return flushed;
 }
 
+std::optional<metrics::Unfit> Content::unfit() const {
+  using enum metrics::Unfit;
+  if (decoder_.has_bare_line_end()) return kLineEnds;
+  if (decoder_.has_nul()) return kNul;
+  if (header_.facts().hops() > kMostHops) return kLoop;
+  if (fault_ == Fault::kHeaderTooLarge) return kHeaderSize;
+  return std::nullopt;
+}
+
 std::optional<smtp::Reply> Content::refusal() const {
   // What waiting cannot mend is said first.
-  if (decoder_.has_bare_line_end()) return replies::bare_line_end();
-  if (decoder_.has_nul()) return replies::nul_in_content();
+  if (const auto reason = unfit()) {
+    switch (*reason) {
+      case metrics::Unfit::kLineEnds:
+        return replies::bare_line_end();
+      case metrics::Unfit::kNul:
+        return replies::nul_in_content();
+      case metrics::Unfit::kLoop:
+        return replies::mail_loop(header_.facts().hops(), kMostHops);
+      case metrics::Unfit::kHeaderSize:
+        return replies::header_too_large(max_header_size_);
+    }
+  }
   switch (fault_) {
     case Fault::kTooLarge:
       return replies::too_large(max_size_);
@@ -62,6 +99,7 @@ std::optional<smtp::Reply> Content::refusal() const {
       return replies::no_budget();
     case Fault::kNoStorage:
       return replies::no_storage();
+    case Fault::kHeaderTooLarge:
     case Fault::kNone:
       break;
   }
@@ -71,7 +109,8 @@ std::optional<smtp::Reply> Content::refusal() const {
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
   dialog_.say(replies::kStartMailInput);
-  Content content(context_.budget, config().message, transaction_->envelope.parameters.size);
+  Content content(context_.budget, config().message, gate_.settings,
+                  transaction_->envelope.parameters.size);
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
   transaction_->received = context_.loop.now();
@@ -113,17 +152,15 @@ runtime::Task<Result<void>> Session::receive(Content& content) {
 
 std::optional<smtp::Reply> Session::judge(const Content& content) {
   if (auto refusal = content.refusal()) {
-    if (content.out_of_budget()) context_.metrics.process().content_refusals.add();
+    auto& metrics = context_.metrics.process();
+    if (const auto reason = content.unfit()) {
+      metrics.unfit_messages[*reason].add();
+    } else if (content.out_of_budget()) {
+      metrics.content_refusals.add();
+    }
     return refusal;
   }
-  const auto& user = *login_->user;
-  if (!user.senders.empty()) {
-    // A From: field that we cannot read is one that others may read in another way.
-    const auto from = content.header().from();
-    const std::span<const smtp::Mailbox> mailboxes =
-        from ? std::span(*from) : std::span<const smtp::Mailbox>();
-    if (auto refusal = policy::check_from(user, mailboxes)) return refusal;
-  }
+  if (auto refusal = judge_authors(*login_->user, content.header())) return refusal;
   const policy::Charge charge{.messages = 1,
                               .recipients = transaction_->envelope.recipients.size(),
                               .bytes = content.size()};
@@ -140,6 +177,8 @@ message::Message Session::assemble(Content& content) {
       .tls_version = tls_ ? std::string_view(tls_->version) : std::string_view(),
       .tls_cipher = tls_ ? std::string_view(tls_->cipher) : std::string_view(),
       .hostname = config().hostname,
+      .message_id_domain = gate_.settings.header.message_id_domain,
+      .hide_client = gate_.settings.header.hide_client,
       .extended = extended_,
       .authenticated = login_ != nullptr,
       .id = transaction_->id.view(),
@@ -148,13 +187,14 @@ message::Message Session::assemble(Content& content) {
   };
   const message::HeaderFacts& facts = content.header().facts();
   message::Body body = content.take_body();
-  body.set_prefix(message::trace_fields(trace, facts));
+  body.set_prefix(message::trace_fields(trace, facts, gate_.settings.header.add));
   return {.id = std::string(transaction_->id.view()),
           .envelope = std::move(transaction_->envelope),
           .body = std::move(body),
-          .message_id = facts.has_message_id ? content.header().message_id()
-                                             : message::message_id(trace.id, trace.hostname),
-          .has_8bit = content.has_8bit()};
+          .message_id =
+              facts.has_message_id ? content.header().message_id() : message::message_id(trace),
+          .has_8bit = content.has_8bit(),
+          .has_8bit_header = content.has_8bit_header()};
 }
 
 runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "metrics/metrics.h"
 #include "proxy/config/config.h"
 #include "proxy/message/body.h"
 #include "proxy/message/header_filter.h"
@@ -21,9 +22,9 @@ namespace sallyport::submission {
 /// commands. The body it gives must not outlive it.
 class Content {
  public:
-  /// `budget` outlives it. `declared`: the size that MAIL said.
+  /// `budget` and `listener` outlive it. `declared`: the size that MAIL said.
   Content(message::Budget& budget, const config::Message& settings,
-          std::optional<std::uint64_t> declared);
+          const config::Listener& listener, std::optional<std::uint64_t> declared);
   Content(const Content&) = delete;
   Content& operator=(const Content&) = delete;
 
@@ -37,11 +38,14 @@ class Content {
 
   /// Why this content is refused, once it is finished; nullopt: it is not.
   std::optional<smtp::Reply> refusal() const;
+  /// What makes it unfit for everybody: it is refused for that, before anything else.
+  std::optional<metrics::Unfit> unfit() const;
   /// It is refused because the process holds too much content already.
   bool out_of_budget() const { return fault_ == Fault::kNoBudget; }
   /// Octets received: the message size of RFC 1870.
   std::uint64_t size() const { return decoder_.size(); }
   bool has_8bit() const { return decoder_.has_8bit(); }
+  bool has_8bit_header() const { return has_8bit_header_; }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {
@@ -50,12 +54,14 @@ class Content {
   }
 
  private:
-  enum class Fault : std::uint8_t { kNone, kTooLarge, kNoBudget, kNoStorage };
+  enum class Fault : std::uint8_t { kNone, kTooLarge, kHeaderTooLarge, kNoBudget, kNoStorage };
 
+  void look_at_header(std::string_view octets);
   void keep();
   void give_up(Fault fault);
 
   const std::uint64_t max_size_;
+  const std::uint64_t max_header_size_;
   const message::Storage storage_;
   smtp::ContentDecoder decoder_;
   message::HeaderFilter header_;
@@ -63,6 +69,7 @@ class Content {
   std::vector<std::string_view> decoded_;
   std::vector<std::string_view> kept_;
   Fault fault_ = Fault::kNone;
+  bool has_8bit_header_ = false;
 };
 
 }  // namespace sallyport::submission

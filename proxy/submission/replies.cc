@@ -47,6 +47,16 @@ smtp::Reply bare_line_end() {
 
 smtp::Reply nul_in_content() { return {554, {5, 6, 0}, "The message has a NUL and was not sent"}; }
 
+smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most) {
+  return {554,
+          {5, 4, 6},
+          fmt::format("Mail loop: the message came through {} servers, more than {}", hops, most)};
+}
+
+smtp::Reply header_too_large(std::uint64_t limit) {
+  return {552, {5, 3, 4}, fmt::format("The header section is larger than {} octets", limit)};
+}
+
 smtp::Reply no_budget() {
   return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
 }

@@ -85,6 +85,10 @@ smtp::Reply too_large(std::uint64_t limit);
 smtp::Reply bare_line_end();
 /// `554 5.6.0`: the content has a NUL.
 smtp::Reply nul_in_content();
+/// `554 5.4.6`: the message came through too many servers (RFC 5321 section 6.3).
+smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most);
+/// `552 5.3.4`: the header section alone is too large.
+smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.
 smtp::Reply no_budget();
 /// `451 4.3.0`: the content could not be written to its file.

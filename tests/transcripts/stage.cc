@@ -165,11 +165,22 @@ void Stage::set_listener(const std::vector<std::string>& words) {
   for (std::size_t i = 2; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
-    const std::string value = words[i].substr(equals + 1);
+    const std::string value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
     if (key == "proxy_protocol") {
       listener.proxy_protocol.push_back(IpNetwork::parse(value).value());
     } else if (key == "greeting_delay") {
       listener.greeting_delay = std::chrono::seconds(number(value));
+    } else if (key == "compat") {
+      listener.compat = true;
+    } else if (key == "remove") {
+      listener.header.remove = split(value, ',');
+    } else if (key == "add") {
+      const std::size_t colon = value.find(':');
+      listener.header.add.push_back({value.substr(0, colon), value.substr(colon + 1)});
+    } else if (key == "message_id_domain") {
+      listener.header.message_id_domain = value;
+    } else if (key == "hide_client") {
+      listener.header.hide_client = true;
     } else {
       throw std::invalid_argument("@listener knows no " + key);
     }
@@ -197,6 +208,7 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"data_timeout", seconds(session.data_timeout)},
       {"upstream_timeout", seconds(session.upstream_timeout)},
       {"max_size", set64(message.max_size)},
+      {"max_header_size", set64(message.max_header_size)},
       {"memory_threshold", set64(message.memory_threshold)},
       {"budget", set64(message.budget)},
       {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
