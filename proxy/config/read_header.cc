@@ -21,9 +21,19 @@ constexpr std::string_view kFields =
     "a table of field names and their text, such as { \"X-Environment\" = \"production\" }";
 
 // What a message says of itself, or what we or others on the way say of it.
-constexpr std::array<std::string_view, 12> kOfEachMessage = {
-    "Date",       "From",        "Sender",  "To",       "Cc",          "Bcc",
-    "Message-ID", "In-Reply-To", "Subject", "Received", "Return-Path", "References"};
+constexpr std::array<std::string_view, 13> kOfEachMessage = {"Date",
+                                                             "From",
+                                                             "Sender",
+                                                             "To",
+                                                             "Cc",
+                                                             "Bcc",
+                                                             "Message-ID",
+                                                             "In-Reply-To",
+                                                             "Subject",
+                                                             "Received",
+                                                             "Return-Path",
+                                                             "References",
+                                                             "X-Received-Removed"};
 
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(

@@ -28,6 +28,12 @@ Content::Content(message::Budget& budget, const config::Message& settings,
 void Content::feed(std::string_view& wire) {
   decoded_.clear();
   decoder_.feed(wire, decoded_);
+  take_decoded();
+  // Very short lines make very many views: no client shall have us keep room for them.
+  if (decoded_.capacity() > kMostViewsHeld) decoded_ = decltype(decoded_)();
+}
+
+void Content::take_decoded() {
   if (decoder_.size() > max_size_) give_up(Fault::kTooLarge);
   for (const std::string_view piece : decoded_) {
     if (!body_) return;

@@ -22,6 +22,9 @@ namespace sallyport::submission {
 /// commands. The body it gives must not outlive it.
 class Content {
  public:
+  /// Room for so many views of octets is kept from one feed to the next.
+  static constexpr std::size_t kMostViewsHeld = 1024;
+
   /// `budget` and `listener` outlive it. `declared`: the size that MAIL said.
   Content(message::Budget& budget, const config::Message& settings,
           const config::Listener& listener, std::optional<std::uint64_t> declared);
@@ -46,6 +49,8 @@ class Content {
   std::uint64_t size() const { return decoder_.size(); }
   bool has_8bit() const { return decoder_.has_8bit(); }
   bool has_8bit_header() const { return has_8bit_header_; }
+  /// Views of octets that there is room for now.
+  std::size_t views_held() const { return decoded_.capacity(); }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {
@@ -56,6 +61,7 @@ class Content {
  private:
   enum class Fault : std::uint8_t { kNone, kTooLarge, kHeaderTooLarge, kNoBudget, kNoStorage };
 
+  void take_decoded();
   void look_at_header(std::string_view octets);
   void keep();
   void give_up(Fault fault);
