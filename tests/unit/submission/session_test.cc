@@ -120,10 +120,31 @@ TEST(Session, CountsWhatHappened) {
     EXPECT_EQ(app.bytes[metrics::Outcome::kAccepted].value(), 7);
     EXPECT_EQ(app.recipients[metrics::Outcome::kAccepted].value(), 1);
     EXPECT_EQ(app.messages[metrics::Outcome::kRejected].value(), 1);
+    const auto& unfit = talk.world.metrics.process().unfit_messages;
+    EXPECT_EQ(unfit[metrics::Unfit::kLineEnds].value(), 1);
+    EXPECT_EQ(unfit[metrics::Unfit::kNul].value(), 0);
     talk.client.reset();
     (void)co_await talk.tasks.join();
     talk.session.reset();
     EXPECT_EQ(talk.listener.open_sessions.value(), 0);
+  };
+  loop.run(main(loop));
+}
+
+TEST(Session, TellsTheRelayOf8bitHeaders) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    for (const bool in_header : {true, false}) {
+      (void)co_await talk.ask("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n");
+      (void)co_await talk.ask(in_header ? "Subject: \xe4\r\n\r\n.\r\n"
+                                        : "Subject: a\r\n\r\n\xe4\r\n.\r\n");
+      EXPECT_EQ(talk.world.deliverer.has_8bit_header, in_header);
+    }
+    EXPECT_EQ(talk.world.deliverer.delivered, 2);
+    co_await talk.end();
   };
   loop.run(main(loop));
 }

@@ -20,6 +20,7 @@ class Taker final : public relay::Deliverer {
   runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint) override {
     ++delivered;
     envelope = message.envelope;
+    has_8bit_header = message.has_8bit_header;
     relay::Delivery delivery;
     delivery.outcome = relay::Outcome::kDelivered;
     delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
@@ -28,7 +29,8 @@ class Taker final : public relay::Deliverer {
   std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
 
   int delivered = 0;
-  message::Envelope envelope;  ///< Of the last one.
+  message::Envelope envelope;    ///< Of the last one.
+  bool has_8bit_header = false;  ///< Of the last one.
 };
 
 /// Everything that outlives the sessions.
