@@ -29,6 +29,7 @@ def skip(why):
 
 
 def measure(bench):
+    Sallyport.binary = run.BUILD / "sallyport"
     with run.Lane(bench, Sallyport) as lane:
         lane.send(50, "--connections", 20)  # what is made once is there after these
         before = memory_kib(lane.peer.pid)
