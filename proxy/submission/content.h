@@ -42,6 +42,8 @@ class Content {
   /// Octets received: the message size of RFC 1870.
   std::uint64_t size() const { return decoder_.size(); }
   bool has_8bit() const { return decoder_.has_8bit(); }
+  /// A line may begin with a dot.
+  bool may_have_dotted_line() const { return decoder_.may_have_dotted_line(); }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {
