@@ -49,6 +49,7 @@ struct Options {
   double rate = 0;  // messages a second; 0: closed loop
   bool idle = false;
   std::size_t hold_seconds = 0;
+  std::size_t spread_ms = 0;
   std::string ready_file;
 };
 
@@ -120,7 +121,7 @@ class Load {
       for (std::size_t i = 0; i < std::min<std::size_t>(50, options_.connections); ++i)
         clients.spawn(idlers());
     } else {
-      for (std::size_t i = 0; i < options_.connections; ++i) clients.spawn(client());
+      for (std::size_t i = 0; i < options_.connections; ++i) clients.spawn(client(i));
     }
     (void)co_await clients.join();
     report();
@@ -239,7 +240,7 @@ class Load {
     (void)co_await never.wait(loop_.after(std::chrono::seconds(options_.hold_seconds)));
   }
 
-  Task<void> client() {
+  Task<void> client(std::size_t index) {
     runtime::Event never(loop_);
     Alarm alarm(loop_);
     while (next_ < options_.messages) {
@@ -261,6 +262,8 @@ class Load {
           if (options_.rate > 0) start_ += 100ms;
           say_ready();
         }
+        // Who all begin at once stay in step, and every burst of theirs queues.
+        (void)co_await never.wait(start_ + options_.spread_ms * 1ms * index / options_.connections);
       }
       for (std::size_t sent = 0; next_ < options_.messages; ++sent) {
         if (options_.per_connection > 0 && sent == options_.per_connection) break;
@@ -350,6 +353,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--idle", options.idle, "Log in, send nothing, hold the connections");
   app.add_option("--hold", options.hold_seconds, "Seconds to hold idle connections")
+      ->capture_default_str();
+  app.add_option("--spread-ms", options.spread_ms, "Kept connections begin one after the other")
       ->capture_default_str();
   app.add_option("--ready-file", options.ready_file,
                  "Written when all connections are there, if they are kept");
