@@ -342,16 +342,19 @@ class Bench:
         if not shutil.which("strace"):
             return
         found = {}
-        with self.lanes(self.peers("sallyport", "haproxy")) as lanes:
+        scenarios = (("steady", 1000, ("--size", 10240, "--connections", 10)),
+                     ("oneshot", 200, ("--size", 4096, "--per-connection", 1, "--connections", 5)),
+                     ("large", 30, ("--size", 2 << 20, "--connections", 4)))
+        with contextlib.ExitStack() as stack:
+            lanes = {peer.name: stack.enter_context(Lane(self, peer)) for peer in self.peers("sallyport", "haproxy")}
+            # Workers that waited for each other would show in futex.
+            lanes["sallyport, 2 workers"] = stack.enter_context(Lane(self, Sallyport, workers=2))
             for name, lane in lanes.items():
                 lane.send(200, "--connections", 10)
-                for scenario, count, words in (
-                        ("steady", 1000, ("--size", 10240, "--connections", 10)),
-                        ("oneshot", 200, ("--size", 4096, "--per-connection", 1, "--connections", 5)),
-                        ("large", 30, ("--size", 2 << 20, "--connections", 4))):
-                    out = self.folder / f"strace-{name}-{scenario}"
+                for scenario, count, words in scenarios[:1] if name.endswith("workers") else scenarios:
+                    out = self.folder / f"strace-{name[-1]}-{scenario}"
                     tracer = Process(["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", lane.peer.pid],
-                                     self.folder / f"strace-{name}.log")
+                                     self.folder / f"strace-{name[-1]}.log")
                     try:
                         wait_for("strace", lambda: b"attached" in pathlib.Path(tracer.log).read_bytes())
                         time.sleep(0.3)
