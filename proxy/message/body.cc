@@ -43,7 +43,7 @@ Result<void> Body::add_chunk(std::vector<Chunk>& chunks, std::size_t capacity) {
   return {};
 }
 
-// Going through a file costs about a third more, so it is for when memory may run short.
+// Going through a file costs a fifth more, so it is for when memory may run short.
 bool Body::fits_in_head() const {
   if (file_ || !tail_.empty() || appended_ >= storage_.memory_threshold) return false;
   return appended_ < kSureInMemory || !reservation_.budget().is_scarce();
