@@ -186,7 +186,7 @@ struct Message {
   std::uint64_t max_size = 25u << 20;          ///< Octets; offered as SIZE.
   std::uint64_t max_header_size = 256u << 10;  ///< Octets of the header section, in it.
   std::uint64_t memory_threshold =
-      1u << 20;  ///< Octets kept in memory before a temporary file is used.
+      4u << 20;  ///< Octets kept in memory before a temporary file is used.
   std::uint64_t budget =
       512u << 20;                  ///< Octets of content in the whole process; past it 452 4.3.1.
   std::string directory = "/tmp";  ///< Where the unlinked temporary files are.

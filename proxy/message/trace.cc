@@ -1,9 +1,9 @@
 #include "proxy/message/trace.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <array>
+#include <cstdint>
+#include <span>
 
 #include "proxy/base/ascii.h"
 
@@ -17,13 +17,29 @@ constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
 constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+constexpr auto kSafe = [] {
+  std::array<bool, 256> safe{};
+  for (std::size_t octet = 0; octet < safe.size(); ++octet) {
+    const char c = static_cast<char>(octet);
+    safe[octet] = ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
+  }
+  return safe;
+}();
+
 /// Appends what others said, made fit for a place that is neither quoted nor in a comment.
 void append_safe(std::string& out, std::string_view text) {
   if (text.empty()) text = "unknown";
-  for (const char c : text.substr(0, kLongestName)) {
-    const bool fit = ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
-    out += fit ? c : '?';
+  const std::size_t begin = out.size();
+  out += text.substr(0, kLongestName);
+  for (char& c : std::span(out).subspan(begin)) {
+    if (!kSafe[static_cast<unsigned char>(c)]) c = '?';
   }
+}
+
+/// Two digits, as clocks have them.
+void append_two(std::string& out, std::int64_t number) {
+  out += static_cast<char>('0' + number / 10);
+  out += static_cast<char>('0' + number % 10);
 }
 
 /// Appends the `for` clause, or nothing: a mailbox in it must be readable by everyone.
@@ -42,10 +58,19 @@ void append_date_time(std::string& out, WallTime time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(floor<seconds>(time - day));
-  fmt::format_to(std::back_inserter(out), "{}, {} {} {:04} {:02}:{:02}:{:02} +0000",
-                 kDays[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                 kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  const int year = static_cast<int>(date.year());
+  out.append(kDays[weekday(day).c_encoding()]).append(", ");
+  out.append(std::to_string(static_cast<unsigned>(date.day()))).append(" ");
+  out.append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
+  append_two(out, year / 100);
+  append_two(out, year % 100);
+  out += ' ';
+  append_two(out, clock.hours().count());
+  out += ':';
+  append_two(out, clock.minutes().count());
+  out += ':';
+  append_two(out, clock.seconds().count());
+  out += " +0000";
 }
 
 void append_message_id(std::string& out, const Trace& trace) {

@@ -36,6 +36,9 @@ class ContentDecoder {
   bool has_nul() const { return nul_; }
   /// The content has an octet above 127.
   bool has_8bit() const { return has_8bit_; }
+  /// A line of the content may begin with a dot: so that ContentEncoder need not look for one where
+  /// none is. True as long as the content is not whole.
+  bool may_have_dotted_line() const { return dotted_line_ || !finished(); }
   /// Octets decoded so far: the message size of RFC 1870.
   std::uint64_t size() const { return size_; }
 
@@ -58,6 +61,7 @@ class ContentDecoder {
   bool has_8bit_ = false;
   bool after_cr_ = false;      // mending: the last octet of the wire was a CR
   bool after_mended_ = false;  // mending: it was a bare LF
+  bool dotted_line_ = false;  // a leading dot was not that of the end
   std::uint64_t size_ = 0;
 };
 
@@ -67,10 +71,15 @@ class ContentEncoder {
   /// Appends to `wire` views that, written in order, are `piece` with each line's leading dot
   /// doubled. The views point into `piece` or into static storage.
   void feed(std::string_view piece, std::vector<std::string_view>& wire);
+  /// The same for a piece of which is known that none of its lines begins with a dot: not looked
+  /// at.
+  void pass(std::string_view piece, std::vector<std::string_view>& wire);
   /// Appends the end of the content: CRLF if the last line has none, then "." CRLF.
   void finish(std::vector<std::string_view>& wire);
 
  private:
+  void remember_end(std::string_view piece);
+
   // The last two octets decide whether the next one begins a line.
   bool line_start_ = true;
   bool after_cr_ = false;

@@ -200,7 +200,8 @@ message::Message Session::assemble(Content& content) {
           .message_id =
               facts.has_message_id ? content.header().message_id() : message::message_id(trace),
           .has_8bit = content.has_8bit(),
-          .has_8bit_header = content.has_8bit_header()};
+          .has_8bit_header = content.has_8bit_header(),
+          .may_have_dotted_line = content.may_have_dotted_line()};
 }
 
 runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,
@@ -226,7 +227,7 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
       open_ = false;
     }
   }
-  record(envelope, size, delivery);
+  record(envelope, size, std::move(delivery));
   transaction_.reset();
 }
 

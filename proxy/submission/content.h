@@ -51,6 +51,8 @@ class Content {
   bool has_8bit_header() const { return has_8bit_header_; }
   /// Views of octets that there is room for now.
   std::size_t views_held() const { return decoded_.capacity(); }
+  /// A line may begin with a dot.
+  bool may_have_dotted_line() const { return decoder_.may_have_dotted_line(); }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {

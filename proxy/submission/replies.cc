@@ -83,9 +83,6 @@ Wire for_fault(smtp::LineBuffer::State state) {
   return {};
 }
 
-std::string text(const smtp::Reply& reply) {
-  if (!reply.enhanced) return fmt::format("{} {}", reply.code, reply.text());
-  return fmt::format("{} {} {}", reply.code, reply.enhanced->str(), reply.text());
-}
+std::string text(const smtp::Reply& reply) { return reply.one_line(); }
 
 }  // namespace sallyport::submission::replies

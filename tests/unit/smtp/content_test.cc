@@ -75,6 +75,68 @@ std::string encode(std::string_view text) {
   return whole;
 }
 
+/// What a message says of its dots, and what goes out on the strength of it.
+struct Relayed {
+  bool may_have_dotted_line = true;
+  std::string wire;
+};
+
+Relayed relay(std::string_view wire, std::size_t step) {
+  ContentDecoder decoder;
+  std::string text;
+  for (std::size_t at = 0; at < wire.size() && !decoder.finished(); at += step) {
+    std::string_view rest = wire.substr(at, step);
+    std::vector<std::string_view> pieces;
+    decoder.feed(rest, pieces);
+    for (const std::string_view piece : pieces) text += piece;
+  }
+  Relayed relayed{.may_have_dotted_line = decoder.may_have_dotted_line(), .wire = {}};
+  ContentEncoder encoder;
+  std::vector<std::string_view> views;
+  for (std::size_t at = 0; at < text.size(); at += step) {
+    const std::string_view piece = std::string_view(text).substr(at, step);
+    relayed.may_have_dotted_line ? encoder.feed(piece, views) : encoder.pass(piece, views);
+  }
+  encoder.finish(views);
+  for (const std::string_view view : views) relayed.wire += view;
+  return relayed;
+}
+
+TEST(ContentDecoder, SaysWhetherALineMayBeginWithADot) {
+  for (std::size_t step = 1; step <= 12; ++step) {
+    for (const std::string_view plain :
+         {".\r\n", "a.b\r\n.\r\n", "a\r\n b. \r\n\r\n.\r\n", "\r\n.\r\n"}) {
+      EXPECT_FALSE(relay(plain, step).may_have_dotted_line) << plain;
+    }
+    for (const std::string_view dotted :
+         {"..\r\n.\r\n", "a\r\n..\r\n.\r\n", "a\r\n..b\r\n.\r\n", "a\r\n\r\n...\r\n.\r\n"}) {
+      EXPECT_TRUE(relay(dotted, step).may_have_dotted_line) << dotted;
+    }
+    // Nobody knows before the end.
+    EXPECT_TRUE(relay("a\r\n.\r", step).may_have_dotted_line);
+    EXPECT_TRUE(relay("", step).may_have_dotted_line);
+  }
+}
+
+TEST(Content, IsRelayedAsItCameWhetherItsDotsAreLookedForOrNot) {
+  std::mt19937 random(20261124);
+  const std::string_view alphabet[] = {"a", ".", "..", "\r\n", "\r\n..", "\r", "\n", "text. "};
+  std::size_t passed = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string wire;
+    for (auto n = random() % 12; n > 0; --n) wire += alphabet[random() % std::size(alphabet)];
+    wire += "\r\n.\r\n";
+    const Decoded decoded = decode(wire, wire.size());
+    for (const std::size_t step : {std::size_t{1}, std::size_t{3}, wire.size()}) {
+      const Relayed relayed = relay(wire, step);
+      EXPECT_EQ(relayed.wire, encode(decoded.text, wire.size() + 1))
+          << testing::PrintToString(wire);
+      passed += relayed.may_have_dotted_line ? 0 : 1;
+    }
+  }
+  EXPECT_GT(passed, 1000u);
+}
+
 TEST(ContentDecoder, ReadsToTheLoneDot) {
   EXPECT_EQ(decode("Subject: x\r\n\r\nHi\r\n.\r\nQUIT\r\n"),
             (Decoded{.text = "Subject: x\r\n\r\nHi\r\n", .left = "QUIT\r\n", .finished = true}));
