@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "proxy/base/ascii.h"
 
@@ -146,7 +147,8 @@ std::string trace_fields(const Trace& trace, const HeaderFacts& facts,
   fields.reserve(512);  // mostly one allocation a message
   append_received(fields, trace);
   if (facts.removes_received && facts.hops() > 0) {
-    fmt::format_to(std::back_inserter(fields), "{}: {}\r\n", kReceivedRemoved, facts.hops());
+    fields.append(kReceivedRemoved).append(": ").append(std::to_string(facts.hops()));
+    fields += "\r\n";
   }
   if (!facts.has_date) {
     fields += "Date: ";

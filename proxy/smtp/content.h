@@ -61,7 +61,7 @@ class ContentDecoder {
   bool has_8bit_ = false;
   bool after_cr_ = false;      // mending: the last octet of the wire was a CR
   bool after_mended_ = false;  // mending: it was a bare LF
-  bool dotted_line_ = false;  // a leading dot was not that of the end
+  bool dotted_line_ = false;   // a leading dot was not that of the end
   std::uint64_t size_ = 0;
 };
 

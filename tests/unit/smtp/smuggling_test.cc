@@ -26,6 +26,7 @@ struct Decoded {
   std::size_t read = 0;  ///< Octets of the wire up to the end of data.
   bool finished = false;
   bool refused = false;
+  bool may_have_dotted_line = false;
 
   bool operator==(const Decoded&) const = default;
 };
@@ -43,14 +44,20 @@ Decoded decode(std::string_view wire, std::size_t step, BareLf bare_lf) {
     decoded.read += size - part.size();
   }
   decoded.finished = decoder.finished();
+  decoded.may_have_dotted_line = decoder.may_have_dotted_line();
   decoded.refused = decoder.has_bare_line_end() || decoder.has_nul();
   return decoded;
 }
 
-std::string encode(std::string_view text) {
+/// What goes to an upstream: lines are looked at only if one may begin with a dot.
+std::string send(const Decoded& content) {
   ContentEncoder encoder;
   std::vector<std::string_view> views;
-  encoder.feed(text, views);
+  if (content.may_have_dotted_line) {
+    encoder.feed(content.text, views);
+  } else {
+    encoder.pass(content.text, views);
+  }
   encoder.finish(views);
   std::string wire;
   for (const std::string_view view : views) wire += view;
@@ -107,7 +114,7 @@ TEST(Smuggling, NoServerReadsAnEndBeforeTheEnd) {
       }
       if (content.refused) continue;
       mended += ambiguous ? 1 : 0;
-      const std::string out = encode(content.text);
+      const std::string out = send(content);
       for (const auto& server : support::kLenientServers) {
         ASSERT_EQ(support::end_of_data(out, server), out.size())
             << server.name << ": " << testing::PrintToString(sequence);
