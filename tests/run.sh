@@ -14,7 +14,7 @@ Without options: builds the preset dev (ASan and UBSan) and runs its whole suite
   --tidy           run clang-tidy on every file that changed since it last passed
   --instructions   build the preset bench (the release build) and hold what a message costs, in instructions,
                    against tests/bench/instructions.json
-  --all            what CI runs: --preset dev --preset tsan --fuzz 30 --format --instructions
+  --all            what CI runs: --preset dev --preset tsan --fuzz 30 --format --tidy --instructions
   -R REGEX         of the suite, only tests whose name matches (as ctest takes it)
   --no-install     install no packages
   --help           this text
@@ -53,7 +53,7 @@ while (($#)); do
     --format) format=true ;;
     --tidy) tidy=true ;;
     --instructions) instructions=true ;;
-    --all) presets=(dev tsan); fuzz_seconds=30; format=true; instructions=true ;;
+    --all) presets=(dev tsan); fuzz_seconds=30; format=true; tidy=true; instructions=true ;;
     -R) [[ ${2:-} ]] || die "-R wants a regular expression"; only=(-R "$2"); shift ;;
     --no-install) install=false ;;
     --help|-h) usage; exit 0 ;;
