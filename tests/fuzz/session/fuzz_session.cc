@@ -131,6 +131,7 @@ class House {
                  .deliverer = keeper_,
                  .metrics = metrics_,
                  .logger = logger_,
+                 .networks = networks_,
                  .ids = ids_,
                  .wall_time = [] { return kNow; },
                  .accept_tls = transcripts::accept_fake_tls} {
@@ -224,6 +225,7 @@ class House {
   auth::Authenticator authenticator_;
   policy::LimitTable limits_;
   log::Logger logger_;
+  submission::NetworkCount networks_;
   message::Budget budget_{1u << 20};
   message::TransactionIds ids_;
   Keeper keeper_;

@@ -1,6 +1,7 @@
 #include "tests/fuzz/session/oracle.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -70,6 +71,26 @@ std::string without_bcc(std::string_view text) {
   return kept;
 }
 
+/// What a client says that speaks HTTP, TLS or the PROXY protocol: nothing of SMTP begins so.
+bool is_foreign(std::string_view line) {
+  for (const std::string_view beginning :
+       {std::string_view("\x16\x03", 2), std::string_view("PROXY TCP4 "),
+        std::string_view("PROXY TCP6 "), std::string_view("PROXY UNKNOWN")}) {
+    if (line.starts_with(beginning)) return true;
+  }
+  const std::size_t end = line.find_first_of(" :\r\n");
+  if (end == line.npos || end == 0) return false;
+  const std::string word = upper(line.substr(0, end));
+  const bool is_name = std::ranges::all_of(
+      word, [](char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-'; });
+  if (line[end] == ':') return is_name;
+  static constexpr std::string_view kMethods =
+      " GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE "
+      "LOCK "
+      "UNLOCK PRI ";
+  return line[end] == ' ' && is_name && kMethods.contains(' ' + word + ' ');
+}
+
 /// One reply, whole.
 struct Reply {
   int code = 0;
@@ -93,6 +114,7 @@ class Judge {
       if (end == said_.npos) break;  // an unfinished line is no command
       hear_line(take_said(end + 1));
     }
+    if (!over_ && !heard_.empty() && is_turned_away(said_)) (void)reply();
     hold(heard_.empty(), "more was said than was asked for");
     hold(delivered_ == conversation_.delivered.size(), "delivered what nobody framed");
   }
@@ -169,6 +191,11 @@ class Judge {
 
   void end() { over_ = true; }
 
+  /// Clients that we do not know yet and that speak no SMTP are hung up on.
+  bool is_turned_away(std::string_view octets) const {
+    return !authenticated_ && !challenged_ && is_foreign(octets);
+  }
+
   /// 421 ends the session; it may also follow the reply to a command.
   void end_by_421(const Reply& reply) {
     const bool errors = reply.text.contains("Too many errors");
@@ -200,8 +227,15 @@ class Judge {
     while (command.ends_with(' ') || command.ends_with('\t')) command.pop_back();
     const std::string verb = command.substr(0, command.find(' '));
     is_hello_ = !faulty && !challenged_ && (verb == "EHLO" || verb == "HELO");
-    if (!faulty && !challenged_ && verb == "BDAT" && offers_chunking_) return hear_bdat(command);
+    if (!faulty && !challenged_ && verb == "BDAT") return hear_bdat(command);
 
+    if (is_turned_away(line)) {
+      // Of a line with a fault that came in one piece the fault may be told.
+      const Reply reply = answer();
+      hold(reply.code >= 500, "a foreign protocol was obeyed");
+      if (!faulty || heard_.empty()) end();
+      return;
+    }
     const Reply reply = answer();
     if (faulty) {
       hold(reply.code == 500, "a line with a fault was obeyed");
@@ -219,10 +253,10 @@ class Judge {
     }
     if (verb == "STARTTLS") return take_starttls(reply);
     hold(reply.code != 334 && reply.code != 235, "an AUTH reply to what is not AUTH");
-    if (reply.code == 250) take_ok(verb, reply);
+    if (reply.code == 250) take_ok(verb, command, reply);
   }
 
-  void take_ok(const std::string& verb, const Reply& reply) {
+  void take_ok(const std::string& verb, const std::string& command, const Reply& reply) {
     if (is_hello_) {
       forget_transaction();
       greeted_ = true;
@@ -233,8 +267,9 @@ class Judge {
     } else if (verb == "MAIL") {
       hold(tls_ && authenticated_ && greeted_ && !mail_, "MAIL was accepted out of order");
       mail_ = true;
+      binary_ = command.contains(" BODY=BINARYMIME");
     } else if (verb == "RCPT") {
-      hold(mail_, "RCPT was accepted without MAIL");
+      hold(mail_ && !chunked_, "RCPT was accepted without MAIL or behind a chunk");
       ++recipients_;
     } else if (verb == "RSET") {
       forget_transaction();
@@ -247,7 +282,8 @@ class Judge {
     mail_ = false;
     recipients_ = 0;
     chunks_.clear();
-    chunk_refused_ = false;
+    chunked_ = false;
+    binary_ = false;
   }
 
   void take_auth(std::string_view line, const Reply& reply) {
@@ -280,6 +316,7 @@ class Judge {
   /// RFC 5321 section 4.5.2: text up to CRLF "." CRLF, of which the first CRLF may be that of DATA.
   void hear_content() {
     hold(mail_ && recipients_ > 0 && authenticated_ && tls_, "354 without an envelope");
+    hold(!chunked_ && !binary_, "DATA where only BDAT may be");
     std::string text;
     while (true) {
       const std::size_t end = said_.find(kCrlf);
@@ -298,9 +335,10 @@ class Judge {
   /// The message was framed: is it told and handed on as it must be?
   void conclude(std::string_view text) {
     const std::size_t recipients = recipients_;
+    const bool clean = is_clean_content(text);
     forget_transaction();
     const Reply reply = answer();
-    if (!is_clean(text)) return hold(reply.code == 554, "content with bare line ends was taken");
+    if (!clean) return hold(reply.code == 554, "content with bare line ends was taken");
     if (text.size() > conversation_.max_size) {
       return hold(reply.code == 552, "too large a message was taken");
     }
@@ -327,31 +365,49 @@ class Judge {
   }
 
   /// RFC 3030 section 2: `BDAT` SP size [SP `LAST`]. The octets of a chunk belong to it even when
-  /// it is refused, so that they never turn into commands.
+  /// it is refused, so that they never turn into commands; where nobody can tell how many they are,
+  /// the session ends.
   void hear_bdat(std::string command) {
     const bool last = command.ends_with(" LAST");
     if (last) command.resize(command.size() - 5);
-    const std::string_view digits =
-        std::string_view(command).substr(std::min<std::size_t>(5, command.size()));
-    if (digits.empty() || digits.size() > 9 || !std::ranges::all_of(digits, is_digit)) {
+    const std::string digits = command.substr(std::min<std::size_t>(5, command.size()));
+    const bool is_number = !digits.empty() && std::ranges::all_of(digits, is_digit);
+    std::uint64_t size = 0;
+    const bool fits =
+        is_number &&
+        std::from_chars(digits.data(), digits.data() + digits.size(), size).ec == std::errc();
+    if (!offers_chunking_ || !fits) {
       const Reply reply = answer();
-      return hold(reply.code >= 500, "a malformed BDAT was obeyed");
+      hold(reply.code >= 500, "a BDAT that can't be understood was obeyed");
+      return end();
     }
-    const std::size_t size = std::stoul(std::string(digits));
     if (said_.size() < size) {
       said_ = {};
       return;  // the client went away
     }
-    const bool in_order = mail_ && recipients_ > 0 && authenticated_ && tls_ && !chunk_refused_;
-    chunks_ += take_said(size);
-    if (in_order && last) return conclude(std::exchange(chunks_, {}));
-    const Reply reply = answer();
-    if (in_order) {
-      chunk_refused_ = reply.code != 250;
-    } else {
-      hold(reply.code >= 400, "BDAT was accepted out of order");
+    const std::string_view chunk = take_said(size);
+    if (!mail_ || recipients_ == 0 || !authenticated_ || !tls_) {
+      const Reply reply = answer();
+      return hold(reply.code >= 400, "BDAT was accepted out of order");
     }
-    if (last) forget_transaction();
+    chunked_ = true;
+    chunks_ += chunk;
+    if (last) return conclude(std::exchange(chunks_, {}));
+    const Reply reply = answer();
+    hold(reply.code == 250 || !is_clean_content(chunks_) || chunks_.size() > conversation_.max_size,
+         "a faultless chunk was refused");
+  }
+
+  /// The whole is lines of text; of a message that was declared binary, its header section is.
+  bool is_clean_content(std::string_view text) const {
+    if (!binary_) return is_clean(text);
+    std::size_t at = 0;
+    while (at < text.size()) {
+      const std::string_view line = line_at(text, at);
+      at += line.size();
+      if (line == kCrlf) break;
+    }
+    return is_clean(text.substr(0, at));
   }
 
   const Conversation& conversation_;
@@ -370,7 +426,8 @@ class Judge {
   bool mail_ = false;
   std::size_t recipients_ = 0;
   std::string chunks_;
-  bool chunk_refused_ = false;
+  bool chunked_ = false;
+  bool binary_ = false;
   std::size_t delivered_ = 0;
   std::size_t refusals_ = 0;
   std::size_t failed_logins_ = 0;
