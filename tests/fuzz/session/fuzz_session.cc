@@ -170,7 +170,7 @@ class House {
     return auth::UserTable::build({user}).value();
   }
 
-  Task<void> serve(std::unique_ptr<runtime::ByteStream> stream, const Plan& plan) {
+  Task<void> serve(std::unique_ptr<runtime::Transport> stream, const Plan& plan) {
     const config::Listener& listener = config_->listeners[plan.starttls ? 1 : 0];
     submission::Session session(context_, {config_, nullptr},
                                 {listener, metrics_.for_listener("fuzz")}, std::move(stream),

@@ -47,6 +47,22 @@ std::string field_name(std::string_view line) {
   return is_field ? upper(line.substr(0, end)) : std::string();
 }
 
+/// Fields of this name, in upper case, in the header section of `text`.
+std::size_t count_fields(std::string_view text, std::string_view wanted) {
+  std::size_t count = 0;
+  bool in_field = false;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::string_view line = line_at(text, at);
+    at += line.size();
+    if (in_field && (line.front() == ' ' || line.front() == '\t')) continue;
+    const std::string name = field_name(line);
+    if (name.empty()) break;
+    in_field = true;
+    count += name == wanted ? 1 : 0;
+  }
+  return count;
+}
+
 /// What is handed on of `text`: no Bcc field, and an empty line where the header section ends.
 std::string without_bcc(std::string_view text) {
   std::string kept;
@@ -342,6 +358,11 @@ class Judge {
     if (text.size() > conversation_.max_size) {
       return hold(reply.code == 552, "too large a message was taken");
     }
+    // RFC 5321 section 6.3. Those that a gateway took out are told of in a field of ours.
+    const bool loops = count_fields(text, "RECEIVED") > 100;
+    const bool may_loop = loops || count_fields(text, "X-RECEIVED-REMOVED") > 0;
+    if (may_loop && reply.code == 554) return;
+    hold(!loops, "a mail loop was taken");
     hold(reply.code == 250, "a faultless message was refused");
     hold(delivered_ < conversation_.delivered.size(), "250 for a message that was not handed on");
     const Delivered& delivered = conversation_.delivered[delivered_++];
