@@ -55,6 +55,9 @@ readonly -a test_packages=(
   libnet-ssleay-perl    # swaks' TLS
   libio-socket-inet6-perl
   msmtp                 # interop
+  testssl.sh            # interop: scanners
+  bsdextrautils         # hexdump, for testssl.sh (else apt takes bsdmainutils)
+  nmap                  # interop: scanners
   shellcheck
   valgrind              # callgrind: what a message costs (tests/bench/instructions.py)
 )

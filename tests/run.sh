@@ -14,7 +14,7 @@ Without options: builds the preset dev (ASan and UBSan) and runs its whole suite
   --tidy           run clang-tidy on every file that changed since it last passed
   --instructions   build the preset bench (the release build) and hold what a message costs, in instructions,
                    against tests/bench/instructions.json
-  --all            what CI runs: --preset dev --preset tsan --fuzz 30 --format --instructions
+  --all            what CI runs: --preset dev --preset tsan --fuzz 30 --format --tidy --instructions
   -R REGEX         of the suite, only tests whose name matches (as ctest takes it)
   --no-install     install no packages
   --help           this text
@@ -53,7 +53,7 @@ while (($#)); do
     --format) format=true ;;
     --tidy) tidy=true ;;
     --instructions) instructions=true ;;
-    --all) presets=(dev tsan); fuzz_seconds=30; format=true; instructions=true ;;
+    --all) presets=(dev tsan); fuzz_seconds=30; format=true; tidy=true; instructions=true ;;
     -R) [[ ${2:-} ]] || die "-R wants a regular expression"; only=(-R "$2"); shift ;;
     --no-install) install=false ;;
     --help|-h) usage; exit 0 ;;
@@ -118,14 +118,17 @@ suite() {  # suite PRESET
 }
 
 fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what earlier runs found
-  local target=$1 name=${1##*/} corpus status=0
+  local target=$1 name=${1##*/} corpus folder status=0
   corpus=$cache/fuzz/$name
   local crashes=build/fuzz/crashes/
-  local -a seeds=()
+  local -a seeds=() options=()
   mkdir -p "$corpus" "$crashes"
-  [[ -d tests/fuzz/seeds/${name#fuzz_} ]] && seeds+=("tests/fuzz/seeds/${name#fuzz_}")
-  [[ -d tests/transcripts ]] && seeds+=(tests/transcripts)
-  "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+  # Seeds of its own, those that the build made for it, and the transcripts as they are.
+  for folder in "tests/fuzz/seeds/${name#fuzz_}" "build/fuzz/seeds/${name#fuzz_}" tests/transcripts; do
+    [[ -d $folder ]] && seeds+=("$folder")
+  done
+  [[ -f tests/fuzz/smtp.dict ]] && options+=(-dict=tests/fuzz/smtp.dict)
+  "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "${options[@]}" \
     -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 || status=$?
   if ((status == 0)); then
     printf '%s: %s\n' "$name" \
