@@ -36,6 +36,8 @@ struct Listener {
   Endpoint address;
   TlsMode tls = TlsMode::kStarttls;
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
+  /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
+  std::vector<std::string> disabled_extensions = {};
 
   bool operator==(const Listener&) const = default;
 };

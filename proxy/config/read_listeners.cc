@@ -47,6 +47,7 @@ Listener read_listener(const Section& section, Names& addresses) {
   }
   bool allow_plaintext = false;
   section.read("allow_plaintext", allow_plaintext, boolean_form());
+  listener.disabled_extensions = read_disabled_extensions(section);
   if (!has_address) return listener;
   if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {
     section.blame("tls",

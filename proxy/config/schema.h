@@ -19,8 +19,8 @@ namespace schema::keys {
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
      "limits", "upstream", "route", "session", "message", "log", "admin"});
-inline constexpr auto kListener =
-    std::to_array<std::string_view>({"address", "tls", "allow_plaintext", "client_certificate"});
+inline constexpr auto kListener = std::to_array<std::string_view>(
+    {"address", "tls", "allow_plaintext", "client_certificate", "disabled_extensions"});
 inline constexpr auto kTls =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response", "pair", "directory",
                                      "policy", "client_ca", "client_certificate"});

@@ -31,6 +31,8 @@ class Names {
 void read_process(const Section& top, const Outside& outside, Config& config);
 /// [[listener]] and [tls].
 void read_listeners(const Section& top, const Outside& outside, Config& config);
+/// disabled_extensions of a [[listener]].
+std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin].
 void read_operation(const Section& top, Config& config);
 /// [limits], then [auth] with [[auth.user]] and the users file.

@@ -15,6 +15,18 @@ constexpr std::size_t kMostUnsent = 16 * 1024;
 // How long we wait for the client to take our goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(5);
 
+smtp::ExtensionSet enabled(const config::Listener& listener) {
+  smtp::ExtensionSet enabled = smtp::ExtensionSet::all();
+  enabled.erase_with_dependents(smtp::Extension::kChunking);
+  enabled.erase(smtp::Extension::kLimits);
+  for (const std::string& keyword : listener.disabled_extensions) {
+    if (const auto extension = smtp::extension_named(keyword)) {
+      enabled.erase_with_dependents(*extension);
+    }
+  }
+  return enabled;
+}
+
 }  // namespace
 
 /// What answers a verb: a function that answers at once, or a coroutine that talks on.
@@ -45,6 +57,7 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
     : context_(context),
       snapshot_(std::move(snapshot)),
       gate_(gate),
+      enabled_(enabled(gate.settings)),
       client_ip_(std::move(client_ip)),
       dialog_(context.loop, std::move(stream)),
       open_session_(gate.metrics.open_sessions.hold()) {}
@@ -125,13 +138,15 @@ smtp::SessionState Session::state() const {
 smtp::ExtensionSet Session::offered() const {
   using enum smtp::Extension;
   if (!extended_) return {};  // RFC 5321 section 4.1.1.1: HELO gives none
-  const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
   // Before TLS there is no mail, so what is about mail would mean nothing.
-  if (has_starttls && !tls_) return {kPipelining, kEnhancedStatusCodes, kStarttls};
-  smtp::ExtensionSet offered{kPipelining, k8bitmime, kEnhancedStatusCodes, kAuth, kSize,
-                             kSmtputf8,   kDsn,      kMtPriority};
+  const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
+  if (has_starttls && !tls_) {
+    return enabled_ & smtp::ExtensionSet{kPipelining, kEnhancedStatusCodes, kStarttls};
+  }
+  smtp::ExtensionSet offered = enabled_;
+  offered.erase(kStarttls);
   // RFC 8689 section 2: what came to us in clear was never kept from others.
-  if (tls_) offered.insert(kRequireTls);
+  if (!tls_) offered.erase(kRequireTls);
   return offered;
 }
 

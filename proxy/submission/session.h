@@ -123,6 +123,7 @@ class Session {
   Context& context_;
   const Snapshot snapshot_;
   const Gate gate_;
+  const smtp::ExtensionSet enabled_;  // on this listener
   const std::string client_ip_;
   Dialog dialog_;
   runtime::ByteStream* handshaking_ = nullptr;  // while the TLS handshake owns the stream

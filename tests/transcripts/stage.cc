@@ -179,6 +179,8 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"max_size", set64(message.max_size)},
       {"memory_threshold", set64(message.memory_threshold)},
       {"budget", set64(message.budget)},
+      {"disabled_extensions",
+       [&] { config_->listeners.front().disabled_extensions = split(value, ','); }},
       {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
       {"partial_rejection",
        [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},

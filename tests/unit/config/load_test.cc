@@ -58,6 +58,14 @@ TEST_F(Example, Listens) {
   EXPECT_EQ(config_.admin, (Endpoint{"127.0.0.1", 9465}));
 }
 
+TEST(Load, KnowsWhatAListenerDoesNotOffer) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\n"
+      "disabled_extensions = ['Chunking', 'dsn', 'MT-PRIORITY']\n");
+  EXPECT_THAT(config.listeners.front().disabled_extensions,
+              ElementsAre("CHUNKING", "DSN", "MT-PRIORITY"));
+}
+
 TEST_F(Example, KnowsItsUsers) {
   EXPECT_THAT(config_.auth.mechanisms, ElementsAre("PLAIN", "LOGIN"));
   ASSERT_EQ(config_.auth.users.size(), 1u);
