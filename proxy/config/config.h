@@ -145,6 +145,7 @@ struct Route {
 /// defaults.
 struct Session {
   std::uint32_t max_recipients = 1000;    ///< In one mail transaction; past it 452 4.5.3.
+  std::uint32_t max_messages = 0;         ///< MAIL commands of one connection; 0: no limit.
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.

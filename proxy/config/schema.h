@@ -40,8 +40,8 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>(
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
-    {"max_recipients", "max_errors", "max_auth_failures", "max_connections", "greeting_timeout",
-     "command_timeout", "data_timeout", "upstream_timeout"});
+    {"max_recipients", "max_messages", "max_errors", "max_auth_failures", "max_connections",
+     "greeting_timeout", "command_timeout", "data_timeout", "upstream_timeout"});
 inline constexpr auto kMessage =
     std::to_array<std::string_view>({"max_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});

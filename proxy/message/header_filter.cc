@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
 #include "proxy/message/address_list.h"
 
 namespace sallyport::message {
@@ -157,6 +158,7 @@ HeaderFilter::Field HeaderFilter::recognise(std::string_view name) {
 }
 
 void HeaderFilter::keep_value(std::string_view octets) {
+  if (!dropping_ && !facts_.has_8bit) facts_.has_8bit = !utf8::is_ascii(octets);
   if (field_ == Field::kFrom) {
     from_octets_ += octets.size();
     if (from_octets_ <= kMostFrom) from_.back() += octets;

@@ -24,6 +24,7 @@ struct HeaderFacts {
   /// it, one reader would see a body where the next, more lenient one still sees header fields, and
   /// a From field that was never checked.
   bool separator_added = false;
+  bool has_8bit = false;  ///< An octet above 127 in what is passed on: RFC 6532 wants SMTPUTF8.
 
   bool operator==(const HeaderFacts&) const = default;
 };

@@ -49,12 +49,14 @@ class ExtensionSet {
   constexpr void erase(Extension extension) {
     bits_ &= static_cast<std::uint16_t>(~bit(extension));
   }
-  /// The same without those that cannot do without `extension`: BINARYMIME goes with CHUNKING (RFC
-  /// 3030 section 3), SMTPUTF8 with 8BITMIME (RFC 6531 section 3.1).
+  /// Takes `extension` out, and what cannot do without it: BINARYMIME goes with CHUNKING (RFC 3030
+  /// section 3) and with 8BITMIME, whose BODY it adds to; SMTPUTF8 with 8BITMIME (RFC 6531 section
+  /// 3.1).
   constexpr void erase_with_dependents(Extension extension) {
     erase(extension);
-    if (extension == Extension::kChunking) erase(Extension::kBinarymime);
-    if (extension == Extension::k8bitmime) erase(Extension::kSmtputf8);
+    const bool is_8bitmime = extension == Extension::k8bitmime;
+    if (is_8bitmime || extension == Extension::kChunking) erase(Extension::kBinarymime);
+    if (is_8bitmime) erase(Extension::kSmtputf8);
   }
   constexpr bool has(Extension extension) const { return (bits_ & bit(extension)) != 0; }
   constexpr bool has_any_of(ExtensionSet others) const { return (bits_ & others.bits_) != 0; }

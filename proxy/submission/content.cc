@@ -1,7 +1,8 @@
-// DATA: RFC 5321 section 4.1.1.4. The content is received whole, then weighed, then relayed whole,
-// and only then answered.
+// DATA: RFC 5321 section 4.1.1.4; and what it has in common with BDAT. The content is received
+// whole, then weighed, then relayed whole, and only then answered.
 #include "proxy/submission/content.h"
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -19,15 +20,31 @@ Content::Content(message::Budget& budget, const config::Message& settings,
 
 void Content::feed(std::string_view& wire) {
   decoded_.clear();
-  decoder_.feed(wire, decoded_);
-  if (decoder_.size() > max_size_) give_up(Fault::kTooLarge);
+  std::visit([&](auto& decoder) { decoder.feed(wire, decoded_); }, decoder_);
+  if (size() > max_size_) give_up(Fault::kTooLarge);
   for (const std::string_view piece : decoded_) {
     if (!body_) return;
     kept_.clear();
     header_.feed(piece, kept_);
     keep();
   }
-  if (!decoder_.finished() || !body_) return;
+  if (complete()) finish();
+}
+
+void Content::begin_chunk(const smtp::BdatCommand& command) {
+  std::get<smtp::ChunkDecoder>(decoder_).begin(command.size, command.last);
+  // Not one octet need be kept of what will be too much.
+  if (command.size > max_size_ - std::min(max_size_, size())) give_up(Fault::kTooLarge);
+  if (complete()) finish();
+}
+
+bool Content::complete() const {
+  const auto* chunks = std::get_if<smtp::ChunkDecoder>(&decoder_);
+  return chunks ? chunks->complete() : finished();
+}
+
+void Content::finish() {
+  if (!body_) return;
   kept_.clear();
   header_.finish(kept_);
   keep();
@@ -53,8 +70,11 @@ runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
 
 std::optional<smtp::Reply> Content::refusal() const {
   // What waiting cannot mend is said first.
-  if (decoder_.has_bare_line_end()) return replies::bare_line_end();
-  if (decoder_.has_nul()) return replies::nul_in_content();
+  const auto [bare_line_end, nul] = std::visit(
+      [](const auto& decoder) { return std::pair(decoder.has_bare_line_end(), decoder.has_nul()); },
+      decoder_);
+  if (bare_line_end) return replies::bare_line_end();
+  if (nul) return replies::nul_in_content();
   switch (fault_) {
     case Fault::kTooLarge:
       return replies::too_large(max_size_);
@@ -62,6 +82,7 @@ std::optional<smtp::Reply> Content::refusal() const {
       return replies::no_budget();
     case Fault::kNoStorage:
       return replies::no_storage();
+    case Fault::kDiscarded:
     case Fault::kNone:
       break;
   }
@@ -74,6 +95,10 @@ runtime::Task<void> Session::data(std::string_view arguments) {
   Content content(context_.budget, config().message, transaction_->envelope.parameters.size);
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
+  co_await submit(content);
+}
+
+runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
   if (auto refusal = judge(content)) {
     co_await conclude(transaction_->envelope, content.size(), refused(std::move(*refusal)));
@@ -89,31 +114,34 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 }
 
 runtime::Task<Result<void>> Session::receive(Content& content) {
-  while (true) {
+  const bool had_budget = !content.out_of_budget();
+  while (!content.finished()) {
     if (dialog_.rest().empty()) {
       auto wire = co_await dialog_.receive_octets(after(config().session.data_timeout));
       if (!wire) co_return fail(wire.error());
       content.feed(*wire);
-      dialog_.give_back(*wire);  // beyond the final dot: commands
+      dialog_.give_back(*wire);  // beyond the end: commands
     } else {
       std::string_view wire = dialog_.rest();
       const std::size_t before = wire.size();
       content.feed(wire);
       dialog_.consume(before - wire.size());
     }
-    if (content.finished()) co_return {};
-    const auto settled = co_await content.settle(context_.loop);
-    if (!settled) {
-      context_.logger.write(log::Level::kError, "storage", {{"reason", settled.error().text}});
-    }
+    if (!content.finished()) co_await settle(content);
+  }
+  if (had_budget && content.out_of_budget()) context_.metrics.process().content_refusals.add();
+  co_return {};
+}
+
+runtime::Task<void> Session::settle(Content& content) {
+  const auto settled = co_await content.settle(context_.loop);
+  if (!settled) {
+    context_.logger.write(log::Level::kError, "storage", {{"reason", settled.error().text}});
   }
 }
 
 std::optional<smtp::Reply> Session::judge(const Content& content) {
-  if (auto refusal = content.refusal()) {
-    if (content.out_of_budget()) context_.metrics.process().content_refusals.add();
-    return refusal;
-  }
+  if (auto refusal = content.refusal()) return refusal;
   const auto& user = *login_->user;
   if (!user.senders.empty()) {
     // A From: field that we cannot read is one that others may read in another way.
@@ -152,7 +180,9 @@ message::Message Session::assemble(Content& content) {
           .body = std::move(body),
           .message_id = facts.has_message_id ? content.header().message_id()
                                              : message::message_id(trace.id, trace.hostname),
-          .has_8bit = content.has_8bit()};
+          .has_8bit = content.has_8bit(),
+          .has_8bit_header = facts.has_8bit,
+          .is_binary = content.is_binary()};
 }
 
 runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,

@@ -170,6 +170,7 @@ void Stage::set_value(const std::string& key, const std::string& value) {
   };
   const std::map<std::string, std::function<void()>> keys = {
       {"max_recipients", set32(session.max_recipients)},
+      {"max_messages", set32(session.max_messages)},
       {"max_errors", set32(session.max_errors)},
       {"max_auth_failures", set32(session.max_auth_failures)},
       {"greeting_timeout", seconds(session.greeting_timeout)},

@@ -127,7 +127,8 @@ TEST(Load, WhatIsNotSaidHasItsDefault) {
 TEST(Load, EveryKeySetsItsField) {
   const Config config = accepted(
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
-      "[session]\nmax_recipients = 1\nmax_errors = 2\nmax_auth_failures = 3\nmax_connections = 4\n"
+      "[session]\nmax_recipients = 1\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
+      "3\nmax_connections = 4\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
@@ -141,6 +142,7 @@ TEST(Load, EveryKeySetsItsField) {
   EXPECT_EQ(config.drain_timeout, 1min);
   EXPECT_EQ(config.partial_rejection, PartialRejection::kDeliver);
   EXPECT_EQ(config.session, (Session{.max_recipients = 1,
+                                     .max_messages = 9,
                                      .max_errors = 2,
                                      .max_auth_failures = 3,
                                      .max_connections = 4,

@@ -173,7 +173,8 @@ TEST(Problems, OfListeners) {
         "\"BINARYMIME\", \"CHUNKING\", \"DSN\", \"ENHANCEDSTATUSCODES\", \"LIMITS\", "
         "\"MT-PRIORITY\", \"PIPELINING\", \"REQUIRETLS\", \"SIZE\" or \"SMTPUTF8\""}},
       {"[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ndisabled_extensions = 'DSN'",
-       {"c.toml:4:23: listener[1].disabled_extensions is \"DSN\"; expected an array; each element an "
+       {"c.toml:4:23: listener[1].disabled_extensions is \"DSN\"; expected an array; each element "
+        "an "
         "extension: \"8BITMIME\", \"BINARYMIME\", \"CHUNKING\", \"DSN\", "
         "\"ENHANCEDSTATUSCODES\", \"LIMITS\", \"MT-PRIORITY\", \"PIPELINING\", "
         "\"REQUIRETLS\", \"SIZE\" or \"SMTPUTF8\""}},

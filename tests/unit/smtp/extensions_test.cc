@@ -41,6 +41,9 @@ TEST(ExtensionSet, KnowsWhatCannotDoWithoutAnother) {
   EXPECT_TRUE(set.has(kSmtputf8));
   set.erase_with_dependents(k8bitmime);
   EXPECT_FALSE(set.has(kSmtputf8));
+  set = ExtensionSet::all();
+  set.erase_with_dependents(k8bitmime);
+  EXPECT_FALSE(set.has(kBinarymime));
 }
 
 }  // namespace
