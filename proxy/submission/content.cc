@@ -168,6 +168,7 @@ message::Message Session::assemble(Content& content) {
       .hostname = config().hostname,
       .extended = extended_,
       .authenticated = login_ != nullptr,
+      .smtputf8 = transaction_->envelope.parameters.smtputf8,
       .id = transaction_->id.view(),
       .only_recipient = recipients.size() == 1 ? &recipients.front().forward_path : nullptr,
       .now = context_.wall_time(),
