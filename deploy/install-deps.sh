@@ -56,7 +56,7 @@ readonly -a test_packages=(
   libio-socket-inet6-perl
   msmtp                 # interop
   shellcheck
-  valgrind              # callgrind, for docs/performance.md
+  valgrind              # callgrind: what a message costs (tests/bench/instructions.py)
 )
 # shellcheck disable=SC2034
 readonly -a run_packages=(

@@ -157,8 +157,11 @@ void add_listeners(Page& page, const Rows<ListenerMetrics>& rows) {
   page.each("sallyport_connections_total", "Connections accepted from clients.", "listener", rows,
             &M::connections);
   page.each("sallyport_connections_refused_total",
-            "Connections turned away at once because there were too many.", "listener", rows,
+            "Connections turned away at once, by why they were.", "listener", rows, "reason",
             &M::connections_refused);
+  page.each("sallyport_sessions_broken_off_total",
+            "Sessions that we broke off for what their client did.", "listener", rows, "reason",
+            &M::offences);
   page.each("sallyport_open_sessions", "Sessions open now.", "listener", rows, &M::open_sessions);
   page.each("sallyport_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
             "listener", rows, &M::handshakes_failed);
@@ -239,6 +242,8 @@ void add_process(Page& page, const ProcessMetrics& process) {
   page.single("sallyport_content_refusals_total",
               "Messages deferred because too much content was held.", MetricType::Counter,
               static_cast<double>(process.content_refusals.value()));
+  page.single("sallyport_unfit_messages_total", "Messages refused for what is in them, by reason.",
+              "reason", process.unfit_messages);
 }
 
 void add_sources(Page& page, const Registry::Options& options) {

@@ -22,6 +22,31 @@ namespace sallyport::metrics {
 enum class TlsVersion : std::uint8_t { k12, k13 };
 inline constexpr std::array<std::string_view, 2> kTlsVersionNames = {"1.2", "1.3"};
 
+/// Why a connection was turned away before it was a session, or at AUTH (`kUser`).
+enum class Refusal : std::uint8_t {
+  kProcess,        ///< `session.max_connections` are open.
+  kNetwork,        ///< `session.max_connections_per_network` of its network are.
+  kUser,           ///< `limits.connections` of its user are.
+  kProxyProtocol,  ///< No good PROXY header, or from where none is trusted.
+};
+inline constexpr std::array<std::string_view, 4> kRefusalNames = {"process", "network", "user",
+                                                                  "proxy_protocol"};
+
+/// Why we broke a session off: for what its client did.
+enum class Offence : std::uint8_t {
+  kEarlyTalker,      ///< It spoke before our greeting.
+  kHttp,             ///< It spoke HTTP.
+  kTls,              ///< It began TLS where the connection is in clear.
+  kProxyHeader,      ///< It sent a PROXY header where none is due.
+  kInjection,        ///< It sent commands behind STARTTLS.
+  kTooManyErrors,    ///< `session.max_errors`.
+  kTooManyFailures,  ///< `session.max_auth_failures`.
+  kTooSlow,          ///< It sent content more slowly than `session.min_data_rate`.
+};
+inline constexpr std::array<std::string_view, 8> kOffenceNames = {
+    "early_talker", "http",        "tls",           "proxy_header",
+    "injection",    "many_errors", "auth_failures", "too_slow"};
+
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };
 inline constexpr std::array<std::string_view, 4> kAuthResultNames = {"accepted", "rejected",
@@ -66,6 +91,16 @@ enum class ConnectFailure : std::uint8_t { kNetwork, kTimeout, kTls, kProtocol }
 inline constexpr std::array<std::string_view, 4> kConnectFailureNames = {"network", "timeout",
                                                                          "tls", "protocol"};
 
+/// Why a message was refused whatever its sender and recipients.
+enum class Unfit : std::uint8_t {
+  kLineEnds,    ///< A bare CR or LF.
+  kNul,         ///< A NUL.
+  kLoop,        ///< It came through too many servers.
+  kHeaderSize,  ///< Its header section is larger than `message.max_header_size`.
+};
+inline constexpr std::array<std::string_view, 4> kUnfitNames = {"line_ends", "nul", "loop",
+                                                                "header_size"};
+
 enum class PoolState : std::uint8_t { kIdle, kBusy };
 inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};
 
@@ -74,10 +109,10 @@ inline constexpr std::array<std::string_view, 2> kReloadResultNames = {"success"
 
 /// Of one listener.
 struct alignas(64) ListenerMetrics {
-  Counter connections;  ///< Accepted from the kernel.
-  Counter
-      connections_refused;  ///< Of these, turned away at once: the process or user has too many.
-  Gauge open_sessions;      ///< Take `open_sessions.hold()` for the life of a session.
+  Counter connections;                                  ///< Accepted from the kernel.
+  ByLabel<Refusal, kRefusalNames> connections_refused;  ///< Of these, turned away at once.
+  ByLabel<Offence, kOffenceNames> offences;
+  Gauge open_sessions;  ///< Take `open_sessions.hold()` for the life of a session.
   Counter handshakes_failed;
   ByLabel<TlsVersion, kTlsVersionNames> full_handshakes;
   ByLabel<TlsVersion, kTlsVersionNames> resumed_handshakes;
@@ -139,6 +174,7 @@ struct ProcessMetrics {
   Gauge certificates_failed;  ///< Files of [tls] that were to be used and could not be.
   Gauge content_limit;        ///< `message.budget`, in octets.
   Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
+  ByLabel<Unfit, kUnfitNames> unfit_messages;  ///< Refused after their end, with 5xx.
 };
 
 /// Owns every number. Thread-safe; handles are valid for as long as the Registry lives, and stay

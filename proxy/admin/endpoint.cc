@@ -45,10 +45,9 @@ Task<void> Endpoint::serve() {
       continue;
     }
     if (!make_room()) {
-      (*accepted)->abort();
       continue;
     }
-    connections_.push_back({.stream = std::move(*accepted), .parser = {}});
+    connections_.push_back({.stream = std::move(*accepted).stream(loop_), .parser = {}});
     group_.spawn(converse(std::prev(connections_.end())));
   }
 }

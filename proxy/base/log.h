@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/secret.h"
@@ -39,7 +40,11 @@ class Line {
   Line& field(std::string_view key, Duration value);  ///< In seconds, with microseconds.
   template <std::integral T>
   Line& field(std::string_view key, T value) {
-    return number(key, std::to_string(value));
+    const auto bits = static_cast<std::uint64_t>(value);
+    if constexpr (std::is_signed_v<T>) {
+      if (value < 0) return integer(key, 0 - bits, true);
+    }
+    return integer(key, bits, false);
   }
   Line& field(std::string_view key, const Secret& value) = delete;
 
@@ -48,7 +53,9 @@ class Line {
 
  private:
   Line& number(std::string_view key, std::string_view digits);
-  void begin_field(std::string_view key);
+  Line& integer(std::string_view key, std::uint64_t magnitude, bool negative);
+  /// Appends the key and room for a value of `size` octets; gives the place of that room.
+  char* begin_field(std::string_view key, std::size_t size, bool quoted);
 
   Format format_;
   std::string text_;

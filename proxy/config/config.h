@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
@@ -31,11 +32,34 @@ enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 /// Whether clients have to show a certificate.
 enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
 
+/// A header field as it is written: `NAME: TEXT`, one line.
+struct HeaderField {
+  std::string name;
+  std::string text;
+
+  bool operator==(const HeaderField&) const = default;
+};
+
+/// `[listener.header]`: what becomes of the header section of messages that come in by a listener.
+struct HeaderRules {
+  std::vector<std::string> remove = {};  ///< Names of fields that are taken out.
+  std::vector<HeaderField> add =
+      {};  ///< In place of whatever fields of these names the client has.
+  std::string message_id_domain = {};  ///< Of the Message-IDs that we add; empty: the hostname.
+  bool hide_client = false;            ///< Our Received field does not tell where the client is.
+
+  bool operator==(const HeaderRules&) const = default;
+};
+
 /// `[[listener]]`: one address that clients connect to.
 struct Listener {
   Endpoint address;
   TlsMode tls = TlsMode::kStarttls;
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
+  std::vector<IpNetwork> proxy_protocol{};  ///< From these a PROXY header must come.
+  milliseconds greeting_delay{0};           ///< Who speaks meanwhile is refused; not on kImplicit.
+  bool compat = false;                      ///< A bare LF in content is mended rather than refused.
+  HeaderRules header = {};
   /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
   std::vector<std::string> disabled_extensions = {};
 
@@ -149,9 +173,11 @@ struct Session {
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.
+  std::uint32_t max_connections_per_network = 1000;          ///< Of an IPv4 address or an IPv6 /64.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
+  std::uint64_t min_data_rate = 500;  ///< Octets of content a second; 0: none is asked for.
   milliseconds upstream_timeout =
       std::chrono::minutes(10);  ///< Whole delivery after the final dot.
 
@@ -160,9 +186,10 @@ struct Session {
 
 /// `[message]`: how message content is held while it passes through.
 struct Message {
-  std::uint64_t max_size = 25u << 20;  ///< Octets; offered as SIZE.
+  std::uint64_t max_size = 25u << 20;          ///< Octets; offered as SIZE.
+  std::uint64_t max_header_size = 256u << 10;  ///< Octets of the header section, in it.
   std::uint64_t memory_threshold =
-      1u << 20;  ///< Octets kept in memory before a temporary file is used.
+      4u << 20;  ///< Octets kept in memory before a temporary file is used.
   std::uint64_t budget =
       512u << 20;                  ///< Octets of content in the whole process; past it 452 4.3.1.
   std::string directory = "/tmp";  ///< Where the unlinked temporary files are.

@@ -101,6 +101,19 @@ Form<AddressPattern> pattern_form() {
   return parsed_form<AddressPattern>(expectation(AddressPattern::parse("")), AddressPattern::parse);
 }
 
+Form<IpNetwork> network_form() {
+  return {.expected = "a network such as \"10.0.0.0/8\" or \"fd00::/8\", or one IP address",
+          .read = [](const Node& node) -> std::expected<IpNetwork, std::string> {
+            const auto* text = std::get_if<std::string>(&node.value);
+            if (!text) return not_it();
+            if (const auto network = IpNetwork::parse(*text)) return *network;
+            const auto meant = IpNetwork::meant_by(*text);
+            if (!meant) return not_it();
+            return std::unexpected(fmt::format("it has bits behind its length, where {} has none",
+                                               quote(meant->str())));
+          }};
+}
+
 Form<milliseconds> duration_form(milliseconds least, milliseconds most) {
   return parsed_form<milliseconds>(
       fmt::format("a duration from {} to {}, such as \"30s\" or \"1h30m\"", str(least), str(most)),

@@ -26,6 +26,8 @@ Form<std::string> host_form();
 Form<bool> boolean_form();
 Form<Endpoint> endpoint_form();
 Form<AddressPattern> pattern_form();
+/// A network of IP addresses, or one address.
+Form<IpNetwork> network_form();
 /// A duration within a range.
 Form<milliseconds> duration_form(milliseconds least, milliseconds most);
 /// A size within a range: text with a unit, or an integer number of octets.

@@ -10,6 +10,23 @@ namespace sallyport::config {
 namespace {
 
 constexpr std::uint16_t kSubmissionsPort = 465;  // RFC 8314 section 3.3: implicit TLS
+// Clients wait 5 minutes for a greeting (RFC 5321 section 4.5.3.2.1), people less.
+constexpr milliseconds kLongestDelay = std::chrono::seconds(30);
+
+/// Who the client is, and who speaks first.
+void read_arrival(const Section& section, Listener& listener) {
+  std::vector<Element<IpNetwork>> networks;
+  section.read_list("proxy_protocol", networks, network_form(), true);
+  for (const auto& network : networks) listener.proxy_protocol.push_back(network.value);
+  section.read("greeting_delay", listener.greeting_delay,
+               duration_form(milliseconds(0), kLongestDelay));
+  if (listener.greeting_delay > milliseconds(0) && listener.tls == TlsMode::kImplicit) {
+    section.blame("greeting_delay",
+                  fmt::format("is {}, but with tls = \"implicit\" it is the client that speaks "
+                              "first; expected \"0s\" or no greeting_delay here",
+                              quote(str(listener.greeting_delay))));
+  }
+}
 
 Form<ClientCertificates> client_certificate_form() {
   return choice_form<ClientCertificates>({{"none", ClientCertificates::kNone},
@@ -47,6 +64,11 @@ Listener read_listener(const Section& section, Names& addresses) {
   }
   bool allow_plaintext = false;
   section.read("allow_plaintext", allow_plaintext, boolean_form());
+  read_arrival(section, listener);
+  section.read("compat", listener.compat, boolean_form());
+  if (const auto header = section.table("header", schema::kHeader)) {
+    read_header(*header, listener.header);
+  }
   listener.disabled_extensions = read_disabled_extensions(section);
   if (!has_address) return listener;
   if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {

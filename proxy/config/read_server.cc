@@ -23,14 +23,17 @@ void read_session(const Section& section, Session& session) {
   section.read("max_errors", session.max_errors, count);
   section.read("max_auth_failures", session.max_auth_failures, count);
   section.read("max_connections", session.max_connections, count);
+  section.read("max_connections_per_network", session.max_connections_per_network, count);
   section.read("greeting_timeout", session.greeting_timeout, timeout);
   section.read("command_timeout", session.command_timeout, timeout);
   section.read("data_timeout", session.data_timeout, timeout);
+  section.read("min_data_rate", session.min_data_rate, size_form(0, kGiB));
   section.read("upstream_timeout", session.upstream_timeout, timeout);
 }
 
 void read_message(const Section& section, Message& message) {
   section.read("max_size", message.max_size, size_form(1, kGiB));
+  section.read("max_header_size", message.max_header_size, size_form(1024, kGiB));
   section.read("memory_threshold", message.memory_threshold, size_form(0, kGiB));
   section.read("budget", message.budget, size_form(1, 1024 * kGiB));
   section.read("directory", message.directory,

@@ -20,7 +20,10 @@ inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
      "limits", "upstream", "route", "session", "message", "log", "admin"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
-    {"address", "tls", "allow_plaintext", "client_certificate", "disabled_extensions"});
+    {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
+     "compat", "header", "disabled_extensions"});
+inline constexpr auto kHeader =
+    std::to_array<std::string_view>({"remove", "add", "message_id_domain", "hide_client"});
 inline constexpr auto kTls =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response", "pair", "directory",
                                      "policy", "client_ca", "client_certificate"});
@@ -41,9 +44,10 @@ inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
     {"max_recipients", "max_messages", "max_errors", "max_auth_failures", "max_connections",
-     "greeting_timeout", "command_timeout", "data_timeout", "upstream_timeout"});
-inline constexpr auto kMessage =
-    std::to_array<std::string_view>({"max_size", "memory_threshold", "budget", "directory"});
+     "max_connections_per_network", "greeting_timeout", "command_timeout", "data_timeout",
+     "min_data_rate", "upstream_timeout"});
+inline constexpr auto kMessage = std::to_array<std::string_view>(
+    {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
 inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
 
@@ -53,6 +57,7 @@ namespace schema {
 
 inline constexpr Schema kTop{"the top level", keys::kTop};
 inline constexpr Schema kListener{"[[listener]]", keys::kListener};
+inline constexpr Schema kHeader{"[listener.header]", keys::kHeader};
 inline constexpr Schema kTls{"[tls]", keys::kTls};
 inline constexpr Schema kTlsPair{"[[tls.pair]]", keys::kTlsPair};
 inline constexpr Schema kAuth{"[auth]", keys::kAuth};
@@ -71,8 +76,8 @@ inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 
 /// Every section, each once.
 inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop, kListener, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile, kUsersFileUser, kLimits,
-     kUserLimits, kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
+    {kTop, kListener, kHeader, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile, kUsersFileUser,
+     kLimits, kUserLimits, kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
 
 }  // namespace schema
 }  // namespace sallyport::config

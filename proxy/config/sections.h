@@ -31,6 +31,8 @@ class Names {
 void read_process(const Section& top, const Outside& outside, Config& config);
 /// [[listener]] and [tls].
 void read_listeners(const Section& top, const Outside& outside, Config& config);
+/// [listener.header].
+void read_header(const Section& section, HeaderRules& rules);
 /// disabled_extensions of a [[listener]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin].

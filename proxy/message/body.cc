@@ -13,7 +13,7 @@ Body::Body(Budget& budget, const Storage& storage, std::uint64_t expected)
 
 Result<void> Body::append(std::string_view octets) {
   while (!octets.empty()) {
-    const bool in_head = appended_ < storage_.memory_threshold;
+    const bool in_head = fits_in_head();
     std::vector<Chunk>& chunks = in_head || tail_.empty() ? head_ : tail_;
     // The head may go a little over the threshold: its last chunk is filled.
     if (chunks.empty() || chunks.back().is_full()) {
@@ -41,6 +41,12 @@ Result<void> Body::add_chunk(std::vector<Chunk>& chunks, std::size_t capacity) {
     chunks.emplace_back(capacity);
   }
   return {};
+}
+
+// Going through a file costs a fifth more, so it is for when memory may run short.
+bool Body::fits_in_head() const {
+  if (file_ || !tail_.empty() || appended_ >= storage_.memory_threshold) return false;
+  return appended_ < kSureInMemory || !reservation_.budget().is_scarce();
 }
 
 // What was declared is what will come, unless it is more than one should believe; where nothing was

@@ -22,7 +22,7 @@ namespace sallyport::message {
 
 /// Where and how a body is kept. One value for all bodies; outlives them.
 struct Storage {
-  std::uint64_t memory_threshold = 1u << 20;  ///< Octets of one message kept in memory.
+  std::uint64_t memory_threshold = 4u << 20;  ///< Octets of one message kept in memory.
   std::string directory = "/tmp";             ///< Of the temporary files.
 };
 
@@ -32,6 +32,8 @@ class Body {
  public:
   /// Octets that are written to the file at once.
   static constexpr std::size_t kFlushSize = 256 * 1024;
+  /// Octets that stay in memory, below the threshold, also when the budget is scarce.
+  static constexpr std::size_t kSureInMemory = 1024 * 1024;
 
   /// `expected` is the SIZE that MAIL declared, or 0: it only chooses the size of the first chunk.
   Body(Budget& budget, const Storage& storage, std::uint64_t expected = 0);
@@ -60,6 +62,7 @@ class Body {
 
   Result<void> add_chunk(std::vector<Chunk>& chunks, std::size_t capacity);
   std::size_t next_head_capacity() const;
+  bool fits_in_head() const;
 
   const Storage& storage_;
   Reservation reservation_;

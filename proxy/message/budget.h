@@ -17,6 +17,8 @@ class Budget {
 
   std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
   std::uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  /// More than a quarter is in use: what can be in a file should be.
+  bool is_scarce() const { return used() > limit() / 4; }
   /// A reload changed it; what is held already stays held.
   void set_limit(std::uint64_t limit) { limit_.store(limit, std::memory_order_relaxed); }
 
@@ -57,6 +59,7 @@ class Reservation {
     return true;
   }
   std::uint64_t octets() const { return octets_; }
+  const Budget& budget() const { return *budget_; }
 
  private:
   Budget* budget_;

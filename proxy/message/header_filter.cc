@@ -1,25 +1,33 @@
 #include "proxy/message/header_filter.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "proxy/base/ascii.h"
-#include "proxy/base/utf8.h"
 #include "proxy/message/address_list.h"
 
 namespace sallyport::message {
 namespace {
 
 constexpr std::string_view kCrlf = "\r\n";
-constexpr std::size_t kMostMessageId = 998;  // RFC 5322 section 2.1.1
+constexpr std::size_t kMostMessageId = 998;     // RFC 5322 section 2.1.1
+constexpr std::uint32_t kMostHops = 1'000'000;  // as good as any number that is too high
 
 // RFC 5322 section 3.6.8: ftext.
 bool is_name_character(char c) { return c > 32 && c < 127 && c != ':'; }
 
 }  // namespace
 
+HeaderFilter::HeaderFilter(const config::HeaderRules& rules) {
+  if (rules.remove.empty() && rules.add.empty()) return;
+  rules_ = &rules;
+  facts_.removes_received = is_removed("Received");
+}
+
 void HeaderFilter::feed(std::string_view piece, std::vector<std::string_view>& kept) {
   Cut cut{.piece = piece, .kept = kept};
   while (cut.at < piece.size() && state_ != State::kBody) step(cut);
+  size_ += cut.at;
 
   std::string& held = held_[holding_];
   if (!is_undecided()) {
@@ -92,8 +100,7 @@ void HeaderFilter::begin_field(Cut& cut) {
     joined.append(held).append(cut.piece.substr(0, cut.at));
     name = joined;
   }
-  field_ = recognise(ascii::trim(name));
-  decide(cut, field_ != Field::kBcc, {});
+  decide(cut, admit(ascii::trim(name)), {});
   state_ = State::kValue;
   ++cut.at;  // the colon
 }
@@ -138,32 +145,83 @@ void HeaderFilter::read_value(Cut& cut) {
   keep_value(cut.piece.substr(begin, cut.at - begin));
 }
 
-HeaderFilter::Field HeaderFilter::recognise(std::string_view name) {
+/// Notes what the name of a field tells; true if the field is passed on.
+bool HeaderFilter::admit(std::string_view name) {
   const auto is = [name](std::string_view other) {
     return ascii::equals_ignoring_case(name, other);
   };
-  if (is("Bcc") || is("Resent-Bcc")) {
-    ++facts_.bcc_fields;
-    return Field::kBcc;
+  const bool removed = rules_ != nullptr && is_removed(name);
+  field_ = Field::kOther;
+  switch (name.size()) {  // most names are none of these, and have other lengths
+    case 3:
+      if (is("Bcc")) return ++facts_.bcc_fields, false;
+      break;
+    case 4:
+      if (is("From")) {
+        ++facts_.from_fields;
+        admit_author(Author::kFrom);
+      } else if (is("Date")) {
+        facts_.has_date |= !removed;
+      }
+      break;
+    case 6:
+      if (!removed && is("Sender")) admit_author(Author::kSender);
+      break;
+    case 8:
+      if (is("Received")) ++facts_.received_fields;
+      break;
+    case 10:
+      if (is("Resent-Bcc")) return ++facts_.bcc_fields, false;
+      if (!removed && is("Message-ID") && !std::exchange(facts_.has_message_id, true)) {
+        field_ = Field::kMessageId;
+      }
+      break;
+    case 11:
+      if (!removed && is("Resent-From")) admit_author(Author::kResentFrom);
+      break;
+    case 13:
+      if (!removed && is("Resent-Sender")) admit_author(Author::kResentSender);
+      break;
+    case kReceivedRemoved.size():
+      if (!is(kReceivedRemoved)) break;
+      field_ = Field::kReceivedRemoved;
+      told_earlier_ = facts_.received_before;
+      told_ = 0;
+      if (facts_.removes_received) return false;  // ours will tell the sum
+      break;
+    default:
+      break;
   }
-  if (is("From")) {
-    if (++facts_.from_fields > kMostFromFields) return Field::kOther;
-    from_.emplace_back();
-    return Field::kFrom;
-  }
-  if (is("Date")) facts_.has_date = true;
-  if (is("Message-ID") && !std::exchange(facts_.has_message_id, true)) return Field::kMessageId;
-  if (is("Received")) ++facts_.received_fields;
-  return Field::kOther;
+  if (removed) ++facts_.removed_fields;
+  return !removed;
+}
+
+bool HeaderFilter::is_removed(std::string_view name) const {
+  const auto is = [name](std::string_view other) {
+    return name.size() == other.size() && ascii::equals_ignoring_case(name, other);
+  };
+  return std::ranges::any_of(rules_->remove, is) ||
+         std::ranges::any_of(rules_->add, is, &config::HeaderField::name);
+}
+
+void HeaderFilter::admit_author(Author author) {
+  if (++author_fields_ > kMostAuthorFields) return;
+  authors_.emplace_back(author, std::string());
+  field_ = Field::kAuthor;
 }
 
 void HeaderFilter::keep_value(std::string_view octets) {
-  if (!dropping_ && !facts_.has_8bit) facts_.has_8bit = !utf8::is_ascii(octets);
-  if (field_ == Field::kFrom) {
-    from_octets_ += octets.size();
-    if (from_octets_ <= kMostFrom) from_.back() += octets;
+  if (field_ == Field::kAuthor) {
+    author_octets_ += octets.size();
+    if (author_octets_ <= kMostAuthorOctets) authors_.back().second += octets;
   } else if (field_ == Field::kMessageId && message_id_.size() <= kMostMessageId) {
     message_id_ += octets.substr(0, kMostMessageId + 1 - message_id_.size());
+  } else if (field_ == Field::kReceivedRemoved) {
+    for (const char c : octets) {
+      if (!ascii::is_digit(c)) continue;
+      told_ = std::min(told_ * 10 + static_cast<std::uint32_t>(c - '0'), kMostHops);
+    }
+    facts_.received_before = std::min(told_earlier_ + told_, kMostHops);
   }
 }
 
@@ -174,12 +232,20 @@ std::string HeaderFilter::message_id() const {
   return std::string(ascii::trim(unfolded));
 }
 
-Result<std::vector<smtp::Mailbox>> HeaderFilter::from() const {
-  if (from_octets_ > kMostFrom || facts_.from_fields > kMostFromFields) {
-    return fail(ErrorCode::kLimit, "the From fields are too long or too many");
+bool HeaderFilter::has(Author author) const {
+  return author_fields_ > kMostAuthorFields ||
+         std::ranges::any_of(authors_,
+                             [author](const auto& field) { return field.first == author; });
+}
+
+Result<std::vector<smtp::Mailbox>> HeaderFilter::mailboxes(Author author) const {
+  if (author_octets_ > kMostAuthorOctets || author_fields_ > kMostAuthorFields) {
+    return fail(ErrorCode::kLimit, "the fields that name authors are too long or too many");
   }
   std::vector<smtp::Mailbox> all;
-  for (std::string_view value : from_) {
+  for (const auto& [whose, text] : authors_) {
+    if (whose != author) continue;
+    std::string_view value = text;
     if (value.ends_with(kCrlf)) value.remove_suffix(kCrlf.size());
     auto mailboxes = parse_address_list(value);
     if (!mailboxes) return fail(std::move(mailboxes).error());

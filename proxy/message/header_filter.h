@@ -1,14 +1,17 @@
 // The header section of a message, read as a stream while its content passes through: what a
-// submission server must know of it (RFC 6409 section 8), and the removal of Bcc.
+// submission server must know of it (RFC 6409 section 8), and the removal of Bcc and of whatever a
+// listener's rules remove.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/result.h"
+#include "proxy/config/config.h"
 #include "proxy/smtp/mailbox.h"
 
 namespace sallyport::message {
@@ -18,32 +21,48 @@ struct HeaderFacts {
   bool has_date = false;
   bool has_message_id = false;
   std::uint32_t from_fields = 0;      ///< RFC 5322 section 3.6 wants exactly one.
-  std::uint32_t received_fields = 0;  ///< Too many are a mail loop (RFC 5321 section 6.3).
-  std::uint32_t bcc_fields = 0;       ///< Bcc and Resent-Bcc fields taken out.
+  std::uint32_t received_fields = 0;  ///< Those taken out are counted, too.
+  /// Received fields that we took out when the message came through before, as X-Received-Removed
+  /// tells.
+  std::uint32_t received_before = 0;
+  std::uint32_t bcc_fields = 0;      ///< Bcc and Resent-Bcc fields taken out.
+  std::uint32_t removed_fields = 0;  ///< Others taken out by the rules.
+  bool removes_received = false;     ///< The rules take Received out.
   /// The body began without the empty line that should come before it, so one was put in. Without
   /// it, one reader would see a body where the next, more lenient one still sees header fields, and
   /// a From field that was never checked.
   bool separator_added = false;
-  bool has_8bit = false;  ///< An octet above 127 in what is passed on: RFC 6532 wants SMTPUTF8.
+
+  /// Servers this message came through: too many are a mail loop (RFC 5321 section 6.3).
+  std::uint32_t hops() const { return received_fields + received_before; }
 
   bool operator==(const HeaderFacts&) const = default;
 };
 
+/// The fields that say who sends a message, or sends it again: RFC 5322 sections 3.6.2 and 3.6.6.
+enum class Author : std::uint8_t { kFrom, kSender, kResentFrom, kResentSender };
+
 /// Takes the decoded content of a message in any split and gives it back without its Bcc and
-/// Resent-Bcc fields, byte for byte otherwise. Sans-I/O; holds no more than one field name and the
-/// values of the From fields.
+/// Resent-Bcc fields and those that the rules remove or replace, byte for byte otherwise. Sans-I/O;
+/// holds no more than one field name and the values of the author fields.
+///
+/// Date and Message-ID count as missing when they are taken out.
 ///
 /// A field is a name (RFC 5322 section 3.6.8), white space perhaps (section 4.5), and a colon;
 /// lines that begin with a space or tab go on with it. The first line that is neither, or is empty,
 /// ends the header section. Lines end in CRLF only: a lone CR or LF is an octet like others.
 class HeaderFilter {
  public:
-  /// Values of From fields longer than this together are not kept: `from()` says so.
-  static constexpr std::size_t kMostFrom = 64 * 1024;
+  /// Values of author fields longer than this together are not kept: `mailboxes` says so.
+  static constexpr std::size_t kMostAuthorOctets = 64 * 1024;
   /// So are those of more fields than this.
-  static constexpr std::size_t kMostFromFields = 16;
+  static constexpr std::size_t kMostAuthorFields = 16;
   /// A line longer than this without a colon is no field (RFC 5322 section 2.1.1).
   static constexpr std::size_t kMostName = 998;
+
+  HeaderFilter() = default;
+  /// `rules` outlive it.
+  explicit HeaderFilter(const config::HeaderRules& rules);
 
   /// Appends to `kept` views of what is to be passed on of `piece` and of octets held back earlier.
   /// They point into `piece`, this filter or static storage, and hold until the next call.
@@ -54,12 +73,15 @@ class HeaderFilter {
   /// The header section was read whole: the facts will not change. Always so after `finish`.
   bool complete() const { return state_ == State::kBody; }
   const HeaderFacts& facts() const { return facts_; }
+  /// Octets of the header section read so far, with what is taken out.
+  std::uint64_t size() const { return size_; }
 
-  /// The mailboxes of all From fields, in order; none when there is no field, or only an empty
-  /// group (RFC 6854). kInvalid when one can't be understood, kLimit past kMostFrom or
-  /// kMostFromFields: whoever must
-  /// know who a message claims to be from can't know it.
-  Result<std::vector<smtp::Mailbox>> from() const;
+  /// There is such a field, though it may be unreadable.
+  bool has(Author author) const;
+  /// The mailboxes of all such fields, in order; none when there is no field, or only an empty
+  /// group (RFC 6854). kInvalid when one can't be understood, kLimit past kMostAuthorOctets or
+  /// kMostAuthorFields: whoever must know who a message claims to be from can't know it.
+  Result<std::vector<smtp::Mailbox>> mailboxes(Author author) const;
 
   /// The first Message-ID, unfolded, for the log; empty when there is none or it is longer than a
   /// line may be.
@@ -75,7 +97,8 @@ class HeaderFilter {
     kValueCr,  // after a CR in a value
     kBody,
   };
-  enum class Field : std::uint8_t { kNone, kBcc, kFrom, kMessageId, kOther };
+  // What the value of the field is read for.
+  enum class Field : std::uint8_t { kNone, kAuthor, kMessageId, kReceivedRemoved, kOther };
 
   // What `feed` keeps about its piece while it reads it.
   struct Cut {
@@ -102,9 +125,12 @@ class HeaderFilter {
   void begin_field(Cut& cut);
   void end_header(Cut& cut, bool add_separator);
   void decide(Cut& cut, bool keep, std::string_view before);
-  Field recognise(std::string_view name);
+  bool admit(std::string_view name);
+  bool is_removed(std::string_view name) const;
+  void admit_author(Author author);
   void keep_value(std::string_view octets);
 
+  const config::HeaderRules* rules_ = nullptr;  // none that remove anything
   State state_ = State::kLineStart;
   Field field_ = Field::kNone;
   bool dropping_ = false;  // what is read now belongs to a field that is taken out
@@ -113,9 +139,16 @@ class HeaderFilter {
   // while the next undecided line begins.
   std::string held_[2];
   std::size_t holding_ = 0;
-  std::vector<std::string> from_;
-  std::size_t from_octets_ = 0;
+  std::vector<std::pair<Author, std::string>> authors_;
+  std::size_t author_octets_ = 0;
+  std::uint32_t author_fields_ = 0;
+  std::uint64_t size_ = 0;
   std::string message_id_;
+  std::uint32_t told_ = 0;          // the number in this X-Received-Removed field
+  std::uint32_t told_earlier_ = 0;  // the sum of those in earlier ones
 };
+
+/// The field that tells how many Received fields were taken out.
+inline constexpr std::string_view kReceivedRemoved = "X-Received-Removed";
 
 }  // namespace sallyport::message

@@ -22,6 +22,10 @@ struct Message {
   /// message can carry it (RFC 3030). Never true of what came by DATA.
   bool is_binary = false;
 
+  /// A line of the body behind the prefix may begin with a dot. False only where a ContentDecoder
+  /// saw that none does: whoever encodes it for DATA need not look again.
+  bool may_have_dotted_line = true;
+
   /// Octets that the upstream gets.
   std::uint64_t size() const { return body.size(); }
 };

@@ -1,9 +1,9 @@
 #include "proxy/message/trace.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <iterator>
+#include <array>
+#include <cstdint>
+#include <span>
 
 #include "proxy/base/ascii.h"
 
@@ -17,13 +17,29 @@ constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
 constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                    "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
 
+constexpr auto kSafe = [] {
+  std::array<bool, 256> safe{};
+  for (std::size_t octet = 0; octet < safe.size(); ++octet) {
+    const char c = static_cast<char>(octet);
+    safe[octet] = ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
+  }
+  return safe;
+}();
+
 /// Appends what others said, made fit for a place that is neither quoted nor in a comment.
 void append_safe(std::string& out, std::string_view text) {
   if (text.empty()) text = "unknown";
-  for (const char c : text.substr(0, kLongestName)) {
-    const bool fit = ascii::is_alnum(c) || std::string_view(".-_:[]").contains(c);
-    out += fit ? c : '?';
+  const std::size_t begin = out.size();
+  out += text.substr(0, kLongestName);
+  for (char& c : std::span(out).subspan(begin)) {
+    if (!kSafe[static_cast<unsigned char>(c)]) c = '?';
   }
+}
+
+/// Two digits, as clocks have them.
+void append_two(std::string& out, std::int64_t number) {
+  out += static_cast<char>('0' + number / 10);
+  out += static_cast<char>('0' + number % 10);
 }
 
 /// Appends the `for` clause, or nothing: a mailbox in it must be readable by everyone.
@@ -42,27 +58,44 @@ void append_date_time(std::string& out, WallTime time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(floor<seconds>(time - day));
-  fmt::format_to(std::back_inserter(out), "{}, {} {} {:04} {:02}:{:02}:{:02} +0000",
-                 kDays[weekday(day).c_encoding()], static_cast<unsigned>(date.day()),
-                 kMonths[static_cast<unsigned>(date.month()) - 1], static_cast<int>(date.year()),
-                 clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+  const int year = static_cast<int>(date.year());
+  out.append(kDays[weekday(day).c_encoding()]).append(", ");
+  out.append(std::to_string(static_cast<unsigned>(date.day()))).append(" ");
+  out.append(kMonths[static_cast<unsigned>(date.month()) - 1]).append(" ");
+  append_two(out, year / 100);
+  append_two(out, year % 100);
+  out += ' ';
+  append_two(out, clock.hours().count());
+  out += ':';
+  append_two(out, clock.minutes().count());
+  out += ':';
+  append_two(out, clock.seconds().count());
+  out += " +0000";
 }
 
-void append_message_id(std::string& out, std::string_view id, std::string_view hostname) {
+void append_message_id(std::string& out, const Trace& trace) {
   out += '<';
-  append_safe(out, id);
+  append_safe(out, trace.id);
   out += '@';
-  append_safe(out, hostname);
+  append_safe(out, trace.message_id_domain.empty() ? trace.hostname : trace.message_id_domain);
   out += '>';
+}
+
+void append_client(std::string& out, const Trace& trace) {
+  append_safe(out, trace.ehlo_name);
+  out += trace.client_ip.contains(':') ? " ([IPv6:" : " ([";
+  append_safe(out, trace.client_ip);
+  out += "])";
 }
 
 void append_received(std::string& out, const Trace& trace) {
   const bool tls = !trace.tls_version.empty();
   out += "Received: from ";
-  append_safe(out, trace.ehlo_name);
-  out += trace.client_ip.contains(':') ? " ([IPv6:" : " ([";
-  append_safe(out, trace.client_ip);
-  out += "])";
+  if (trace.hide_client) {
+    out += "client.invalid";
+  } else {
+    append_client(out, trace);
+  }
   if (tls) {
     out += "\r\n\t(using ";
     append_safe(out, trace.tls_version);
@@ -100,9 +133,9 @@ std::string date_time(WallTime time) {
   return text;
 }
 
-std::string message_id(std::string_view id, std::string_view hostname) {
+std::string message_id(const Trace& trace) {
   std::string text;
-  append_message_id(text, id, hostname);
+  append_message_id(text, trace);
   return text;
 }
 
@@ -112,10 +145,14 @@ std::string received_field(const Trace& trace) {
   return field;
 }
 
-std::string trace_fields(const Trace& trace, const HeaderFacts& facts) {
+std::string trace_fields(const Trace& trace, const HeaderFacts& facts,
+                         std::span<const config::HeaderField> added) {
   std::string fields;
-  fields.reserve(512);  // one allocation a message
+  fields.reserve(512);  // mostly one allocation a message
   append_received(fields, trace);
+  if (facts.removes_received && facts.hops() > 0) {
+    fmt::format_to(std::back_inserter(fields), "{}: {}\r\n", kReceivedRemoved, facts.hops());
+  }
   if (!facts.has_date) {
     fields += "Date: ";
     append_date_time(fields, trace.now);
@@ -123,8 +160,11 @@ std::string trace_fields(const Trace& trace, const HeaderFacts& facts) {
   }
   if (!facts.has_message_id) {
     fields += "Message-ID: ";
-    append_message_id(fields, trace.id, trace.hostname);
+    append_message_id(fields, trace);
     fields += "\r\n";
+  }
+  for (const config::HeaderField& field : added) {
+    fields.append(field.name).append(": ").append(field.text).append("\r\n");
   }
   return fields;
 }

@@ -1,12 +1,13 @@
-// The header fields that we add: Received (RFC 5321 section 4.4, RFC 3848), and Date and Message-ID
-// when the client gave none (RFC 6409 section 8).
+// The header fields that we add: Received (RFC 5321 section 4.4, RFC 3848), Date and Message-ID
+// when the client gave none (RFC 6409 section 8), and those that a listener's rules say.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "proxy/base/clock.h"
+#include "proxy/config/config.h"
 #include "proxy/message/header_filter.h"
 #include "proxy/smtp/mailbox.h"
 
@@ -19,7 +20,9 @@ struct Trace {
   std::string_view tls_version;  ///< "TLSv1.3"; empty: no TLS.
   std::string_view tls_cipher;   ///< By its IANA name.
   std::string_view hostname;     ///< Our name.
-  bool extended = true;          ///< The client said EHLO.
+  std::string_view message_id_domain = {};  ///< Of the Message-ID; empty: `hostname`.
+  bool hide_client = false;                 ///< `ehlo_name` and `client_ip` are kept to ourselves.
+  bool extended = true;                     ///< The client said EHLO.
   bool authenticated = true;
   bool smtputf8 = false;  ///< MAIL said SMTPUTF8.
   std::string_view id;    ///< Our transaction id.
@@ -28,15 +31,18 @@ struct Trace {
   WallTime now;
 };
 
-/// The whole Received field, folded, with its CRLF.
+/// The whole Received field, folded, with its CRLF. RFC 5321 section 4.4 wants a client named: one
+/// to be hidden is called `client.invalid`, a name that nobody has (RFC 6761 section 6.4).
 std::string received_field(const Trace& trace);
 
-/// The fields to put before a message with these facts: Received, then Date and Message-ID if they
-/// are missing. They go to the top so that what the client sent stays byte for byte.
-std::string trace_fields(const Trace& trace, const HeaderFacts& facts);
+/// The fields to put before a message with these facts: Received, how many others were taken out,
+/// Date and Message-ID if they are missing, then `added`. They go to the top so that what the
+/// client sent stays byte for byte.
+std::string trace_fields(const Trace& trace, const HeaderFacts& facts,
+                         std::span<const config::HeaderField> added = {});
 
-/// The Message-ID that `trace_fields` gives to a message without one: `<id@hostname>`.
-std::string message_id(std::string_view id, std::string_view hostname);
+/// The Message-ID that `trace_fields` gives to a message without one: `<id@domain>`.
+std::string message_id(const Trace& trace);
 
 /// The date-time of RFC 5322 section 3.3, in UTC: "Tue, 14 Nov 2023 22:13:20 +0000".
 std::string date_time(WallTime time);

@@ -38,7 +38,7 @@ std::string text_of(const GENERAL_NAME& name) {
 
 std::string identity_of(X509& leaf) {
   std::string identity;
-  X509_NAME* const subject = X509_get_subject_name(&leaf);
+  const X509_NAME* const subject = X509_get_subject_name(&leaf);
   if (X509_NAME_entry_count(subject) > 0) {
     identity = distinguished_name(subject);
   } else {

@@ -187,7 +187,7 @@ ssl_select_cert_result_t ServerSide::on_client_hello(const SSL_CLIENT_HELLO* hel
                                                         : ssl_select_cert_error;
 }
 
-// Runs on the loop, like every signature: see docs/performance.md.
+// Runs on the loop: two or three ECDSA or RSA verifications, some 0.2 ms.
 ssl_verify_result_t ServerSide::on_client_certificate(SSL* ssl, std::uint8_t* alert) {
   auto* side = static_cast<ServerSide*>(SSL_get_app_data(ssl));
   const STACK_OF(CRYPTO_BUFFER)* const chain = SSL_get0_peer_certificates(ssl);

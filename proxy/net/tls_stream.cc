@@ -64,11 +64,10 @@ BoringStream::BoringStream(Loop& loop, std::unique_ptr<ByteStream> inner, bssl::
 
 BoringStream::~BoringStream() { loop_.give_back(std::move(wire_.out)); }
 
-/// The one way into BoringSSL: it keeps its errors in a queue of the thread, which must be empty
-/// before and is emptied after.
+/// The one way into BoringSSL: it keeps its errors in a queue of the thread, which each of these
+/// calls empties before it begins and `take_reason` after.
 template <class Call>
 SslOutcome BoringStream::ssl_call(Call call) {
-  ERR_clear_error();
   const int result = call(ssl_.get());
   if (result > 0) return {.kind = SslOutcome::kDone, .count = result, .reason = {}};
   switch (SSL_get_error(ssl_.get(), result)) {
@@ -139,6 +138,11 @@ Result<std::string_view> BoringStream::decrypt() {
       return SSL_read(ssl, room.data() + size, static_cast<int>(room.size() - size));
     });
     size += static_cast<std::size_t>(outcome.count);
+    // BoringSSL asks the wire for no octet beyond the record it reads: with none left to ask for
+    // and none to give, another call would only find that out.
+    if (outcome.kind == SslOutcome::kDone && wire_.in.empty() && SSL_pending(ssl_.get()) == 0) {
+      outcome.kind = SslOutcome::kStarved;
+    }
   }
   if (outcome.kind == SslOutcome::kClosed) {
     end_ = std::make_unique<Error>(ErrorCode::kClosed, "the peer closed the connection");

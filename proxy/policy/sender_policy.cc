@@ -24,7 +24,6 @@ smtp::Reply refusal(const config::User& user, std::string_view address, std::str
 }
 
 constexpr std::string_view kOfEnvelope = "address of MAIL FROM";
-constexpr std::string_view kOfHeader = "address of the From: field";
 
 }  // namespace
 
@@ -38,18 +37,18 @@ std::optional<smtp::Reply> check_reverse_path(const config::User& user,
   return refusal(user, "<>", kOfEnvelope);
 }
 
-std::optional<smtp::Reply> check_from(const config::User& user,
-                                      std::span<const smtp::Mailbox> mailboxes) {
+std::optional<smtp::Reply> check_author(const config::User& user, std::string_view field,
+                                        std::span<const smtp::Mailbox> mailboxes) {
   if (user.senders.empty()) return std::nullopt;
   if (mailboxes.empty()) {
     return smtp::Reply(550, {5, 7, 1},
-                       fmt::format("user {} may not send this message: its From: field is missing "
+                       fmt::format("user {} may not send this message: its {}: field is missing "
                                    "or cannot be read",
-                                   user.name));
+                                   user.name, field));
   }
   for (const smtp::Mailbox& mailbox : mailboxes) {
     if (may_use(user, mailbox.local, mailbox.domain)) continue;
-    return refusal(user, mailbox.str(), kOfHeader);
+    return refusal(user, mailbox.str(), fmt::format("address of the {}: field", field));
   }
   return std::nullopt;
 }

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "proxy/config/config.h"
 #include "proxy/smtp/mailbox.h"
@@ -23,8 +24,12 @@ std::optional<smtp::Reply> check_reverse_path(const config::User& user,
 /// user's. For a user with patterns an empty list is refused: a From: that cannot be read would
 /// slip by a check that other software on the way may read differently.
 ///
+/// So are the mailboxes of Sender, Resent-From and Resent-Sender, of each that a message has: a
+/// From: field of somebody else is not made right by a Resent-From: of one's own, for it is From:
+/// that people see. `field` is the name of the one that is checked.
+///
 /// A quoted local part is compared as it is written, so `"a"@b` does not pass for `a@b`.
-std::optional<smtp::Reply> check_from(const config::User& user,
-                                      std::span<const smtp::Mailbox> mailboxes);
+std::optional<smtp::Reply> check_author(const config::User& user, std::string_view field,
+                                        std::span<const smtp::Mailbox> mailboxes);
 
 }  // namespace sallyport::policy

@@ -36,10 +36,7 @@ std::string_view name(Stage stage) {
   return "";
 }
 
-std::string one_line(const smtp::Reply& reply) {
-  return reply.enhanced ? fmt::format("{} {} {}", reply.code, reply.enhanced->str(), reply.text())
-                        : fmt::format("{} {}", reply.code, reply.text());
-}
+std::string one_line(const smtp::Reply& reply) { return reply.one_line(); }
 
 std::string Attempt::str() const {
   std::string line =

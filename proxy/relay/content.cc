@@ -56,10 +56,15 @@ class Sending {
         if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
       }
       for (const std::string_view piece : stretch) {
+        // The prefix is ours, and nobody has looked at it.
+        const bool look =
+            message_.may_have_dotted_line || piece.data() == message_.body.prefix().data();
         if (by_bdat_) {
           wire.push_back(piece);
-        } else {
+        } else if (look) {
           encoder_.feed(piece, wire);
+        } else {
+          encoder_.pass(piece, wire);
         }
         left -= std::min<std::uint64_t>(left, piece.size());
       }

@@ -3,17 +3,10 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <array>
 #include <cstring>
 
 namespace sallyport::runtime {
-namespace {
-
-const in6_addr* v6_address(const sockaddr* address) {
-  return address->sa_family == AF_INET6 ? &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr
-                                        : nullptr;
-}
-
-}  // namespace
 
 Result<SocketAddress> SocketAddress::parse(const std::string& ip, std::uint16_t port) {
   sockaddr_in v4{};
@@ -39,17 +32,20 @@ SocketAddress SocketAddress::from(const sockaddr* address, socklen_t size) {
 }
 
 std::string SocketAddress::ip() const {
-  char text[INET6_ADDRSTRLEN] = "";
-  if (const in6_addr* v6 = v6_address(get())) {
-    if (IN6_IS_ADDR_V4MAPPED(v6)) {
-      inet_ntop(AF_INET, &v6->s6_addr[12], text, sizeof text);
-    } else {
-      inet_ntop(AF_INET6, v6, text, sizeof text);
-    }
-  } else if (storage_.ss_family == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(get())->sin_addr, text, sizeof text);
+  return storage_.ss_family == AF_INET || storage_.ss_family == AF_INET6 ? ip_address().str() : "";
+}
+
+IpAddress SocketAddress::ip_address() const {
+  if (storage_.ss_family == AF_INET6) {
+    IpAddress::Octets octets{};
+    const auto& v6 = reinterpret_cast<const sockaddr_in6*>(get())->sin6_addr;
+    std::memcpy(octets.data(), v6.s6_addr, octets.size());
+    return IpAddress(octets);
   }
-  return text;
+  if (storage_.ss_family != AF_INET) return {};
+  std::array<std::uint8_t, 4> octets{};
+  std::memcpy(octets.data(), &reinterpret_cast<const sockaddr_in*>(get())->sin_addr, octets.size());
+  return IpAddress::v4(octets);
 }
 
 std::uint16_t SocketAddress::port() const {
@@ -59,10 +55,7 @@ std::uint16_t SocketAddress::port() const {
   return ntohs(reinterpret_cast<const sockaddr_in*>(get())->sin_port);
 }
 
-bool SocketAddress::is_loopback() const {
-  const std::string text = ip();
-  return text == "::1" || text.starts_with("127.");
-}
+bool SocketAddress::is_loopback() const { return ip_address().is_loopback(); }
 
 std::string SocketAddress::str() const {
   const std::string text = ip();

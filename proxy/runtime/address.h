@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/base/result.h"
 
 namespace sallyport::runtime {
@@ -23,6 +24,8 @@ class SocketAddress {
 
   /// The literal without brackets; an IPv4 address mapped into IPv6 is given as IPv4.
   std::string ip() const;
+  /// The same without the port; `::` for what is no IP address.
+  IpAddress ip_address() const;
   std::uint16_t port() const;
   bool is_loopback() const;
   /// `192.0.2.1:25` or `[2001:db8::1]:25`.

@@ -55,4 +55,15 @@ class ByteStream {
   }
 };
 
+/// What a connection is before anything is spoken over it: TCP, and what tests put in its place.
+/// How it begins can be looked at before TLS or a greeting.
+class Transport : public ByteStream {
+ public:
+  /// Whether octets are here that nobody has read: asks now, and does not wait.
+  virtual bool has_arrived() = 0;
+  /// Puts octets back that `read` gave: it gives them again, before all others. For the few that
+  /// follow a header; nothing else may be held back by an earlier call.
+  virtual void unread(std::string_view octets) = 0;
+};
+
 }  // namespace sallyport::runtime

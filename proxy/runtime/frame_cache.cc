@@ -19,7 +19,7 @@ constexpr bool kCaching = true;
 #endif
 
 constexpr std::size_t kClassSize = 64;
-constexpr std::size_t kClasses = 32;        // frames up to 2 KiB
+constexpr std::size_t kClasses = 64;        // frames up to 4 KiB
 constexpr std::size_t kMostPerClass = 256;  // idle sessions' frames are in use, not in here
 
 struct FreeFrame {

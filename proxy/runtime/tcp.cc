@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 
@@ -14,6 +15,8 @@ namespace sallyport::runtime {
 namespace {
 
 constexpr int kBacklog = 1024;
+// In a flood of connections those that are open get their turn after so many new ones.
+constexpr unsigned kMostInARow = 64;
 // What a peer may still send after our goodbye before we stop listening to it.
 constexpr std::size_t kMostDrained = 1 << 20;
 
@@ -46,6 +49,7 @@ TcpStream::TcpStream(Loop& loop, int descriptor, const SocketAddress& peer)
 
 Task<Result<std::string_view>> TcpStream::read(TimePoint deadline) {
   const std::span<char> buffer = loop_.scratch(Loop::Scratch::kWire);
+  if (unread_) co_return give_unread(buffer);
   while (true) {
     if (!poller_.maybe_readable()) {
       const auto ready = co_await poller_.readable(deadline);
@@ -92,6 +96,23 @@ Task<Result<void>> TcpStream::write(std::span<const std::string_view> pieces, Ti
     }
   }
   co_return {};
+}
+
+/// What was put back, in the scratch that all reads give.
+std::string_view TcpStream::give_unread(std::span<char> buffer) {
+  const std::size_t size = unread_->copy(buffer.data(), buffer.size());
+  unread_.reset();
+  return {buffer.data(), size};
+}
+
+bool TcpStream::has_arrived() {
+  char octet = 0;
+  return unread_ || ::recv(poller_.descriptor(), &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+void TcpStream::unread(std::string_view octets) {
+  assert(!unread_ && octets.size() <= loop_.scratch(Loop::Scratch::kWire).size());
+  if (!octets.empty()) unread_ = std::make_unique<std::string>(octets);
 }
 
 void TcpStream::abort() {
@@ -158,19 +179,39 @@ Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const Socke
   return std::make_unique<TcpListener>(loop, descriptor);
 }
 
-TcpListener::TcpListener(Loop& loop, int descriptor) : loop_(loop), poller_(loop, descriptor) {}
+Arrival::~Arrival() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
 
-Task<Result<std::unique_ptr<TcpStream>>> TcpListener::accept() {
+void Arrival::say(std::string_view octets) const {
+  (void)::send(descriptor_, octets.data(), octets.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+std::unique_ptr<TcpStream> Arrival::stream(Loop& loop) && {
+  return std::make_unique<TcpStream>(loop, std::exchange(descriptor_, -1), peer_);
+}
+
+TcpListener::TcpListener(Loop& loop, int descriptor) : poller_(loop, descriptor) {}
+
+Task<Result<Arrival>> TcpListener::accept() {
   while (true) {
+    if (in_a_row_ >= kMostInARow) {
+      in_a_row_ = 0;
+      // At once if more are in the queue: but the loop has turned by then.
+      const auto ready = co_await poller_.readable(kNever);
+      if (!ready) co_return fail(ready.error());
+    }
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     const int descriptor = ::accept4(poller_.descriptor(), reinterpret_cast<sockaddr*>(&peer),
                                      &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (descriptor >= 0) {
-      co_return std::make_unique<TcpStream>(
-          loop_, descriptor, SocketAddress::from(reinterpret_cast<const sockaddr*>(&peer), size));
+      ++in_a_row_;
+      co_return Arrival(descriptor,
+                        SocketAddress::from(reinterpret_cast<const sockaddr*>(&peer), size));
     }
     if (would_block(errno)) {
+      in_a_row_ = 0;
       poller_.used_up();
       const auto ready = co_await poller_.readable(kNever);
       if (!ready) co_return fail(ready.error());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "proxy/runtime/address.h"
 #include "proxy/runtime/byte_stream.h"
@@ -12,7 +13,7 @@
 namespace sallyport::runtime {
 
 /// One TCP connection. TCP_NODELAY is always on: we write whole flights.
-class TcpStream final : public ByteStream {
+class TcpStream final : public Transport {
  public:
   /// Takes a connected, non-blocking descriptor.
   TcpStream(Loop& loop, int descriptor, const SocketAddress& peer);
@@ -23,7 +24,9 @@ class TcpStream final : public ByteStream {
   void interrupt() override { poller_.cancel_reads(); }
   void abort() override;
   Task<void> finish(TimePoint deadline) override;
-  bool is_quiet() const override { return !poller_.maybe_readable(); }
+  bool is_quiet() const override { return !unread_ && !poller_.maybe_readable(); }
+  bool has_arrived() override;
+  void unread(std::string_view octets) override;
 
   /// After a non-blocking connect: suspends until it succeeded, or says why it did not.
   Task<Result<void>> connected(TimePoint deadline);
@@ -34,8 +37,34 @@ class TcpStream final : public ByteStream {
   void acknowledge_now() override;
 
  private:
+  std::string_view give_unread(std::span<char> buffer);
+
   Loop& loop_;
   Poller poller_;
+  SocketAddress peer_;
+  std::unique_ptr<std::string> unread_;  // seldom there: an idle connection pays a pointer for it
+};
+
+/// A connection that was accepted and has cost nothing yet but its descriptor: it can still be
+/// turned away for the price of one write.
+class Arrival {
+ public:
+  Arrival(int descriptor, const SocketAddress& peer) : descriptor_(descriptor), peer_(peer) {}
+  Arrival(Arrival&& other) noexcept
+      : descriptor_(std::exchange(other.descriptor_, -1)), peer_(other.peer_) {}
+  Arrival& operator=(Arrival&&) = delete;
+  /// Closes it.
+  ~Arrival();
+
+  const SocketAddress& peer() const { return peer_; }
+  /// Says `octets`, so far as the kernel takes them at once, which an empty socket buffer does;
+  /// then there is nothing left but to let it go.
+  void say(std::string_view octets) const;
+  /// Makes a stream of it.
+  std::unique_ptr<TcpStream> stream(Loop& loop) &&;
+
+ private:
+  int descriptor_;
   SocketAddress peer_;
 };
 
@@ -52,14 +81,14 @@ class TcpListener {
 
   /// The next connection; kCancelled after `interrupt`; kSystem when descriptors ran out: wait,
   /// then call again. Connections that died in the queue are skipped.
-  Task<Result<std::unique_ptr<TcpStream>>> accept();
+  Task<Result<Arrival>> accept();
   void interrupt() { poller_.cancel_reads(); }
   /// The address it is bound to: tells the port when 0 was asked for.
   SocketAddress local() const;
 
  private:
-  Loop& loop_;
   Poller poller_;
+  unsigned in_a_row_ = 0;  // accepted since the loop was last given a turn
 };
 
 }  // namespace sallyport::runtime

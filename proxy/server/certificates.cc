@@ -88,7 +88,8 @@ class Reader {
   Certificate staple(const CertificateFiles& files, const Certificate& certificate,
                      const Certificates::Pair* old) {
     if (files.ocsp_response.empty()) return bare(certificate);
-    const auto response = outside_.read_file(files.ocsp_response);
+    auto response = outside_.read_file(files.ocsp_response);
+    if (response && response->empty()) response = fail(ErrorCode::kInvalid, "it is empty");
     const auto fresh = response ? certificate->stapled(*response, now_)
                                 : Result<Certificate>(fail(response.error()));
     if (fresh) return *fresh;

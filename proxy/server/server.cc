@@ -58,7 +58,8 @@ class Control {
                 .limits = limits_,
                 .authenticator = authenticator_,
                 .upstream_caps = upstream_caps_,
-                .connections = connections_},
+                .connections = connections_,
+                .networks = networks_},
         wake_(loop) {}
 
   runtime::Task<ExitCode> serve() {
@@ -67,6 +68,7 @@ class Control {
       wake_.set();
     });
     publish();
+    warn_of_descriptors();
     if (!co_await start_workers()) co_return co_await end(kFailure);
     if (!start_admin()) co_return co_await end(kFailure);
     ready_ = true;
@@ -117,6 +119,19 @@ class Control {
     for (const config::Problem& complaint : certificates.complaints) {
       logger_.write(log::Level::kError, "certificate_failed", {{"problem", complaint.str()}});
     }
+  }
+
+  /// Better said at start than found out by clients that must wait.
+  void warn_of_descriptors() {
+    const std::uint64_t wanted = descriptors_wanted(config());
+    const std::uint64_t limit = descriptor_limit();
+    if (limit >= wanted) return;
+    logger_.write(log::Level::kWarning, "descriptors",
+                  {{"limit", std::to_string(limit)},
+                   {"wanted", std::to_string(wanted)},
+                   {"reason",
+                    "the hard limit on open files (RLIMIT_NOFILE) is too low for "
+                    "session.max_connections: raise it, or lower max_connections"}});
   }
 
   runtime::Task<bool> start_workers() {
@@ -266,6 +281,7 @@ class Control {
   auth::Authenticator authenticator_;
   relay::ConnectionCaps upstream_caps_;
   submission::ConnectionCount connections_;
+  submission::NetworkCount networks_;
   Shared shared_;
   runtime::Event wake_;
   FileWatch users_watch_;

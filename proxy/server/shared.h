@@ -22,6 +22,7 @@ struct Shared {
   auth::Authenticator& authenticator;
   relay::ConnectionCaps& upstream_caps;
   submission::ConnectionCount& connections;
+  submission::NetworkCount& networks;
 };
 
 }  // namespace sallyport::server

@@ -31,6 +31,7 @@ class Worker::Body {
                  .deliverer = relay_,
                  .metrics = shared.metrics,
                  .logger = shared.logger,
+                 .networks = shared.networks,
                  .ids = ids_,
                  .wall_time = std::chrono::system_clock::now},
         acceptor_(context_, shared.connections),

@@ -8,11 +8,21 @@
 
 namespace sallyport::smtp {
 
+/// What becomes of an LF in content that no CR precedes.
+enum class BareLf : std::uint8_t {
+  kRefused,  ///< It stays as it is, and the message must be refused.
+  /// It is read as CRLF: for devices that know no better. It begins no line on the wire: no dot is
+  /// taken off behind it, and no lone dot beside it ends the content.
+  kMended,
+};
+
 /// Takes the octets after 354 apart, in any split, until CRLF "." CRLF. A bare CR, bare LF or NUL
-/// is never normalised and never ends the content: it is remembered, and the message must be
-/// refused.
+/// never ends the content. A bare CR or NUL is never normalised, a bare LF only if that is asked
+/// for: it is remembered, and the message must be refused.
 class ContentDecoder {
  public:
+  explicit ContentDecoder(BareLf bare_lf = BareLf::kRefused) : bare_lf_(bare_lf) {}
+
   /// Decodes from the front of `wire` (which shrinks) until the content ends or `wire` is empty.
   /// Appends to `pieces` views of decoded octets: into `wire`'s bytes, or into static storage. The
   /// views are valid as long as those bytes are. The pieces of all calls, joined, are the message.
@@ -20,25 +30,38 @@ class ContentDecoder {
 
   /// CRLF "." CRLF was read: what is left of `wire` are commands again.
   bool finished() const { return state_ == State::kFinished; }
-  /// The content broke RFC 5321 section 2.3.8: a bare CR or LF.
+  /// The content broke RFC 5321 section 2.3.8: a bare CR, or a bare LF that was not mended.
   bool has_bare_line_end() const { return bare_line_end_; }
   /// The content has a NUL.
   bool has_nul() const { return nul_; }
   /// The content has an octet above 127.
   bool has_8bit() const { return has_8bit_; }
+  /// A line of the content may begin with a dot: so that ContentEncoder need not look for one where
+  /// none is. True as long as the content is not whole.
+  bool may_have_dotted_line() const { return dotted_line_ || !finished(); }
   /// Octets decoded so far: the message size of RFC 1870.
   std::uint64_t size() const { return size_; }
 
  private:
   enum class State : std::uint8_t { kLineStart, kDot, kDotCr, kText, kCr, kFinished };
 
+  /// `feed`, with line ends as they come.
+  void decode(std::string_view& wire, std::vector<std::string_view>& pieces);
+  /// `feed`, with bare LFs mended on their way to `decode`.
+  void mend(std::string_view& wire, std::vector<std::string_view>& pieces);
+  /// Gives `decode` octets that are not on the wire.
+  void insert(std::string_view octets, std::vector<std::string_view>& pieces);
   /// Takes octets of text up to the next leading dot or to the end; returns the octet after them.
   const char* read_text(const char* p, const char* end);
 
+  const BareLf bare_lf_;
   State state_ = State::kLineStart;
   bool bare_line_end_ = false;
   bool nul_ = false;
   bool has_8bit_ = false;
+  bool after_cr_ = false;      // mending: the last octet of the wire was a CR
+  bool after_mended_ = false;  // mending: it was a bare LF
+  bool dotted_line_ = false;  // a leading dot was not that of the end
   std::uint64_t size_ = 0;
 };
 
@@ -48,10 +71,15 @@ class ContentEncoder {
   /// Appends to `wire` views that, written in order, are `piece` with each line's leading dot
   /// doubled. The views point into `piece` or into static storage.
   void feed(std::string_view piece, std::vector<std::string_view>& wire);
+  /// The same for a piece of which is known that none of its lines begins with a dot: not looked
+  /// at.
+  void pass(std::string_view piece, std::vector<std::string_view>& wire);
   /// Appends the end of the content: CRLF if the last line has none, then "." CRLF.
   void finish(std::vector<std::string_view>& wire);
 
  private:
+  void remember_end(std::string_view piece);
+
   // The last two octets decide whether the next one begins a line.
   bool line_start_ = true;
   bool after_cr_ = false;

@@ -1,9 +1,9 @@
 #include "proxy/smtp/reply.h"
 
-#include <fmt/format.h>
-
+#include <array>
 #include <cassert>
-#include <iterator>
+#include <charconv>
+#include <span>
 #include <utility>
 
 #include "proxy/base/ascii.h"
@@ -12,6 +12,7 @@ namespace sallyport::smtp {
 namespace {
 
 constexpr std::size_t kMaxReplyLine = 512;  // RFC 5321 section 4.5.3.1.5, CRLF included
+constexpr std::size_t kUsualReply = 160;
 
 bool is_utf8_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; }
 
@@ -33,25 +34,61 @@ std::string_view take_chunk(std::string_view& text, std::size_t room) {
 }
 
 void append_printable(std::string& wire, std::string_view text) {
-  for (const char c : text) wire += ascii::is_control(c) && c != '\t' ? ' ' : c;
+  const std::size_t begin = wire.size();
+  wire += text;
+  for (char& c : std::span(wire).subspan(begin)) {
+    if (ascii::is_control(c) && c != '\t') c = ' ';
+  }
+}
+
+void append_joined(std::string& text, const std::vector<std::string>& lines) {
+  for (const std::string& line : lines) {
+    if (&line != &lines.front()) text += ' ';
+    text += line;
+  }
+}
+
+void append_number(std::string& text, unsigned number) {
+  std::array<char, 12> digits;
+  text.append(digits.data(), std::to_chars(digits.begin(), digits.end(), number).ptr);
 }
 
 }  // namespace
 
-std::string EnhancedCode::str() const { return fmt::format("{}.{}.{}", klass, subject, detail); }
+std::string EnhancedCode::str() const {
+  std::string text;
+  append_number(text, static_cast<unsigned>(klass));
+  text += '.';
+  append_number(text, static_cast<unsigned>(subject));
+  text += '.';
+  append_number(text, static_cast<unsigned>(detail));
+  return text;
+}
 
 Reply::Reply(int reply_code, EnhancedCode status, std::string text)
-    : code(reply_code), enhanced(status), lines{std::move(text)} {}
+    : code(reply_code), enhanced(status) {
+  lines.push_back(std::move(text));
+}
 
-Reply::Reply(int reply_code, std::string text) : code(reply_code), lines{std::move(text)} {}
+Reply::Reply(int reply_code, std::string text) : code(reply_code) {
+  lines.push_back(std::move(text));
+}
 
 std::string Reply::text() const {
+  if (lines.size() == 1) return lines.front();
   std::string joined;
-  for (const std::string& line : lines) {
-    if (&line != &lines.front()) joined += ' ';
-    joined += line;
-  }
+  append_joined(joined, lines);
   return joined;
+}
+
+std::string Reply::one_line() const {
+  std::string line;
+  line.reserve(kUsualReply);
+  append_number(line, static_cast<unsigned>(code));
+  line += ' ';
+  if (enhanced) line.append(enhanced->str()).append(" ");
+  append_joined(line, lines);
+  return line;
 }
 
 void Reply::append_to(std::string& wire) const {
@@ -60,7 +97,7 @@ void Reply::append_to(std::string& wire) const {
   const std::size_t room = kMaxReplyLine - 2 - 4 - (status.empty() ? 0 : status.size() + 1);
   std::size_t mark = 0;  // where the '-' or ' ' of the line written last stands
   const auto append_line = [&](std::string_view text) {
-    fmt::format_to(std::back_inserter(wire), "{:03}", code);
+    append_number(wire, static_cast<unsigned>(code));
     mark = wire.size();
     wire += '-';
     wire += status;
@@ -75,7 +112,7 @@ void Reply::append_to(std::string& wire) const {
   }
   wire[mark] = ' ';
   // RFC 5321 section 4.2: a code alone has no space after it.
-  if (wire.substr(mark) == " \r\n") wire.erase(mark, 1);
+  if (std::string_view(wire).substr(mark) == " \r\n") wire.erase(mark, 1);
 }
 
 std::string Reply::wire() const {

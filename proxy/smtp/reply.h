@@ -39,6 +39,8 @@ struct Reply {
   bool is_permanent() const { return code >= 500; }
   /// The lines joined by a space: for logs and for passing on in one line.
   std::string text() const;
+  /// `550 5.1.1 no such user`: code, enhanced code and text in one line without CRLF.
+  std::string one_line() const;
   /// Appends the reply as it goes on the wire: each line with code and enhanced code, split so that
   /// no line is longer than 512 octets, ended by CRLF. CR, LF and other controls in the text become
   /// spaces.

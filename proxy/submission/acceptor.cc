@@ -12,6 +12,8 @@ namespace {
 
 // Out of descriptors: accepting again at once would only burn the CPU that ends sessions.
 constexpr auto kBackOff = std::chrono::milliseconds(100);
+// Which may go on for hours: the log need not have it ten times a second.
+constexpr auto kComplaintInterval = std::chrono::seconds(10);
 // How long interrupted sessions have to say their goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(1);
 
@@ -65,34 +67,66 @@ Result<std::shared_ptr<Acceptor::Door>> Acceptor::open(const config::Endpoint& e
 }
 
 runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
+  Throttle complaints(1, kComplaintInterval);
   while (!door->closing.is_set()) {
-    auto stream = co_await door->listener->accept();
-    if (stream) {
-      co_await welcome(*door, std::move(*stream));
-    } else if (stream.error().code != ErrorCode::kCancelled) {
-      context_.logger.write(log::Level::kError, "accept",
-                            {{"listener", name(door->endpoint)}, {"reason", stream.error().text}});
+    auto arrival = co_await door->listener->accept();
+    if (arrival) {
+      welcome(*door, std::move(*arrival));
+    } else if (arrival.error().code != ErrorCode::kCancelled) {
+      if (const auto unwritten = complaints.pass(context_.loop.now())) {
+        context_.logger.write(log::Level::kError, "accept",
+                              {{"listener", name(door->endpoint)},
+                               {"reason", arrival.error().text},
+                               {"unwritten", std::to_string(*unwritten)}});
+      }
       (void)co_await door->closing.wait(context_.loop.after(kBackOff));
     }
   }
 }
 
-runtime::Task<void> Acceptor::welcome(Door& door, std::unique_ptr<runtime::TcpStream> stream) {
+void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
   door.metrics.connections.add();
   const config::Listener& settings = snapshot_.config->listeners[door.index];
-  if (!connections_.take(snapshot_.config->session.max_connections)) {
-    door.metrics.connections_refused.add();
-    // One write into an empty socket buffer: it does not wait. A client that speaks TLS first could
-    // not read it.
-    if (settings.tls != config::TlsMode::kImplicit) {
-      (void)co_await stream->write(replies::kTooManyConnections, context_.loop.now());
+  const IpAddress client = arrival.peer().ip_address();
+  NetworkCount::Slot network;
+  if (const auto refusal = judge(settings, client, network)) {
+    door.metrics.connections_refused[*refusal].add();
+    // A client that speaks TLS first could not read it, and who must not be here need not know why.
+    if (settings.tls != config::TlsMode::kImplicit &&
+        *refusal != metrics::Refusal::kProxyProtocol) {
+      arrival.say(replies::kTooManyConnections);
     }
-    co_return;
+    context_.refusals.refused(context_.logger, context_.loop.now(), *refusal,
+                              {.listener = door.endpoint, .ip = client.str()});
+    return;
   }
-  std::string client_ip = stream->peer().ip();
-  sessions_.emplace_back(context_, snapshot_, Gate{settings, door.metrics}, std::move(stream),
-                         std::move(client_ip));
+  sessions_.emplace_back(context_, snapshot_, Gate{settings, door.metrics},
+                         std::move(arrival).stream(context_.loop), client.str(),
+                         std::move(network));
   tasks_.spawn(host(std::prev(sessions_.end())));
+}
+
+std::optional<metrics::Refusal> Acceptor::judge(const config::Listener& settings,
+                                                const IpAddress& client,
+                                                NetworkCount::Slot& network) {
+  using enum metrics::Refusal;
+  const config::Session& limits = snapshot_.config->session;
+  if (!connections_.take(limits.max_connections)) return kProcess;
+  if (!settings.proxy_protocol.empty()) {
+    // Who the client is its header will say: the session asks for it.
+    const bool trusted = std::ranges::any_of(
+        settings.proxy_protocol, [&](const IpNetwork& from) { return from.contains(client); });
+    if (trusted) return std::nullopt;
+    connections_.give_back();
+    return kProxyProtocol;
+  }
+  auto slot = context_.networks.take(client, limits.max_connections_per_network);
+  if (!slot) {
+    connections_.give_back();
+    return kNetwork;
+  }
+  network = std::move(*slot);
+  return std::nullopt;
 }
 
 runtime::Task<void> Acceptor::host(std::list<Session>::iterator session) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,7 +77,10 @@ class Acceptor {
   void stop_listening();
   static void close(Door& door);
   runtime::Task<void> accept_at(std::shared_ptr<Door> door);
-  runtime::Task<void> welcome(Door& door, std::unique_ptr<runtime::TcpStream> stream);
+  void welcome(Door& door, runtime::Arrival arrival);
+  /// Why this arrival is not let in; else it counts, and `network` is its place.
+  std::optional<metrics::Refusal> judge(const config::Listener& settings, const IpAddress& client,
+                                        NetworkCount::Slot& network);
   runtime::Task<void> host(std::list<Session>::iterator session);
 
   Context& context_;

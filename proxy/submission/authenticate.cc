@@ -129,7 +129,7 @@ void Session::log_in(std::shared_ptr<const config::User> user) {
   auto connection = limits->connect();
   if (!connection) {
     user_metrics.limit_refusals[metrics::Limit::kConnections].add();
-    gate_.metrics.connections_refused.add();
+    gate_.metrics.connections_refused[metrics::Refusal::kUser].add();
     context_.logger.write(
         log::Level::kWarning, "auth",
         {{"result", "too_many_connections"}, {"client", client_ip_}, {"user", user->name}});
@@ -143,7 +143,7 @@ void Session::log_in(std::shared_ptr<const config::User> user) {
 void Session::reject_login() {
   dialog_.say(replies::kBadCredentials);
   if (++auth_failures_ >= config().session.max_auth_failures) {
-    end(replies::kTooManyAuthFailures);
+    break_off(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }
 }
 

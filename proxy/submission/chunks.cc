@@ -21,7 +21,8 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
 
   if (!transaction_->content) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
-    transaction_->content = std::make_unique<Content>(context_.budget, config().message, said.size);
+    transaction_->content =
+        std::make_unique<Content>(context_.budget, config().message, gate_.settings, said.size);
     transaction_->content->expect_chunks(said.body == smtp::BodyType::kBinarymime);
   }
   Content& content = *transaction_->content;
@@ -44,7 +45,7 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
 }
 
 runtime::Task<void> Session::discard(smtp::BdatCommand command, smtp::Reply refusal) {
-  Content content(context_.budget, config().message, std::nullopt);
+  Content content(context_.budget, config().message, gate_.settings, std::nullopt);
   content.discard();
   content.expect_chunks(false);
   content.begin_chunk(command);

@@ -3,29 +3,46 @@
 #include "proxy/submission/content.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "proxy/message/trace.h"
-#include "proxy/policy/sender_policy.h"
+#include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
 
 namespace sallyport::submission {
+namespace {
+
+constexpr std::uint32_t kMostHops = 100;  // RFC 5321 section 6.3
+
+}  // namespace
 
 Content::Content(message::Budget& budget, const config::Message& settings,
-                 std::optional<std::uint64_t> declared)
+                 const config::Listener& listener, std::optional<std::uint64_t> declared)
     : max_size_(settings.max_size),
+      max_header_size_(settings.max_header_size),
       storage_{.memory_threshold = settings.memory_threshold, .directory = settings.directory},
+      decoder_(std::in_place_type<smtp::ContentDecoder>,
+               listener.compat ? smtp::BareLf::kMended : smtp::BareLf::kRefused),
+      header_(listener.header),
       body_(std::in_place, budget, storage_, declared.value_or(0)) {}
 
 void Content::feed(std::string_view& wire) {
   decoded_.clear();
   std::visit([&](auto& decoder) { decoder.feed(wire, decoded_); }, decoder_);
+  take_decoded();
+  // Very short lines make very many views: no client shall have us keep room for them.
+  if (decoded_.capacity() > kMostViewsHeld) decoded_ = decltype(decoded_)();
+}
+
+void Content::take_decoded() {
   if (size() > max_size_) give_up(Fault::kTooLarge);
   for (const std::string_view piece : decoded_) {
     if (!body_) return;
     kept_.clear();
+    const std::uint64_t before = header_.size();
+    const bool in_header = !header_.complete();
     header_.feed(piece, kept_);
+    if (in_header) look_at_header(piece.substr(0, header_.size() - before));
     keep();
   }
   if (complete()) finish();
@@ -50,6 +67,13 @@ void Content::finish() {
   keep();
 }
 
+void Content::look_at_header(std::string_view octets) {
+  if (header_.size() > max_header_size_) give_up(Fault::kHeaderTooLarge);
+  if (!has_8bit()) return;
+  has_8bit_header_ |=
+      std::ranges::any_of(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+}
+
 void Content::keep() {
   for (const std::string_view piece : kept_) {
     if (body_ && !body_->append(piece)) give_up(Fault::kNoBudget);
@@ -68,13 +92,32 @@ runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
   co_return flushed;
 }
 
-std::optional<smtp::Reply> Content::refusal() const {
-  // What waiting cannot mend is said first.
+std::optional<metrics::Unfit> Content::unfit() const {
+  using enum metrics::Unfit;
   const auto [bare_line_end, nul] = std::visit(
       [](const auto& decoder) { return std::pair(decoder.has_bare_line_end(), decoder.has_nul()); },
       decoder_);
-  if (bare_line_end) return replies::bare_line_end();
-  if (nul) return replies::nul_in_content();
+  if (bare_line_end) return kLineEnds;
+  if (nul) return kNul;
+  if (header_.facts().hops() > kMostHops) return kLoop;
+  if (fault_ == Fault::kHeaderTooLarge) return kHeaderSize;
+  return std::nullopt;
+}
+
+std::optional<smtp::Reply> Content::refusal() const {
+  // What waiting cannot mend is said first.
+  if (const auto reason = unfit()) {
+    switch (*reason) {
+      case metrics::Unfit::kLineEnds:
+        return replies::bare_line_end();
+      case metrics::Unfit::kNul:
+        return replies::nul_in_content();
+      case metrics::Unfit::kLoop:
+        return replies::mail_loop(header_.facts().hops(), kMostHops);
+      case metrics::Unfit::kHeaderSize:
+        return replies::header_too_large(max_header_size_);
+    }
+  }
   switch (fault_) {
     case Fault::kTooLarge:
       return replies::too_large(max_size_);
@@ -83,6 +126,7 @@ std::optional<smtp::Reply> Content::refusal() const {
     case Fault::kNoStorage:
       return replies::no_storage();
     case Fault::kDiscarded:
+    case Fault::kHeaderTooLarge:
     case Fault::kNone:
       break;
   }
@@ -92,7 +136,8 @@ std::optional<smtp::Reply> Content::refusal() const {
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
   dialog_.say(replies::kStartMailInput);
-  Content content(context_.budget, config().message, transaction_->envelope.parameters.size);
+  Content content(context_.budget, config().message, gate_.settings,
+                  transaction_->envelope.parameters.size);
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
   co_await submit(content);
@@ -114,11 +159,12 @@ runtime::Task<void> Session::submit(Content& content) {
 }
 
 runtime::Task<Result<void>> Session::receive(Content& content) {
-  const bool had_budget = !content.out_of_budget();
+  Pace pace(config().session.min_data_rate, config().session.data_timeout);
   while (!content.finished()) {
     if (dialog_.rest().empty()) {
-      auto wire = co_await dialog_.receive_octets(after(config().session.data_timeout));
-      if (!wire) co_return fail(wire.error());
+      auto wire = co_await dialog_.receive_octets(pace.wait(context_.loop.now()));
+      if (!wire) co_return fail(give_up(pace, wire.error()));
+      pace.heard(wire->size(), context_.loop.now());
       content.feed(*wire);
       dialog_.give_back(*wire);  // beyond the end: commands
     } else {
@@ -129,7 +175,6 @@ runtime::Task<Result<void>> Session::receive(Content& content) {
     }
     if (!content.finished()) co_await settle(content);
   }
-  if (had_budget && content.out_of_budget()) context_.metrics.process().content_refusals.add();
   co_return {};
 }
 
@@ -141,15 +186,16 @@ runtime::Task<void> Session::settle(Content& content) {
 }
 
 std::optional<smtp::Reply> Session::judge(const Content& content) {
-  if (auto refusal = content.refusal()) return refusal;
-  const auto& user = *login_->user;
-  if (!user.senders.empty()) {
-    // A From: field that we cannot read is one that others may read in another way.
-    const auto from = content.header().from();
-    const std::span<const smtp::Mailbox> mailboxes =
-        from ? std::span(*from) : std::span<const smtp::Mailbox>();
-    if (auto refusal = policy::check_from(user, mailboxes)) return refusal;
+  if (auto refusal = content.refusal()) {
+    auto& metrics = context_.metrics.process();
+    if (const auto reason = content.unfit()) {
+      metrics.unfit_messages[*reason].add();
+    } else if (content.out_of_budget()) {
+      metrics.content_refusals.add();
+    }
+    return refusal;
   }
+  if (auto refusal = judge_authors(*login_->user, content.header())) return refusal;
   const policy::Charge charge{.messages = 1,
                               .recipients = transaction_->envelope.recipients.size(),
                               .bytes = content.size()};
@@ -166,6 +212,8 @@ message::Message Session::assemble(Content& content) {
       .tls_version = tls_ ? std::string_view(tls_->version) : std::string_view(),
       .tls_cipher = tls_ ? std::string_view(tls_->cipher) : std::string_view(),
       .hostname = config().hostname,
+      .message_id_domain = gate_.settings.header.message_id_domain,
+      .hide_client = gate_.settings.header.hide_client,
       .extended = extended_,
       .authenticated = login_ != nullptr,
       .smtputf8 = transaction_->envelope.parameters.smtputf8,
@@ -175,15 +223,16 @@ message::Message Session::assemble(Content& content) {
   };
   const message::HeaderFacts& facts = content.header().facts();
   message::Body body = content.take_body();
-  body.set_prefix(message::trace_fields(trace, facts));
+  body.set_prefix(message::trace_fields(trace, facts, gate_.settings.header.add));
   return {.id = std::string(transaction_->id.view()),
           .envelope = std::move(transaction_->envelope),
           .body = std::move(body),
-          .message_id = facts.has_message_id ? content.header().message_id()
-                                             : message::message_id(trace.id, trace.hostname),
+          .message_id =
+              facts.has_message_id ? content.header().message_id() : message::message_id(trace),
           .has_8bit = content.has_8bit(),
-          .has_8bit_header = facts.has_8bit,
-          .is_binary = content.is_binary()};
+          .has_8bit_header = content.has_8bit_header(),
+          .is_binary = content.is_binary(),
+          .may_have_dotted_line = content.may_have_dotted_line()};
 }
 
 runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,
@@ -209,7 +258,7 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
       open_ = false;
     }
   }
-  record(envelope, size, delivery);
+  record(envelope, size, std::move(delivery));
   transaction_.reset();
 }
 

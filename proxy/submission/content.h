@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "metrics/metrics.h"
 #include "proxy/config/config.h"
 #include "proxy/message/body.h"
 #include "proxy/message/header_filter.h"
@@ -24,9 +25,12 @@ namespace sallyport::submission {
 /// the octets that a BDAT command announced, are commands. The body it gives must not outlive it.
 class Content {
  public:
-  /// `budget` outlives it. `declared`: the size that MAIL said.
+  /// Room for so many views of octets is kept from one feed to the next.
+  static constexpr std::size_t kMostViewsHeld = 1024;
+
+  /// `budget` and `listener` outlive it. `declared`: the size that MAIL said.
   Content(message::Budget& budget, const config::Message& settings,
-          std::optional<std::uint64_t> declared);
+          const config::Listener& listener, std::optional<std::uint64_t> declared);
   Content(const Content&) = delete;
   Content& operator=(const Content&) = delete;
 
@@ -50,6 +54,8 @@ class Content {
 
   /// Why this content is refused, once it is finished; nullopt: it is not, as far as it has come.
   std::optional<smtp::Reply> refusal() const;
+  /// What makes it unfit for everybody: it is refused for that, before anything else.
+  std::optional<metrics::Unfit> unfit() const;
   /// It is refused because the process holds too much content already.
   bool out_of_budget() const { return fault_ == Fault::kNoBudget; }
   /// Octets received: the message size of RFC 1870.
@@ -64,6 +70,14 @@ class Content {
     const auto* chunks = std::get_if<smtp::ChunkDecoder>(&decoder_);
     return chunks && chunks->is_binary();
   }
+  bool has_8bit_header() const { return has_8bit_header_; }
+  /// Views of octets that there is room for now.
+  std::size_t views_held() const { return decoded_.capacity(); }
+  /// A line may begin with a dot. Nobody looks for that in chunks.
+  bool may_have_dotted_line() const {
+    const auto* data = std::get_if<smtp::ContentDecoder>(&decoder_);
+    return !data || data->may_have_dotted_line();
+  }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {
@@ -72,15 +86,25 @@ class Content {
   }
 
  private:
-  enum class Fault : std::uint8_t { kNone, kTooLarge, kNoBudget, kNoStorage, kDiscarded };
+  enum class Fault : std::uint8_t {
+    kNone,
+    kTooLarge,
+    kHeaderTooLarge,
+    kNoBudget,
+    kNoStorage,
+    kDiscarded,
+  };
 
   /// The message is whole.
   bool complete() const;
   void finish();
+  void take_decoded();
+  void look_at_header(std::string_view octets);
   void keep();
   void give_up(Fault fault);
 
   const std::uint64_t max_size_;
+  const std::uint64_t max_header_size_;
   const message::Storage storage_;
   std::variant<smtp::ContentDecoder, smtp::ChunkDecoder> decoder_;
   message::HeaderFilter header_;
@@ -88,6 +112,7 @@ class Content {
   std::vector<std::string_view> decoded_;
   std::vector<std::string_view> kept_;
   Fault fault_ = Fault::kNone;
+  bool has_8bit_header_ = false;
 };
 
 }  // namespace sallyport::submission

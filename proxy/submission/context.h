@@ -16,6 +16,8 @@
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/delivery.h"
 #include "proxy/runtime/loop.h"
+#include "proxy/submission/network_count.h"
+#include "proxy/submission/refusal_log.h"
 
 namespace sallyport::submission {
 
@@ -34,9 +36,11 @@ struct Context {
   relay::Deliverer& deliverer;
   metrics::Registry& metrics;
   log::Logger& logger;
+  NetworkCount& networks;
   message::TransactionIds& ids;
   std::function<WallTime()> wall_time;  ///< For Date and Received; deadlines follow the loop.
   AcceptTls accept_tls = net::accept_tls;
+  RefusalLog refusals{};
 };
 
 /// What one reload gives to the sessions that begin after it; a session keeps its own to its end.

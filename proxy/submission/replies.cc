@@ -51,6 +51,16 @@ smtp::Reply bare_line_end() {
 
 smtp::Reply nul_in_content() { return {554, {5, 6, 0}, "The message has a NUL and was not sent"}; }
 
+smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most) {
+  return {554,
+          {5, 4, 6},
+          fmt::format("Mail loop: the message came through {} servers, more than {}", hops, most)};
+}
+
+smtp::Reply header_too_large(std::uint64_t limit) {
+  return {552, {5, 3, 4}, fmt::format("The header section is larger than {} octets", limit)};
+}
+
 smtp::Reply no_budget() {
   return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
 }
@@ -77,9 +87,6 @@ Wire for_fault(smtp::LineBuffer::State state) {
   return {};
 }
 
-std::string text(const smtp::Reply& reply) {
-  if (!reply.enhanced) return fmt::format("{} {}", reply.code, reply.text());
-  return fmt::format("{} {} {}", reply.code, reply.enhanced->str(), reply.text());
-}
+std::string text(const smtp::Reply& reply) { return reply.one_line(); }
 
 }  // namespace sallyport::submission::replies

@@ -32,6 +32,19 @@ inline constexpr Wire kNul = "500 5.5.2 This line has a NUL\r\n";
 inline constexpr Wire kTooManyErrors = "421 4.7.0 Too many errors, closing connection\r\n";
 inline constexpr Wire kTooManyConnections = "421 4.7.0 Too many connections, try again later\r\n";
 
+// Clients that are at the wrong door. RFC 5321 section 3.8 has no other code than 421 that says the
+// connection is closed unasked, and section 4.2.5 lets a mail client that came here by mistake try
+// again: nothing is lost by it. Who speaks before the greeting gets 554 (section 3.1: no service
+// here) since a second try would go no better.
+inline constexpr Wire kNotHttp =
+    "421 4.7.0 This port speaks SMTP, not HTTP; closing connection\r\n";
+inline constexpr Wire kNotTlsYet =
+    "421 4.7.0 This port begins without TLS: say STARTTLS first; closing connection\r\n";
+inline constexpr Wire kNoProxyHeaderHere =
+    "421 4.7.0 No PROXY header is expected here; closing connection\r\n";
+inline constexpr Wire kEarlyTalker =
+    "554 5.5.1 You spoke before our greeting; closing connection\r\n";
+
 // TLS: RFC 3207.
 inline constexpr Wire kReadyForTls = "220 2.0.0 Ready to start TLS\r\n";
 inline constexpr Wire kCommandsBehindStarttls =
@@ -78,6 +91,10 @@ smtp::Reply too_large(std::uint64_t limit);
 smtp::Reply bare_line_end();
 /// `554 5.6.0`: the content has a NUL.
 smtp::Reply nul_in_content();
+/// `554 5.4.6`: the message came through too many servers (RFC 5321 section 6.3).
+smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most);
+/// `552 5.3.4`: the header section alone is too large.
+smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.
 smtp::Reply no_budget();
 /// `451 4.3.0`: the content could not be written to its file.

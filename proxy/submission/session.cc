@@ -53,12 +53,15 @@ const Session::Handler& Session::Handler::of(smtp::Verb verb) {
 }
 
 Session::Session(Context& context, Snapshot snapshot, Gate gate,
-                 std::unique_ptr<runtime::ByteStream> stream, std::string client_ip)
+                 std::unique_ptr<runtime::Transport> stream, std::string client_ip,
+                 NetworkCount::Slot network)
     : context_(context),
       snapshot_(std::move(snapshot)),
       gate_(gate),
       enabled_(enabled(gate.settings)),
       client_ip_(std::move(client_ip)),
+      network_(std::move(network)),
+      transport_(stream.get()),
       dialog_(context.loop, std::move(stream)),
       open_session_(gate.metrics.open_sessions.hold()) {}
 
@@ -66,6 +69,7 @@ Session::~Session() = default;
 
 runtime::Task<void> Session::run() {
   const TimePoint deadline = after(config().session.greeting_timeout);
+  if (!co_await enter(deadline)) co_return co_await dialog_.close(after(kGoodbyeTime));
   if (gate_.settings.tls == config::TlsMode::kImplicit && !co_await start_tls(deadline)) co_return;
   dialog_.say(replies::greeting(config().hostname));
   co_await converse();
@@ -91,17 +95,20 @@ runtime::Task<void> Session::converse() {
       const auto received = co_await dialog_.receive(deadline);
       waiting_for_command_ = false;
       if (!received) co_return end(received.error());
+      if (!login_ && repel(dialog_.rest())) co_return;
       continue;
     }
     if (next.state != smtp::LineBuffer::State::kLine) {
       refuse(replies::for_fault(next.state));
-    } else {
+    } else if (login_ || !repel(next.line)) {
       const smtp::CommandLine command = smtp::split_command(next.line);
       const Handler* handler = admit(command, next.line.size());
       if (handler && handler->answer) (this->*handler->answer)(command.arguments);
       if (handler && handler->talk) co_await (this->*handler->talk)(command.arguments);
     }
-    if (open_ && errors_ >= config().session.max_errors) end(replies::kTooManyErrors);
+    if (open_ && errors_ >= config().session.max_errors) {
+      break_off(metrics::Offence::kTooManyErrors, replies::kTooManyErrors);
+    }
     if (dialog_.unsent() > kMostUnsent) {
       const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
       if (!sent) co_return;

@@ -16,6 +16,7 @@
 #include "proxy/submission/content.h"
 #include "proxy/submission/context.h"
 #include "proxy/submission/dialog.h"
+#include "proxy/submission/pace.h"
 #include "proxy/submission/replies.h"
 #include "proxy/submission/transaction.h"
 
@@ -30,9 +31,11 @@ struct Gate {
 /// One connection. Holds nothing but its state while the client is silent.
 class Session {
  public:
-  /// `context` and what `gate` names outlive it.
+  /// `context` and what `gate` names outlive it. `client_ip`: of the socket; where PROXY headers
+  /// are due the session reads one, and counts the client's network itself.
   Session(Context& context, Snapshot snapshot, Gate gate,
-          std::unique_ptr<runtime::ByteStream> stream, std::string client_ip);
+          std::unique_ptr<runtime::Transport> stream, std::string client_ip,
+          NetworkCount::Slot network = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -83,6 +86,23 @@ class Session {
   smtp::Capabilities capabilities() const;
   /// What LIMITS says (RFC 9422): no transaction that keeps to it is cut short by a count of ours.
   smtp::Limits limits() const;
+
+  // entrance.cc: before the first word. False: there will be none but what is to be sent.
+  runtime::Task<bool> enter(TimePoint deadline);
+  runtime::Task<bool> introduce(TimePoint deadline);
+  runtime::Task<bool> lets_us_greet();
+  runtime::Task<Result<std::string_view>> first_octets(TimePoint deadline);
+
+  // break_off.cc
+  /// Counts and logs a connection that never becomes a session.
+  void turn_away(metrics::Refusal reason, std::string_view detail = {});
+  /// Ends the session for what the client did: counted, logged, and said in `reply`.
+  void break_off(metrics::Offence reason, replies::Wire reply);
+  void note(metrics::Offence reason);
+  /// Breaks off if `octets`, which stand where a command begins, are of another protocol.
+  bool repel(std::string_view octets);
+  /// What ended the wait for content; who was too slow is noted.
+  Error give_up(const Pace& pace, const Error& error);
 
   // starttls.cc
   runtime::Task<void> starttls(std::string_view arguments);
@@ -135,7 +155,9 @@ class Session {
   const Snapshot snapshot_;
   const Gate gate_;
   const smtp::ExtensionSet enabled_;  // on this listener
-  const std::string client_ip_;
+  std::string client_ip_;
+  NetworkCount::Slot network_;
+  runtime::Transport* const transport_;  // of the dialog, until TLS takes it
   Dialog dialog_;
   runtime::ByteStream* handshaking_ = nullptr;  // while the TLS handshake owns the stream
   const net::TlsInfo* tls_ = nullptr;           // of the dialog's stream, once it is TLS

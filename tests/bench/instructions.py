@@ -4,7 +4,8 @@
 Counted by callgrind on the release build, one worker, one client that keeps its connection: N messages and then
 2N, and the difference by N, so that start-up, logging in and ending are left out. Time is noisy; this isn't.
 Valgrind shows the program a CPU of its own with AES and AVX2 at most, so BoringSSL takes the same ways on every
-machine that has both; where they are missing, the figure can't be compared and the test is skipped (exit code 77).
+machine that has both; where they are missing, or compiler, libraries or valgrind are others, the figure can't be
+compared and the test is skipped (exit code 77).
 """
 
 import argparse
@@ -35,10 +36,15 @@ def skip(why):
     sys.exit(SKIPPED)
 
 
-def crypto():
-    """What decides which code BoringSSL runs."""
+def made_with():
+    """What decides which instructions run: what the CPU has (for BoringSSL and libc), and what built and counted."""
     flags = set(re.findall(r"\w+", pathlib.Path("/proc/cpuinfo").read_text()))
-    return " ".join([platform.machine(), *(each for each in ("aes", "pclmulqdq", "avx2", "bmi2") if each in flags)])
+    system = re.search(r'^PRETTY_NAME="?([^"\n]*)', pathlib.Path("/etc/os-release").read_text(), re.MULTILINE)
+    tools = [re.search(r"[\d.]+\d", subprocess.run([tool, "--version"], capture_output=True, text=True,
+                                                   check=True).stdout)[0] for tool in ("clang-19", "valgrind")]
+    return ", ".join([" ".join([platform.machine(), *(each for each in ("aes", "pclmulqdq", "avx2", "bmi2")
+                                                      if each in flags)]),
+                      system[1] if system else "", f"clang {tools[0]}", f"valgrind {tools[1]}"])
 
 
 def count(bench, messages, keep):
@@ -77,7 +83,7 @@ def main():
     parser.add_argument("--update", action="store_true", help="make what is measured the baseline")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the two profiles (callgrind_annotate reads them)")
     arguments = parser.parse_args()
-    for program in ("valgrind", "openssl", "objcopy"):
+    for program in ("valgrind", "openssl", "objcopy", "clang-19"):
         if not shutil.which(program):
             skip(f"no {program} here")
     for program in ("sallyport", "bench_load", "bench_sink"):
@@ -95,13 +101,13 @@ def main():
                       for times in (1, 2))
     each = round((more - less) / n)
     if arguments.update:
-        BASELINE.write_text(json.dumps({"instructions_per_message": each, "crypto": crypto()}, indent=2) + "\n")
+        BASELINE.write_text(json.dumps({"instructions_per_message": each, "made_with": made_with()}, indent=2) + "\n")
         print(f"instructions: {each:,} a message; this is the baseline now")
         return 0
     baseline = json.loads(BASELINE.read_text())
     wanted = baseline["instructions_per_message"]
-    if baseline["crypto"] != crypto():
-        skip(f"{each:,} a message, but the baseline was made with {baseline['crypto']}, and this is {crypto()}")
+    if baseline["made_with"] != made_with():
+        skip(f"{each:,} a message, but the baseline was made with {baseline['made_with']}, and this is {made_with()}")
     change = each / wanted - 1
     print(f"instructions: {each:,} a message, baseline {wanted:,}, {change:+.1%}")
     if change > TOLERANCE:

@@ -3,6 +3,9 @@
 // whatever the answers do, and latency counts from when a message should have been sent: no
 // coordinated omission).
 
+#include <sys/timerfd.h>
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
@@ -12,11 +15,13 @@
 #include <deque>
 #include <fstream>
 #include <iterator>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/base64.h"
 #include "proxy/net/tls.h"
 #include "proxy/runtime/event.h"
+#include "proxy/runtime/poller.h"
 #include "proxy/runtime/task_group.h"
 #include "proxy/runtime/tcp.h"
 #include "tests/bench/smtp_lines.h"
@@ -44,6 +49,7 @@ struct Options {
   double rate = 0;  // messages a second; 0: closed loop
   bool idle = false;
   std::size_t hold_seconds = 0;
+  std::size_t spread_ms = 0;
   std::string ready_file;
 };
 
@@ -53,6 +59,30 @@ struct Result {
   std::size_t refused = 0;
   std::size_t failed = 0;
   std::size_t connected = 0;
+};
+
+/// Waits to the microsecond, where the loop's own timers are good to a millisecond: with those,
+/// messages that come at a rate would come in bursts, and late.
+class Alarm {
+ public:
+  explicit Alarm(runtime::Loop& loop)
+      : poller_(loop, ::timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) {}
+
+  Task<void> wait_until(TimePoint when) {
+    const auto since_start = when.time_since_epoch();
+    const auto whole = std::chrono::floor<std::chrono::seconds>(since_start);
+    const itimerspec at{
+        .it_interval = {},
+        .it_value = {.tv_sec = whole.count(), .tv_nsec = Duration(since_start - whole).count()}};
+    ::timerfd_settime(poller_.descriptor(), TFD_TIMER_ABSTIME, &at, nullptr);
+    (void)co_await poller_.readable(kNever);
+    std::uint64_t times = 0;
+    (void)!::read(poller_.descriptor(), &times, sizeof times);
+    poller_.used_up();
+  }
+
+ private:
+  runtime::Poller poller_;
 };
 
 class Load {
@@ -91,7 +121,7 @@ class Load {
       for (std::size_t i = 0; i < std::min<std::size_t>(50, options_.connections); ++i)
         clients.spawn(idlers());
     } else {
-      for (std::size_t i = 0; i < options_.connections; ++i) clients.spawn(client());
+      for (std::size_t i = 0; i < options_.connections; ++i) clients.spawn(client(i));
     }
     (void)co_await clients.join();
     report();
@@ -188,6 +218,10 @@ class Load {
                         std::chrono::duration<double>(static_cast<double>(n) / options_.rate));
   }
 
+  void say_ready() const {
+    if (!options_.ready_file.empty()) std::ofstream(options_.ready_file) << "ready\n";
+  }
+
   /// Opens connections and keeps them until everybody was there for --hold seconds.
   Task<void> idlers() {
     runtime::Event never(loop_);
@@ -202,34 +236,40 @@ class Load {
         --next_;
       }
     }
-    if (result_.connected == options_.connections && !options_.ready_file.empty()) {
-      std::ofstream(options_.ready_file) << "ready\n";
-    }
+    if (result_.connected == options_.connections) say_ready();
     (void)co_await never.wait(loop_.after(std::chrono::seconds(options_.hold_seconds)));
   }
 
-  Task<void> client() {
+  Task<void> client(std::size_t index) {
     runtime::Event never(loop_);
+    Alarm alarm(loop_);
     while (next_ < options_.messages) {
       Connection connection;
       TimePoint began = std::chrono::steady_clock::now();
       if (!co_await open(connection)) {
         ++result_.failed;
-        if (result_.failed > options_.connections + 100) co_return;
-        continue;
+        if (result_.failed <= options_.connections + 100) continue;
+        ++given_up_;
+        co_return;
       }
-      if (options_.rate > 0 && !started_.is_set()) {
-        // The clock of an open loop starts when everybody is there: logging in is another scenario.
-        while (result_.connected < options_.connections && next_ == 0)
-          (void)co_await never.wait(loop_.after(5ms));
-        if (!started_.is_set()) start_ = std::chrono::steady_clock::now() + 100ms;
-        started_.set();
+      if (options_.per_connection == 0 && !started_) {
+        // Where connections are kept the clock starts when everybody is there: logging in is
+        // another scenario.
+        while (result_.connected + given_up_ < options_.connections && !started_)
+          (void)co_await never.wait(loop_.after(1ms));
+        if (!std::exchange(started_, true)) {
+          start_ = std::chrono::steady_clock::now();
+          if (options_.rate > 0) start_ += 100ms;
+          say_ready();
+        }
+        // Who all begin at once stay in step, and every burst of theirs queues.
+        (void)co_await never.wait(start_ + options_.spread_ms * 1ms * index / options_.connections);
       }
       for (std::size_t sent = 0; next_ < options_.messages; ++sent) {
         if (options_.per_connection > 0 && sent == options_.per_connection) break;
         const std::size_t n = next_++;
         if (options_.rate > 0) {
-          if (due(n) > std::chrono::steady_clock::now()) (void)co_await never.wait(due(n));
+          if (due(n) > std::chrono::steady_clock::now()) co_await alarm.wait_until(due(n));
           began = due(n);
         } else if (sent > 0 || options_.per_connection == 0) {
           began = std::chrono::steady_clock::now();
@@ -281,7 +321,8 @@ class Load {
   std::string content_;
   std::string commands_;
   TimePoint start_;
-  runtime::Event started_{loop_};
+  bool started_ = false;
+  std::size_t given_up_ = 0;  // clients that never got in
   std::size_t next_ = 0;
   Result result_;
 };
@@ -313,7 +354,10 @@ int main(int argc, char** argv) {
   app.add_flag("--idle", options.idle, "Log in, send nothing, hold the connections");
   app.add_option("--hold", options.hold_seconds, "Seconds to hold idle connections")
       ->capture_default_str();
-  app.add_option("--ready-file", options.ready_file, "Written when all idle connections are there");
+  app.add_option("--spread-ms", options.spread_ms, "Kept connections begin one after the other")
+      ->capture_default_str();
+  app.add_option("--ready-file", options.ready_file,
+                 "Written when all connections are there, if they are kept");
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   sallyport::runtime::Loop loop;

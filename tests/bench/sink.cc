@@ -181,7 +181,7 @@ Task<int> run(runtime::Loop& loop, Options options) {
       auto accepted = co_await (*listener)->accept();
       if (!accepted) break;
       ++tally.connections;
-      sessions.spawn(serve(loop, options, tally, context, std::move(*accepted)));
+      sessions.spawn(serve(loop, options, tally, context, std::move(*accepted).stream(loop)));
     }
     std::ofstream(options.report) << "{\"messages\": " << tally.messages
                                   << ", \"recipients\": " << tally.recipients

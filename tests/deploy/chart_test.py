@@ -203,6 +203,14 @@ class Chart(unittest.TestCase):
         self.assertEqual((pod["securityContext"]["runAsUser"], pod["securityContext"]["fsGroup"]),
                          (int(user[1]), int(user[2])))
 
+    def test_every_listener_knows_the_proxies(self):
+        for program in HELMS:
+            for networks in ([], ["10.0.0.0/8", "fd00::/8"]):
+                with self.subTest(helm=program, networks=networks):
+                    objects = self.render(program, {"service": {"proxyProtocol": networks}})
+                    config = tomllib.loads(self.only(objects, "ConfigMap")["data"]["sallyport.toml"])
+                    self.assertEqual([each.get("proxy_protocol", []) for each in config["listener"]], [networks] * 3)
+
     def test_a_changed_config_rolls_the_pods(self):
         def checksum(values):
             deployment = self.only(self.render(HELMS[0], values), "Deployment")
@@ -223,6 +231,7 @@ class Chart(unittest.TestCase):
             "a key of the chart's": ({"config": {"listener": []}}, "listener"),
             "a policy nobody has": ({"tls": {"policy": "old"}}, "policy"),
             "no upstream": ({"config": {"upstream": []}}, "upstream"),
+            "a proxy that is no network": ({"service": {"proxyProtocol": ["all"]}}, "proxyProtocol"),
             "a port beyond": ({"service": {"ports": {"submission": 70000}}}, "submission"),
             "a pod killed while it drains": ({"config": {"drain_timeout": "55s"}}, "terminationGracePeriodSeconds"),
             "the same in minutes": ({"config": {"drain_timeout": "1m"}}, "terminationGracePeriodSeconds"),

@@ -1,5 +1,6 @@
-// Message content: however it is cut, decoding gives the same; it agrees with a decoder written by
-// the letter of RFC 5321 section 4.5.2; and decode(encode(x)) is x.
+// Message content, with bare LFs refused and mended: however it is cut, decoding gives the same; it
+// agrees with a decoder written by the letter of RFC 5321 section 4.5.2; decode(encode(x)) is x;
+// and what is not refused ends, when it is sent, for lenient servers where it ends for all.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "proxy/smtp/content.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/lenient_server.h"
 
 namespace sallyport::smtp {
 namespace {
@@ -23,8 +25,8 @@ struct Decoded {
 };
 
 template <class NextPiece>
-Decoded decode(std::string_view wire, NextPiece next_piece) {
-  ContentDecoder decoder;
+Decoded decode(std::string_view wire, NextPiece next_piece, BareLf bare_lf = BareLf::kRefused) {
+  ContentDecoder decoder(bare_lf);
   Decoded decoded;
   while (!wire.empty() && !decoder.finished()) {
     const std::string bytes(next_piece(wire));
@@ -50,7 +52,8 @@ Decoded decode(std::string_view wire, NextPiece next_piece) {
 std::string_view take_all(std::string_view& wire) { return std::exchange(wire, {}); }
 
 /// The meaning of decoding, octet by octet: a line begins at the start and after CRLF only.
-Decoded decode_by_the_letter(std::string_view wire) {
+Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf) {
+  const bool mends = bare_lf == BareLf::kMended;
   Decoded decoded;
   char before[2] = {'\r', '\n'};
   for (std::size_t i = 0; i < wire.size(); ++i) {
@@ -60,8 +63,11 @@ Decoded decode_by_the_letter(std::string_view wire) {
       decoded.finished = rest.starts_with(".\r\n");
       if (decoded.finished) decoded.left = rest.size() - 3;
       if (decoded.finished || rest == "." || rest == ".\r") return decoded;
+      if (mends && rest.starts_with(".\n")) decoded.text += c;  // a lone dot all the same
     } else {
-      decoded.bare |= (c == '\n') != (before[1] == '\r');
+      const bool bare_lf_here = c == '\n' && before[1] != '\r';
+      if (mends && bare_lf_here) decoded.text += '\r';
+      decoded.bare |= (bare_lf_here && !mends) || (c != '\n' && before[1] == '\r');
       decoded.nul |= c == '\0';
       decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
       decoded.text += c;
@@ -93,13 +99,20 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::Cuts cuts(input);
   const auto some = [&](std::string_view& rest) { return cuts.take(rest); };
 
-  const Decoded whole = decode(input, take_all);
-  FUZZ_CHECK(whole == decode(input, some));
-  FUZZ_CHECK(whole == decode_by_the_letter(input));
-  // No end but CRLF "." CRLF: what was read ends with it, or is it but for the CRLF.
-  if (whole.finished) {
-    const std::string_view read = input.substr(0, size - whole.left);
-    FUZZ_CHECK(read == ".\r\n" || read.ends_with("\r\n.\r\n"));
+  for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
+    const Decoded whole = decode(input, take_all, bare_lf);
+    FUZZ_CHECK(whole == decode(input, some, bare_lf));
+    FUZZ_CHECK(whole == decode_by_the_letter(input, bare_lf));
+    // No end but CRLF "." CRLF: what was read ends with it, or is it but for the CRLF.
+    if (whole.finished) {
+      const std::string_view read = input.substr(0, size - whole.left);
+      FUZZ_CHECK(read == ".\r\n" || read.ends_with("\r\n.\r\n"));
+    }
+    if (whole.bare || whole.nul || whole.text.ends_with('\r')) continue;
+    const std::string out = encode(whole.text, take_all);
+    for (const auto& server : support::kLenientServers) {
+      FUZZ_CHECK(support::end_of_data(out, server) == out.size());
+    }
   }
 
   const std::string wire = encode(input, take_all);

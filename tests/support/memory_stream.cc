@@ -133,6 +133,10 @@ Task<void> MemoryStream::finish(TimePoint deadline) {
 
 bool MemoryStream::is_quiet() const { return in_->size() == 0 && !in_->ended && !in_->reset; }
 
+bool MemoryStream::has_arrived() { return in_->size() > 0; }
+
+void MemoryStream::unread(std::string_view octets) { in_->octets.insert(in_->taken, octets); }
+
 void MemoryStream::half_close() {
   out_->ended = true;
   out_->for_reader.set();

@@ -25,7 +25,7 @@ struct MemoryStreamOptions {
 /// One end. What it promises beyond ByteStream: a read or write that need not wait does not
 /// suspend; an end that dies closes like a socket: with a reset if octets had come that nobody
 /// read, orderly otherwise. As with TcpStream, what read() gives lies in the loop's wire scratch.
-class MemoryStream final : public runtime::ByteStream {
+class MemoryStream final : public runtime::Transport {
  public:
   using Pair = std::pair<std::unique_ptr<MemoryStream>, std::unique_ptr<MemoryStream>>;
 
@@ -42,6 +42,8 @@ class MemoryStream final : public runtime::ByteStream {
   runtime::Task<void> finish(TimePoint deadline) override;
   bool is_quiet() const override;
   void acknowledge_now() override { ++acknowledgements_; }
+  bool has_arrived() override;
+  void unread(std::string_view octets) override;
 
   /// The peer reads the end after what was written; this end can still read.
   void half_close();

@@ -168,17 +168,18 @@ class Player {
 
   Task<void> say_flight(std::size_t begin, std::size_t end) {
     Peer& speaker = *co_await client();
-    if (!co_await nothing_unheard(speaker)) co_return;
+    const bool early = std::exchange(early_, false);
+    if (!early && !co_await nothing_unheard(speaker)) co_return;
     std::string flight;
     for (std::size_t i = begin; i < end; ++i) {
       const std::string& text = script_.steps[i].text;
       note("C: " + printable(text));
       flight += text;
-      if (cut_ != Cut::kAsWritten) continue;
+      if (early || cut_ != Cut::kAsWritten) continue;
       (void)co_await speaker.stream->write(text, loop_.after(kPatience));
       co_await settle();
     }
-    if (cut_ == Cut::kAsWritten) co_return;
+    if (!early && cut_ == Cut::kAsWritten) co_return;
     if (cut_ == Cut::kByteByByte) speaker.stream->split_into(flight.size() < kMostByBytes ? 1 : 97);
     (void)co_await speaker.stream->write(flight, loop_.after(kPatience));
   }
@@ -300,6 +301,8 @@ class Player {
       co_await envelope();
     } else if (what == "connect") {
       (void)co_await client();
+    } else if (what == "early") {
+      early_ = true;
     } else if (what == "plain") {
       plain_ = true;
     } else if (what == "tls") {
@@ -473,6 +476,7 @@ class Player {
   bool client_skips_ = false;
   bool provider_skips_ = false;
   bool plain_ = false;
+  bool early_ = false;
   std::size_t line_ = 0;
   std::size_t message_ = 0;
   std::size_t message_line_ = 0;

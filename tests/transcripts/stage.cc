@@ -123,6 +123,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
       .deliverer = *relay_,
       .metrics = metrics_,
       .logger = log_.logger(),
+      .networks = networks_,
       .ids = ids_,
       .wall_time = [this, start] { return kDawn + (loop_.now() - start); },
       .accept_tls = accept_fake_tls,
@@ -149,12 +150,40 @@ void Stage::set(const Step& step) {
     add_upstream(words);
   } else if (words[0] == "set" && words.size() == 3) {
     set_value(words[1], words[2]);
-  } else if (words[0] == "listener" && words.size() == 2) {
-    config_->listeners.front().tls = words[1] == "implicit"   ? config::TlsMode::kImplicit
-                                     : words[1] == "starttls" ? config::TlsMode::kStarttls
-                                                              : config::TlsMode::kNone;
+  } else if (words[0] == "listener" && words.size() >= 2) {
+    set_listener(words);
   } else {
     throw std::invalid_argument("line " + std::to_string(step.line) + ": wrong arguments");
+  }
+}
+
+void Stage::set_listener(const std::vector<std::string>& words) {
+  config::Listener& listener = config_->listeners.front();
+  listener.tls = words[1] == "implicit"   ? config::TlsMode::kImplicit
+                 : words[1] == "starttls" ? config::TlsMode::kStarttls
+                                          : config::TlsMode::kNone;
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::size_t equals = words[i].find('=');
+    const std::string key = words[i].substr(0, equals);
+    const std::string value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
+    if (key == "proxy_protocol") {
+      listener.proxy_protocol.push_back(IpNetwork::parse(value).value());
+    } else if (key == "greeting_delay") {
+      listener.greeting_delay = std::chrono::seconds(number(value));
+    } else if (key == "compat") {
+      listener.compat = true;
+    } else if (key == "remove") {
+      listener.header.remove = split(value, ',');
+    } else if (key == "add") {
+      const std::size_t colon = value.find(':');
+      listener.header.add.push_back({value.substr(0, colon), value.substr(colon + 1)});
+    } else if (key == "message_id_domain") {
+      listener.header.message_id_domain = value;
+    } else if (key == "hide_client") {
+      listener.header.hide_client = true;
+    } else {
+      throw std::invalid_argument("@listener knows no " + key);
+    }
   }
 }
 
@@ -173,11 +202,14 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"max_messages", set32(session.max_messages)},
       {"max_errors", set32(session.max_errors)},
       {"max_auth_failures", set32(session.max_auth_failures)},
+      {"max_connections_per_network", set32(session.max_connections_per_network)},
+      {"min_data_rate", set64(session.min_data_rate)},
       {"greeting_timeout", seconds(session.greeting_timeout)},
       {"command_timeout", seconds(session.command_timeout)},
       {"data_timeout", seconds(session.data_timeout)},
       {"upstream_timeout", seconds(session.upstream_timeout)},
       {"max_size", set64(message.max_size)},
+      {"max_header_size", set64(message.max_header_size)},
       {"memory_threshold", set64(message.memory_threshold)},
       {"budget", set64(message.budget)},
       {"disabled_extensions",

@@ -59,6 +59,7 @@ class Stage {
 
  private:
   void set(const Step& step);
+  void set_listener(const std::vector<std::string>& words);
   void set_value(const std::string& key, const std::string& value);
   void add_user(const std::vector<std::string>& words);
   void add_upstream(const std::vector<std::string>& words);
@@ -76,6 +77,7 @@ class Stage {
   std::optional<message::Budget> budget_;
   std::optional<auth::Authenticator> authenticator_;
   policy::LimitTable limits_;
+  submission::NetworkCount networks_;
   message::TransactionIds ids_;
   std::unique_ptr<submission::Context> context_;
   std::list<submission::Session> sessions_;

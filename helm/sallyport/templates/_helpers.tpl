@@ -97,10 +97,16 @@ JSON strings are TOML basic strings.
 {{/* The whole configuration file. */}}
 {{- define "sallyport.config" -}}
 {{- $config := deepCopy .Values.config -}}
-{{- $_ := set $config "listener" (list
+{{- $listeners := list
       (dict "address" (printf "%s:1465" .Values.bindAddress) "tls" "implicit")
       (dict "address" (printf "%s:1587" .Values.bindAddress) "tls" "starttls")
-      (dict "address" (printf "%s:2525" .Values.bindAddress) "tls" "starttls")) -}}
+      (dict "address" (printf "%s:2525" .Values.bindAddress) "tls" "starttls") -}}
+{{- range $listener := $listeners -}}
+{{- with $.Values.service.proxyProtocol -}}
+{{- $_ := set $listener "proxy_protocol" . -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $config "listener" $listeners -}}
 {{- $tls := dict "certificate" "/etc/sallyport/tls/tls.crt" "key" "/etc/sallyport/tls/tls.key" "policy" .Values.tls.policy -}}
 {{- if .Values.tls.extraSecretNames -}}
 {{- $_ := set $tls "directory" "/etc/sallyport/certs" -}}

@@ -77,6 +77,7 @@ Documented documented(const Schema& section) {
   if (section.name == schema::kUsersFileUser.name) return {"[[auth.user]]", ""};
   if (section.name == schema::kUserLimits.name) return {"[limits]", ""};
   if (section.name == schema::kPassword.name) return {"[[upstream]]", "password."};
+  if (section.name == schema::kHeader.name) return {"[[listener]]", "header."};
   return {std::string(section.name), ""};
 }
 
@@ -183,6 +184,9 @@ std::string with_a_date(const Schema& section, std::string_view key) {
   }
   if (section.name == schema::kPassword.name) {
     return fmt::format("[[upstream]]\nprovider = 'smtp'\npassword = {{ {} }}", pair);
+  }
+  if (section.name == schema::kHeader.name) {
+    return fmt::format("[[listener]]\n[listener.header]\n{}", pair);
   }
   if (section.name == schema::kUpstream.name && key != "provider") {
     return fmt::format("[[upstream]]\nprovider = 'ses'\n{}", pair);

@@ -66,6 +66,24 @@ TEST(Load, KnowsWhatAListenerDoesNotOffer) {
               ElementsAre("CHUNKING", "DSN", "MT-PRIORITY"));
 }
 
+TEST(Load, ReadsWhatAListenerDoesToHeaders) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ncompat = true\n[listener.header]\n"
+      "remove = ['X-Originating-IP', 'Received']\nadd = { X-B = 'b', \"X-A\" = 'a c' }\n"
+      "message_id_domain = 'example.com'\nhide_client = true\n"
+      "[[listener]]\naddress = '127.0.0.1:26'\ntls = 'none'\n"
+      "[message]\nmax_header_size = '32 KiB'");
+  ASSERT_EQ(config.listeners.size(), 2u);
+  EXPECT_TRUE(config.listeners[0].compat);
+  EXPECT_EQ(config.listeners[0].header, (HeaderRules{.remove = {"X-Originating-IP", "Received"},
+                                                     .add = {{"X-B", "b"}, {"X-A", "a c"}},
+                                                     .message_id_domain = "example.com",
+                                                     .hide_client = true}));
+  EXPECT_FALSE(config.listeners[1].compat);
+  EXPECT_EQ(config.listeners[1].header, HeaderRules());
+  EXPECT_EQ(config.message.max_header_size, 32u << 10);
+}
+
 TEST_F(Example, KnowsItsUsers) {
   EXPECT_THAT(config_.auth.mechanisms, ElementsAre("PLAIN", "LOGIN"));
   ASSERT_EQ(config_.auth.users.size(), 1u);
@@ -129,6 +147,7 @@ TEST(Load, EveryKeySetsItsField) {
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
       "[session]\nmax_recipients = 1\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
       "3\nmax_connections = 4\n"
+      "max_connections_per_network = 9\nmin_data_rate = '1 KiB'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
@@ -146,9 +165,11 @@ TEST(Load, EveryKeySetsItsField) {
                                      .max_errors = 2,
                                      .max_auth_failures = 3,
                                      .max_connections = 4,
+                                     .max_connections_per_network = 9,
                                      .greeting_timeout = 5s,
                                      .command_timeout = 6s,
                                      .data_timeout = 7s,
+                                     .min_data_rate = 1024,
                                      .upstream_timeout = 8s}));
   EXPECT_EQ(
       config.message,
@@ -208,6 +229,17 @@ TEST(Load, AClientAuthorityMeansThatCertificatesAreRequired) {
       "[[listener]]\naddress = '127.0.0.1:465'\n");
   EXPECT_EQ(config.tls.client_certificate, ClientCertificates::kRequire);
   EXPECT_EQ(config.listeners[0].client_certificate, std::nullopt);
+}
+
+TEST(Load, AListenerKnowsItsProxiesAndItsPatience) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ngreeting_delay = '2s'\n"
+      "proxy_protocol = ['10.0.0.0/8', 'fd00::/8', '192.0.2.7']\n");
+  const Listener& listener = config.listeners.front();
+  EXPECT_EQ(listener.greeting_delay, 2s);
+  std::vector<std::string> networks;
+  for (const IpNetwork& network : listener.proxy_protocol) networks.push_back(network.str());
+  EXPECT_THAT(networks, ElementsAre("10.0.0.0/8", "fd00::/8", "192.0.2.7/32"));
 }
 
 TEST(Load, WithoutRoutesAllMailGoesToAllUpstreamsInOrder) {

@@ -181,6 +181,112 @@ TEST(Problems, OfListeners) {
   });
 }
 
+TEST(Problems, OfWhoMayBeAProxyAndWhoSpeaksFirst) {
+  const auto with = [](std::string_view line) {
+    return std::string("[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\n") +
+           std::string(line);
+  };
+  const std::string host_bits = with("proxy_protocol = ['10.0.0.1/8']");
+  const std::string too_long = with("proxy_protocol = ['fd00::/8', '10.0.0.0/33', 7]");
+  const std::string no_array = with("proxy_protocol = true");
+  const std::string none = with("proxy_protocol = []");
+  const std::string delay = with("greeting_delay = '1m'");
+  const std::string implicit =
+      std::string(kWithTls) + "[[listener]]\naddress = '[::]:465'\ngreeting_delay = '3s'";
+  const std::string expected =
+      "a network such as \"10.0.0.0/8\" or \"fd00::/8\", or one IP address";
+  expect({
+      {host_bits,
+       {"c.toml:4:19: listener[1].proxy_protocol[1] is \"10.0.0.1/8\": it has bits behind its "
+        "length, where \"10.0.0.0/8\" has none; expected " +
+        expected}},
+      {too_long,
+       {"c.toml:4:31: listener[1].proxy_protocol[2] is \"10.0.0.0/33\"; expected " + expected,
+        "c.toml:4:46: listener[1].proxy_protocol[3] is 7; expected " + expected}},
+      {no_array,
+       {"c.toml:4:18: listener[1].proxy_protocol is true; expected an array; each element " +
+        expected}},
+      {none,
+       {"c.toml:4:18: listener[1].proxy_protocol is an empty array; expected at least one element, "
+        "each " +
+        expected}},
+      {delay,
+       {"c.toml:4:18: listener[1].greeting_delay is \"1m\"; expected a duration from 0s to 30s, "
+        "such as \"30s\" or \"1h30m\""}},
+      {implicit,
+       {"c.toml:6:18: listener[1].greeting_delay is \"3s\", but with tls = \"implicit\" it is "
+        "the client that speaks first; expected \"0s\" or no greeting_delay here"}},
+  });
+}
+
+TEST(Problems, OfHeaderWork) {
+  const auto with = [](std::string_view keys) {
+    return "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\n[listener.header]\n" +
+           std::string(keys);
+  };
+  const std::string removed =
+      with("remove = ['User-Agent', 'User Agent', '', 5, 'FROM', 'Content-Type']");
+  const std::string not_a_list = with("remove = 'User-Agent'");
+  const std::string added = with(
+      "[listener.header.add]\n'X-A' = 'ok'\n'X A' = 'x'\nSubject = 'x'\n'Content-Type' = 'x'\n"
+      "'Resent-To' = 'x'\n'x-a' = 'x'\n'X-B' = ''\n'X-C' = \"x\\r\\nBcc: y\"\n'X-D' = ' x'\n"
+      "'X-E' = 'ä'\n'X-F' = 5");
+  const std::string long_text = with("add = { X = '" + std::string(996, 'x') + "' }");
+  const std::string longest_text = with("add = { X = '" + std::string(995, 'x') + "' }");
+  const std::string not_a_table = with("add = ['X-A: b']");
+  const std::string others =
+      with("message_id_domain = 'example'\nhide_client = 'yes'\nhide = true");
+  const std::string bad_domain = with("message_id_domain = 'ex ample'");
+  const std::string kName = "expected the name of a header field, such as \"User-Agent\"";
+  const std::string kText =
+      "expected text of printable ASCII, without blanks at its ends, that makes a line of at most "
+      "998 octets with its name";
+  const std::string kEach =
+      "is a field that belongs to each message; expected one that is the same for all";
+  expect({
+      {removed,
+       {"c.toml:5:25: listener[1].header.remove[2] is \"User Agent\"; " + kName,
+        "c.toml:5:39: listener[1].header.remove[3] is \"\"; " + kName,
+        "c.toml:5:43: listener[1].header.remove[4] is 5; " + kName,
+        "c.toml:5:46: listener[1].header.remove[5] is \"FROM\": a message must have it; " + kName,
+        "c.toml:5:54: listener[1].header.remove[6] is \"Content-Type\": the body cannot be read "
+        "without it; " +
+            kName}},
+      {not_a_list,
+       {"c.toml:5:10: listener[1].header.remove is \"User-Agent\"; expected an array; each element "
+        "the name of a header field, such as \"User-Agent\""}},
+      {added,
+       {"c.toml:7:1: listener[1].header.add.\"X A\" is no field; " + kName,
+        "c.toml:8:1: listener[1].header.add.\"Subject\" " + kEach,
+        "c.toml:9:1: listener[1].header.add.\"Content-Type\" " + kEach,
+        "c.toml:10:1: listener[1].header.add.\"Resent-To\" " + kEach,
+        "c.toml:11:1: listener[1].header.add.\"x-a\" is the same field as \"X-A\"; expected each "
+        "once",
+        "c.toml:12:9: listener[1].header.add.\"X-B\" is \"\"; " + kText,
+        "c.toml:13:9: listener[1].header.add.\"X-C\" is \"x\\u000d\\u000aBcc: y\"; " + kText,
+        "c.toml:14:9: listener[1].header.add.\"X-D\" is \" x\"; " + kText,
+        "c.toml:15:9: listener[1].header.add.\"X-E\" is \"ä\"; " + kText,
+        "c.toml:16:9: listener[1].header.add.\"X-F\" is 5; " + kText}},
+      {long_text,
+       {"c.toml:5:13: listener[1].header.add.\"X\" is \"" + std::string(60, 'x') + "…\"; " +
+        kText}},
+      {longest_text, {"accepted"}},
+      {not_a_table,
+       {"c.toml:5:7: listener[1].header.add is an array; expected a table of field names and their "
+        "text, such as { \"X-Environment\" = \"production\" }"}},
+      {others,
+       {"c.toml:6:15: listener[1].header.hide_client is \"yes\"; expected true or false",
+        "c.toml:7:1: unknown key 'hide' in [listener.header]; expected 'remove', 'add', "
+        "'message_id_domain' or 'hide_client'"}},
+      {bad_domain,
+       {"c.toml:5:21: listener[1].header.message_id_domain is \"ex ample\"; expected a host name "
+        "such as \"mail.example.com\""}},
+      {"[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ncompat = 1\nheader = 5",
+       {"c.toml:4:10: listener[1].compat is 1; expected true or false",
+        "c.toml:5:10: listener[1].header is 5; expected one table: [listener[1].header]"}},
+  });
+}
+
 TEST(Problems, OfTheServersCertificate) {
   expect({
       {"[tls]\nkey = 'tls.key'",

@@ -104,6 +104,7 @@ TEST_F(BodyTest, ASmallMessageIsOneChunkAndOneStretch) {
 }
 
 TEST_F(BodyTest, UsesTheFileOnlyPastTheThreshold) {
+  storage_.memory_threshold = 1 << 20;
   Body small(budget_, storage_);
   receive_all(small, octets(1 << 20), 65'536);
   EXPECT_EQ(small.in_file(), 0u);
@@ -111,6 +112,41 @@ TEST_F(BodyTest, UsesTheFileOnlyPastTheThreshold) {
   receive_all(big, octets(4 << 20), 65'536);
   EXPECT_GE(big.in_file(), std::uint64_t{2} << 20);
   EXPECT_EQ(big.in_file() % Body::kFlushSize, 0u);
+}
+
+TEST_F(BodyTest, UsesTheFileSoonerWhenTheBudgetIsScarce) {
+  storage_.memory_threshold = 4 << 20;
+  Budget budget(32 << 20);
+  const auto content = octets(4 << 20);
+  Body first(budget, storage_);
+  receive_all(first, content, 65'536);
+  EXPECT_EQ(first.in_file(), 0u);
+  Body second(budget, storage_);
+  receive_all(second, content, 65'536);
+  EXPECT_EQ(second.in_file(), 0u);
+  Reservation others(budget);
+  ASSERT_TRUE(others.grow(8 << 20));
+  Body third(budget, storage_);
+  receive_all(third, content, 65'536);
+  EXPECT_GE(third.in_file(), content.size() - Body::kSureInMemory - Body::kFlushSize);
+  EXPECT_TRUE(read(third) == content);
+}
+
+TEST_F(BodyTest, KeepsItsOrderWhenTheBudgetIsScarceForAWhile) {
+  storage_.memory_threshold = 4 << 20;
+  Budget budget(32 << 20);
+  const auto content = octets(6 << 20);
+  const std::string_view all(content);
+  Body body(budget, storage_);
+  receive_all(body, all.substr(0, 1'500'000), 65'536);
+  {
+    Reservation others(budget);
+    ASSERT_TRUE(others.grow(8 << 20));
+    receive_all(body, all.substr(1'500'000, 1'000'000), 65'536);
+    EXPECT_GT(body.in_file(), 0u);
+  }
+  receive_all(body, all.substr(2'500'000), 65'536);
+  EXPECT_TRUE(read(body) == content);
 }
 
 TEST_F(BodyTest, StopsAtTheBudgetAndGivesItBack) {
@@ -145,6 +181,7 @@ TEST_F(BodyTest, ALyingSizeTakesNoMemoryInAdvance) {
 }
 
 TEST_F(BodyTest, SaysWhyThereIsNoFile) {
+  storage_.memory_threshold = 1 << 20;
   storage_.directory = "/nonexistent/spool";
   Body body(budget_, storage_);
   const auto received = loop_.run(receive(loop_, body, octets(3 << 20), 65'536));

@@ -15,6 +15,7 @@ using ::testing::IsEmpty;
 struct Filtered {
   std::string kept;
   HeaderFacts facts;
+  std::uint64_t size = 0;
   Result<std::vector<smtp::Mailbox>> from;
   std::string message_id;
 
@@ -23,8 +24,9 @@ struct Filtered {
 
 /// Filters `content` cut at `cuts` (ascending). Each piece is memory of its own that is gone after
 /// its call, so that AddressSanitizer sees a view that lives too long.
-Filtered filter(std::string_view content, const std::vector<std::size_t>& cuts = {}) {
-  HeaderFilter filter;
+Filtered filter(std::string_view content, const std::vector<std::size_t>& cuts = {},
+                const config::HeaderRules& rules = {}) {
+  HeaderFilter filter(rules);
   Filtered result;
   std::vector<std::string_view> kept;
   const auto take = [&] {
@@ -45,7 +47,8 @@ Filtered filter(std::string_view content, const std::vector<std::size_t>& cuts =
   take();
   EXPECT_TRUE(filter.complete());
   result.facts = filter.facts();
-  result.from = filter.from();
+  result.size = filter.size();
+  result.from = filter.mailboxes(Author::kFrom);
   result.message_id = filter.message_id();
   return result;
 }
@@ -55,6 +58,7 @@ struct Case {
   std::string_view given;
   std::string_view kept;
   HeaderFacts facts = {};
+  config::HeaderRules rules = {};
 };
 
 const Case kCases[] = {
@@ -147,19 +151,78 @@ const Case kCases[] = {
      .given = "From: a@b\r\nFROM: c@d\r\n\r\n",
      .kept = "From: a@b\r\nFROM: c@d\r\n\r\n",
      .facts = {.from_fields = 2}},
+    {.what = "what the rules say is taken out, whatever its case, with its folded lines",
+     .given = "X-Originating-IP: [192.0.2.1]\r\nTo: a\r\nUSER-AGENT: x\r\n "
+              "y\r\n\tz\r\n\r\nUser-Agent: x",
+     .kept = "To: a\r\n\r\nUser-Agent: x",
+     .facts = {.removed_fields = 2},
+     .rules = {.remove = {"X-Originating-IP", "User-Agent"}}},
+    {.what = "names that only begin like those of the rules are others",
+     .given = "X-Mail: a\r\nX-Mailers: b\r\nX-Mailes: c\r\nX-Mailer : d\r\n\r\n",
+     .kept = "X-Mail: a\r\nX-Mailers: b\r\nX-Mailes: c\r\n\r\n",
+     .facts = {.removed_fields = 1},
+     .rules = {.remove = {"X-Mailer"}}},
+    {.what = "what is added is not the client's to choose",
+     .given = "X-Env: mine\r\nTo: a\r\nx-env: and mine\r\n\r\n",
+     .kept = "To: a\r\n\r\n",
+     .facts = {.removed_fields = 2},
+     .rules = {.add = {{"X-Env", "production"}}}},
+    {.what = "Date and Message-ID that are taken out are missing",
+     .given = "Date: x\r\nMessage-ID: <1@b>\r\nTo: a\r\n\r\n",
+     .kept = "To: a\r\n\r\n",
+     .facts = {.removed_fields = 2},
+     .rules = {.remove = {"Message-Id", "date"}}},
+    {.what = "Received fields that are taken out are counted",
+     .given = "Received: a\r\nTo: x\r\nReceived: b\r\n c\r\n\r\n",
+     .kept = "To: x\r\n\r\n",
+     .facts = {.received_fields = 2, .removed_fields = 2, .removes_received = true},
+     .rules = {.remove = {"Received"}}},
+    {.what = "so are those that were taken out before, and the note of it is ours to write",
+     .given = "X-Received-Removed: 40\r\nReceived: a\r\nX-Received-Removed:\r\n 2\r\n\r\n",
+     .kept = "\r\n",
+     .facts = {.received_fields = 1,
+               .received_before = 42,
+               .removed_fields = 1,
+               .removes_received = true},
+     .rules = {.remove = {"Received"}}},
+    {.what = "where nothing is taken out, the note of it stays",
+     .given = "X-Received-Removed: 99999999999999999999\r\nReceived: a\r\n\r\n",
+     .kept = "X-Received-Removed: 99999999999999999999\r\nReceived: a\r\n\r\n",
+     .facts = {.received_fields = 1, .received_before = 1'000'000}},
+    {.what = "a block of Resent fields stays whole, but for its Bcc",
+     .given =
+         "Resent-Date: x\r\nResent-From: a@b\r\nResent-Bcc: c@d,\r\n e@f\r\nResent-Message-ID: "
+         "<2@b>\r\nDate: y\r\nFrom: g@h\r\nMessage-ID: <1@h>\r\n\r\n",
+     .kept = "Resent-Date: x\r\nResent-From: a@b\r\nResent-Message-ID: "
+             "<2@b>\r\nDate: y\r\nFrom: g@h\r\nMessage-ID: <1@h>\r\n\r\n",
+     .facts = {.has_date = true, .has_message_id = true, .from_fields = 1, .bcc_fields = 1}},
+    {.what = "Resent-Date and Resent-Message-ID are not Date and Message-ID",
+     .given = "Resent-Date: x\r\nResent-Message-ID: <2@b>\r\nResent-From: a@b\r\n\r\n",
+     .kept = "Resent-Date: x\r\nResent-Message-ID: <2@b>\r\nResent-From: a@b\r\n\r\n"},
+    {.what = "octets above 127 in a value are octets like others",
+     .given = "Subject: gr\xc3\xbc\xc3\x9f\r\n \xff\r\nBcc: \xe4@b\r\n\r\n\xe4",
+     .kept = "Subject: gr\xc3\xbc\xc3\x9f\r\n \xff\r\n\r\n\xe4",
+     .facts = {.bcc_fields = 1}},
+    {.what = "a body line that looks like a field is none, after an empty line",
+     .given = "To: a\r\n\r\nReceived: b\r\nX-Env: c\r\nFrom: d@e\r\n",
+     .kept = "To: a\r\n\r\nReceived: b\r\nX-Env: c\r\nFrom: d@e\r\n",
+     .rules = {.remove = {"X-Env"}}},
 };
 
 std::string show(const HeaderFacts& facts) {
   return "date " + std::to_string(facts.has_date) + ", id " + std::to_string(facts.has_message_id) +
          ", from " + std::to_string(facts.from_fields) + ", received " +
          std::to_string(facts.received_fields) + ", bcc " + std::to_string(facts.bcc_fields) +
-         ", separator " + std::to_string(facts.separator_added);
+         ", before " + std::to_string(facts.received_before) + ", removed " +
+         std::to_string(facts.removed_fields) + ", removes received " +
+         std::to_string(facts.removes_received) + ", separator " +
+         std::to_string(facts.separator_added);
 }
 
 TEST(HeaderFilter, KeepsDropsAndLearns) {
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.what);
-    const auto result = filter(test.given);
+    const auto result = filter(test.given, {}, test.rules);
     EXPECT_EQ(result.kept, test.kept);
     EXPECT_EQ(show(result.facts), show(test.facts));
   }
@@ -169,19 +232,19 @@ TEST(HeaderFilter, AnySplitGivesTheSame) {
   std::mt19937 random(1);
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.what);
-    const auto whole = filter(test.given);
+    const auto whole = filter(test.given, {}, test.rules);
     std::vector<std::size_t> each;
     for (std::size_t cut = 0; cut <= test.given.size(); ++cut) {
-      EXPECT_EQ(filter(test.given, {cut}), whole) << "cut at " << cut;
+      EXPECT_EQ(filter(test.given, {cut}, test.rules), whole) << "cut at " << cut;
       each.push_back(cut);
     }
-    EXPECT_EQ(filter(test.given, each), whole) << "octet by octet";
+    EXPECT_EQ(filter(test.given, each, test.rules), whole) << "octet by octet";
     for (int round = 0; round < 50; ++round) {
       std::vector<std::size_t> some;
       for (const auto cut : each) {
         if (random() % 4 == 0) some.push_back(cut);
       }
-      EXPECT_EQ(filter(test.given, some), whole);
+      EXPECT_EQ(filter(test.given, some, test.rules), whole);
     }
   }
 }
@@ -189,10 +252,11 @@ TEST(HeaderFilter, AnySplitGivesTheSame) {
 TEST(HeaderFilter, ASecondPassChangesNothing) {
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.what);
-    const auto once = filter(test.given);
-    const auto twice = filter(once.kept);
+    const auto once = filter(test.given, {}, test.rules);
+    const auto twice = filter(once.kept, {}, test.rules);
     EXPECT_EQ(twice.kept, once.kept);
     EXPECT_EQ(twice.facts.bcc_fields, 0u);
+    EXPECT_EQ(twice.facts.removed_fields, 0u);
     EXPECT_FALSE(twice.facts.separator_added);
   }
 }
@@ -229,13 +293,78 @@ TEST(HeaderFilter, SaysWhenFromCannotBeKnown) {
   EXPECT_EQ(filter("From: a@b.example\r\nFrom: oops\r\n\r\n").from.error().code,
             ErrorCode::kInvalid);
 
-  const std::string much(HeaderFilter::kMostFrom, 'x');
+  const std::string much(HeaderFilter::kMostAuthorOctets, 'x');
   EXPECT_EQ(filter("From: " + much + " <a@b.example>\r\n\r\n").from.error().code,
             ErrorCode::kLimit);
   std::string many;
   for (int i = 0; i < 17; ++i) many += "From: a@b.example\r\n";
   EXPECT_EQ(filter(many).from.error().code, ErrorCode::kLimit);
   EXPECT_EQ(filter(many).facts.from_fields, 17u);
+}
+
+TEST(HeaderFilter, KnowsWhoSendsItAgain) {
+  HeaderFilter filter;
+  std::vector<std::string_view> kept;
+  filter.feed(
+      "Resent-From: r@x.example\r\nResent-Sender: s@x.example\r\nFrom: a@y.example\r\n"
+      "RESENT-FROM: older@z.example\r\nSender: undisclosed:;\r\n\r\n",
+      kept);
+  EXPECT_THAT(*filter.mailboxes(Author::kFrom), ElementsAre(smtp::Mailbox{"a", "y.example"}));
+  EXPECT_THAT(*filter.mailboxes(Author::kResentFrom),
+              ElementsAre(smtp::Mailbox{"r", "x.example"}, smtp::Mailbox{"older", "z.example"}));
+  EXPECT_THAT(*filter.mailboxes(Author::kResentSender),
+              ElementsAre(smtp::Mailbox{"s", "x.example"}));
+  EXPECT_TRUE(filter.has(Author::kSender));
+  EXPECT_THAT(*filter.mailboxes(Author::kSender), IsEmpty());
+
+  HeaderFilter none;
+  none.feed("From: a@y.example\r\n\r\nSender: a@b\r\n", kept);
+  for (const Author author : {Author::kSender, Author::kResentFrom, Author::kResentSender}) {
+    EXPECT_FALSE(none.has(author));
+    EXPECT_THAT(*none.mailboxes(author), IsEmpty());
+  }
+}
+
+TEST(HeaderFilter, AuthorsThatAreTakenOutAreNobody) {
+  const config::HeaderRules rules{.remove = {"Sender", "Resent-From"}};
+  HeaderFilter filter(rules);
+  std::vector<std::string_view> kept;
+  filter.feed("Sender: a@b.example\r\nResent-From: c@d.example\r\n\r\n", kept);
+  EXPECT_FALSE(filter.has(Author::kSender));
+  EXPECT_FALSE(filter.has(Author::kResentFrom));
+}
+
+TEST(HeaderFilter, TooManyAuthorsAreNotLookedInto) {
+  std::string many;
+  for (int i = 0; i < 17; ++i) many += "Resent-From: a@b.example\r\n";
+  const Filtered result = filter("From: a@b.example\r\n" + many + "\r\n");
+  EXPECT_EQ(result.from.error().code, ErrorCode::kLimit);
+}
+
+TEST(HeaderFilter, SaysHowLongTheHeaderSectionIs) {
+  EXPECT_EQ(filter("To: a\r\n\r\nbody").size, 8u);  // up to the CR of the empty line
+  EXPECT_EQ(filter("Bcc: a\r\nTo: b\r\n\r\nbody").size, 16u);
+  EXPECT_EQ(filter("To: a\r\n").size, 7u);
+  EXPECT_EQ(filter("\r\nbody").size, 1u);
+  HeaderFilter filter;
+  std::vector<std::string_view> kept;
+  for (int i = 1; i <= 100; ++i) {
+    filter.feed("X: " + std::string(997, 'x'), kept);
+    EXPECT_EQ(filter.size(), 1000u * static_cast<unsigned>(i));
+  }
+}
+
+// However many rules there are, and whatever is removed, what stays is not copied.
+TEST(HeaderFilter, WithRulesItStillGivesViews) {
+  const config::HeaderRules rules{.remove = {"X-Mailer"}, .add = {{"X-Env", "production"}}};
+  const std::string_view content = "From: a@b\r\nX-Mailer: x\r\nTo: c\r\n\r\nbody\r\n";
+  HeaderFilter filter(rules);
+  std::vector<std::string_view> kept;
+  filter.feed(content, kept);
+  filter.finish(kept);
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].data(), content.data());
+  EXPECT_EQ(kept[1].data(), content.data() + content.find("To:"));
 }
 
 TEST(HeaderFilter, GivesTheMessageIdForTheLog) {

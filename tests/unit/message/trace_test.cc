@@ -106,6 +106,48 @@ TEST(Trace, AddsDateAndMessageIdOnlyWhereMissing) {
   EXPECT_THAT(trace_fields(example(), {.has_message_id = true}), Not(HasSubstr("Message-ID:")));
 }
 
+TEST(Trace, CanKeepTheClientToItself) {
+  auto trace = example();
+  trace.hide_client = true;
+  EXPECT_EQ(received_field(trace),
+            "Received: from client.invalid\r\n"
+            "\t(using TLSv1.3 with cipher TLS_AES_128_GCM_SHA256)\r\n"
+            "\tby mail.example.com with ESMTPSA id 0LPFCE2L8A1B2C3D4E5F\r\n"
+            "\tfor <bob@example.net>;\r\n"
+            "\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
+}
+
+TEST(Trace, MessageIdsMayHaveADomainOfTheirOwn) {
+  auto trace = example();
+  EXPECT_EQ(message_id(trace), "<0LPFCE2L8A1B2C3D4E5F@mail.example.com>");
+  trace.message_id_domain = "example.com";
+  EXPECT_EQ(message_id(trace), "<0LPFCE2L8A1B2C3D4E5F@example.com>");
+  EXPECT_THAT(trace_fields(trace, {}),
+              HasSubstr("\r\nMessage-ID: <0LPFCE2L8A1B2C3D4E5F@example.com>\r\n"));
+}
+
+TEST(Trace, TellsHowManyReceivedFieldsWereTakenOut) {
+  const HeaderFacts facts{.has_date = true,
+                          .has_message_id = true,
+                          .received_fields = 3,
+                          .received_before = 4,
+                          .removes_received = true};
+  EXPECT_EQ(trace_fields(example(), facts),
+            received_field(example()) + "X-Received-Removed: 7\r\n");
+  EXPECT_THAT(trace_fields(example(), {.received_fields = 3}),
+              Not(HasSubstr("X-Received-Removed")));
+  EXPECT_THAT(trace_fields(example(), {.removes_received = true}),
+              Not(HasSubstr("X-Received-Removed")));
+}
+
+TEST(Trace, AddsWhatTheRulesSayBehindTheRest) {
+  const std::vector<config::HeaderField> added = {{"X-Environment", "production"},
+                                                  {"X-SES-CONFIGURATION-SET", "billing"}};
+  EXPECT_EQ(trace_fields(example(), {}, added),
+            trace_fields(example(), {}) +
+                "X-Environment: production\r\nX-SES-CONFIGURATION-SET: billing\r\n");
+}
+
 TEST(Trace, WritesDatesOfAllKinds) {
   struct Case {
     std::int64_t seconds;

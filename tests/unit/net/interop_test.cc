@@ -20,7 +20,8 @@ std::unique_ptr<TcpListener> listen_anywhere(Loop& loop) {
 Task<void> serve_one(Loop& loop, TcpListener& listener,
                      std::shared_ptr<const ServerTlsContext> context, TlsInfo& info) {
   auto tcp = co_await listener.accept();
-  auto stream = co_await accept_tls(loop, std::move(*tcp), std::move(context), loop.after(20s));
+  auto stream =
+      co_await accept_tls(loop, std::move(*tcp).stream(loop), std::move(context), loop.after(20s));
   EXPECT_TRUE(stream) << stream.error().text;
   if (!stream) co_return;
   info = (*stream)->info();
@@ -95,7 +96,8 @@ TEST_F(Interop, WorksOverTcp) {
 Task<void> send_much(Loop& loop, TcpListener& listener,
                      std::shared_ptr<const ServerTlsContext> context, std::string body) {
   auto tcp = co_await listener.accept();
-  auto stream = co_await accept_tls(loop, std::move(*tcp), std::move(context), loop.after(20s));
+  auto stream =
+      co_await accept_tls(loop, std::move(*tcp).stream(loop), std::move(context), loop.after(20s));
   EXPECT_TRUE(co_await (*stream)->write(body, loop.after(1min)));
   co_await (*stream)->finish(loop.after(20s));
 }

@@ -117,6 +117,7 @@ TEST_F(Ocsp, AResponseInForceIsStapledUntilItEnds) {
   const auto endless = plain->stapled(response_for(identity, {.has_end = false}), now);
   ASSERT_TRUE(endless) << endless.error().text;
   EXPECT_EQ((*endless)->ocsp_response_ends(), WallTime::max());
+  EXPECT_EQ((*stapled)->stapled("", now).value()->ocsp_response(), "");
 }
 
 TEST_F(Ocsp, ClientsThatAskGetIt) {
@@ -167,11 +168,10 @@ TEST_F(Ocsp, WhatNoClientShouldSeeIsNotStapled) {
 
 TEST_F(Ocsp, WhatIsNoResponseIsRefusedWhereverItBreaks) {
   const auto identity = ca_.issue();
-  EXPECT_EQ(refusal(identity, ""), "it is no OCSP response in DER");
   EXPECT_EQ(refusal(identity, "-----BEGIN OCSP RESPONSE-----"), "it is no OCSP response in DER");
   const std::string response = response_for(identity);
   EXPECT_EQ(refusal(identity, response + "x"), "it is no OCSP response in DER");
-  for (std::size_t size = 0; size < response.size(); ++size) {
+  for (std::size_t size = 1; size < response.size(); ++size) {
     EXPECT_NE(refusal(identity, response.substr(0, size)), "stapled") << size;
   }
 }

@@ -74,23 +74,35 @@ TEST(SenderPolicy, EveryAuthorMustBeTheUsers) {
   const config::User user = billing({"*@billing.example.com"});
   const smtp::Mailbox own = mailbox("invoices@billing.example.com");
   const smtp::Mailbox foreign = mailbox("ceo@example.com");
-  EXPECT_FALSE(check_from(user, std::vector{own}));
-  EXPECT_FALSE(check_from(user, std::vector{own, own}));
+  EXPECT_FALSE(check_author(user, "From", std::vector{own}));
+  EXPECT_FALSE(check_author(user, "From", std::vector{own, own}));
   const smtp::Reply refused(
       550, {5, 7, 1},
       "user billing may not send as ceo@example.com: the address of the From: "
       "field must be one of the user's own");
-  EXPECT_EQ(check_from(user, std::vector{foreign}), refused);
-  EXPECT_EQ(check_from(user, std::vector{own, foreign}), refused);
+  EXPECT_EQ(check_author(user, "From", std::vector{foreign}), refused);
+  EXPECT_EQ(check_author(user, "From", std::vector{own, foreign}), refused);
+}
+
+TEST(SenderPolicy, TheRefusalNamesTheField) {
+  const config::User user = billing({"*@billing.example.com"});
+  EXPECT_EQ(check_author(user, "Resent-From", std::vector{mailbox("ceo@example.com")}),
+            smtp::Reply(550, {5, 7, 1},
+                        "user billing may not send as ceo@example.com: the address of the "
+                        "Resent-From: field must be one of the user's own"));
+  EXPECT_EQ(check_author(user, "Sender", {}),
+            smtp::Reply(550, {5, 7, 1},
+                        "user billing may not send this message: its Sender: field is missing or "
+                        "cannot be read"));
 }
 
 TEST(SenderPolicy, AFromThatCannotBeReadIsNotWavedThrough) {
-  EXPECT_EQ(check_from(billing({"*@billing.example.com"}), {}),
+  EXPECT_EQ(check_author(billing({"*@billing.example.com"}), "From", {}),
             smtp::Reply(550, {5, 7, 1},
                         "user billing may not send this message: its From: field is missing or "
                         "cannot be read"));
-  EXPECT_FALSE(check_from(billing({}), {}));
-  EXPECT_FALSE(check_from(billing({}), std::vector{mailbox("anyone@anywhere.example")}));
+  EXPECT_FALSE(check_author(billing({}), "From", {}));
+  EXPECT_FALSE(check_author(billing({}), "From", std::vector{mailbox("anyone@anywhere.example")}));
 }
 
 }  // namespace

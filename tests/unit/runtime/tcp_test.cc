@@ -22,7 +22,7 @@ Task<Pair> connected_pair(Loop& loop) {
   const auto listener = listen_anywhere(loop);
   auto client = co_await connect(loop, listener->local(), loop.after(5s));
   auto server = co_await listener->accept();
-  co_return Pair{std::move(client.value()), std::move(server.value())};
+  co_return Pair{std::move(client.value()), std::move(server.value()).stream(loop)};
 }
 
 /// Reads until the peer ends.

@@ -217,6 +217,9 @@ TEST_F(CertificatesTest, NoOcspResponseKeepsACertificateFromBeingShown) {
   EXPECT_THAT(texts(loaded.complaints),
               ElementsAre("DIR/main.ocsp: cannot be read: No such file or directory; no OCSP "
                           "response is stapled"));
+  write("main.ocsp", "");
+  EXPECT_THAT(texts(load().complaints), ElementsAre("DIR/main.ocsp: cannot be read: it is empty; "
+                                                    "no OCSP response is stapled"));
   write("main.ocsp", "nonsense");
   EXPECT_THAT(texts(load().complaints), ElementsAre("DIR/main.ocsp: it is no OCSP response in DER; "
                                                     "no OCSP response is stapled"));

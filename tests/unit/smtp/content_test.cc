@@ -29,8 +29,8 @@ std::ostream& operator<<(std::ostream& out, const Decoded& decoded) {
              << (decoded.has_8bit ? " 8bit" : "");
 }
 
-Decoded decode(std::string_view wire, std::size_t step) {
-  ContentDecoder decoder;
+Decoded decode(std::string_view wire, std::size_t step, BareLf bare_lf = BareLf::kRefused) {
+  ContentDecoder decoder(bare_lf);
   Decoded decoded;
   for (std::size_t at = 0; at < wire.size() && !decoder.finished(); at += step) {
     // A copy of its own for each piece: a view that outlives its bytes is found by ASan.
@@ -51,11 +51,13 @@ Decoded decode(std::string_view wire, std::size_t step) {
 }
 
 /// However the octets are split, what is read is the same.
-Decoded decode(std::string_view wire) {
-  const Decoded whole = decode(wire, wire.size() + 1);
-  for (std::size_t step = 1; step <= 8; ++step) EXPECT_EQ(decode(wire, step), whole);
+Decoded decode(std::string_view wire, BareLf bare_lf = BareLf::kRefused) {
+  const Decoded whole = decode(wire, wire.size() + 1, bare_lf);
+  for (std::size_t step = 1; step <= 8; ++step) EXPECT_EQ(decode(wire, step, bare_lf), whole);
   return whole;
 }
+
+Decoded mend(std::string_view wire) { return decode(wire, BareLf::kMended); }
 
 std::string encode(std::string_view text, std::size_t step) {
   ContentEncoder encoder;
@@ -71,6 +73,68 @@ std::string encode(std::string_view text) {
   const std::string whole = encode(text, text.size() + 1);
   for (std::size_t step = 1; step <= 8; ++step) EXPECT_EQ(encode(text, step), whole);
   return whole;
+}
+
+/// What a message says of its dots, and what goes out on the strength of it.
+struct Relayed {
+  bool may_have_dotted_line = true;
+  std::string wire;
+};
+
+Relayed relay(std::string_view wire, std::size_t step) {
+  ContentDecoder decoder;
+  std::string text;
+  for (std::size_t at = 0; at < wire.size() && !decoder.finished(); at += step) {
+    std::string_view rest = wire.substr(at, step);
+    std::vector<std::string_view> pieces;
+    decoder.feed(rest, pieces);
+    for (const std::string_view piece : pieces) text += piece;
+  }
+  Relayed relayed{.may_have_dotted_line = decoder.may_have_dotted_line(), .wire = {}};
+  ContentEncoder encoder;
+  std::vector<std::string_view> views;
+  for (std::size_t at = 0; at < text.size(); at += step) {
+    const std::string_view piece = std::string_view(text).substr(at, step);
+    relayed.may_have_dotted_line ? encoder.feed(piece, views) : encoder.pass(piece, views);
+  }
+  encoder.finish(views);
+  for (const std::string_view view : views) relayed.wire += view;
+  return relayed;
+}
+
+TEST(ContentDecoder, SaysWhetherALineMayBeginWithADot) {
+  for (std::size_t step = 1; step <= 12; ++step) {
+    for (const std::string_view plain :
+         {".\r\n", "a.b\r\n.\r\n", "a\r\n b. \r\n\r\n.\r\n", "\r\n.\r\n"}) {
+      EXPECT_FALSE(relay(plain, step).may_have_dotted_line) << plain;
+    }
+    for (const std::string_view dotted :
+         {"..\r\n.\r\n", "a\r\n..\r\n.\r\n", "a\r\n..b\r\n.\r\n", "a\r\n\r\n...\r\n.\r\n"}) {
+      EXPECT_TRUE(relay(dotted, step).may_have_dotted_line) << dotted;
+    }
+    // Nobody knows before the end.
+    EXPECT_TRUE(relay("a\r\n.\r", step).may_have_dotted_line);
+    EXPECT_TRUE(relay("", step).may_have_dotted_line);
+  }
+}
+
+TEST(Content, IsRelayedAsItCameWhetherItsDotsAreLookedForOrNot) {
+  std::mt19937 random(20261124);
+  const std::string_view alphabet[] = {"a", ".", "..", "\r\n", "\r\n..", "\r", "\n", "text. "};
+  std::size_t passed = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string wire;
+    for (auto n = random() % 12; n > 0; --n) wire += alphabet[random() % std::size(alphabet)];
+    wire += "\r\n.\r\n";
+    const Decoded decoded = decode(wire, wire.size());
+    for (const std::size_t step : {std::size_t{1}, std::size_t{3}, wire.size()}) {
+      const Relayed relayed = relay(wire, step);
+      EXPECT_EQ(relayed.wire, encode(decoded.text, wire.size() + 1))
+          << testing::PrintToString(wire);
+      passed += relayed.may_have_dotted_line ? 0 : 1;
+    }
+  }
+  EXPECT_GT(passed, 1000u);
 }
 
 TEST(ContentDecoder, ReadsToTheLoneDot) {
@@ -179,6 +243,54 @@ TEST(ContentDecoder, DoesNotJudgeWhatFollowsTheEnd) {
             (Decoded{.text = "a\r\n", .left = after, .finished = true}));
 }
 
+TEST(ContentDecoder, MendsBareLineFeedsWhenAskedTo) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"a\nb\r\n", "a\r\nb\r\n"},
+      {"a\n\nb\n\r\n", "a\r\n\r\nb\r\n\r\n"},
+      {"\n", "\r\n"},
+      {"\n\n\n", "\r\n\r\n\r\n"},
+      {"Subject: x\n\nHi\n\r\n", "Subject: x\r\n\r\nHi\r\n\r\n"},
+      // No dot is taken off behind a bare LF, and none is lost.
+      {"a\n.b\n..c\n...\r\n", "a\r\n.b\r\n..c\r\n...\r\n"},
+      {"a\r\n.b\n.c\r\n..d\r\n", "a\r\nb\r\n.c\r\n.d\r\n"},
+      // A lone dot is text if a bare LF is on either side of it.
+      {"a\n.\nb\r\n", "a\r\n.\r\nb\r\n"},
+      {"a\n.\r\nb\r\n", "a\r\n.\r\nb\r\n"},
+      {"a\r\n.\nb\r\n", "a\r\n.\r\nb\r\n"},
+      {"a\n.\n.\n.\r\n", "a\r\n.\r\n.\r\n.\r\n"},
+      {".\n", ".\r\n"},
+      {"..\n", ".\r\n"},
+  };
+  for (const auto& [wire, text] : cases) {
+    if (!wire.ends_with("\r\n")) EXPECT_EQ(mend(wire), (Decoded{.text = text}));
+    EXPECT_EQ(mend(wire + "\r\n.\r\nQUIT"),
+              (Decoded{.text = text + "\r\n", .left = "QUIT", .finished = true}))
+        << testing::PrintToString(wire);
+  }
+}
+
+TEST(ContentDecoder, MendsNothingElse) {
+  EXPECT_TRUE(mend("a\rb\n\r\n.\r\n").bare);
+  EXPECT_TRUE(mend("a\r\r\nb\r\n.\r\n").bare);
+  EXPECT_TRUE(mend("a\r\n.\rb\r\n.\r\n").bare);
+  EXPECT_TRUE(mend("a\n.\r\r\n").bare);
+  EXPECT_TRUE(mend("a\0b\n\r\n.\r\n"s).nul);
+  EXPECT_TRUE(mend("a\x80\n\r\n.\r\n").has_8bit);
+  EXPECT_EQ(mend("a\n\r\n.\r\n\n\r\0\x80"s),
+            (Decoded{.text = "a\r\n\r\n", .left = "\n\r\0\x80"s, .finished = true}));
+}
+
+TEST(ContentDecoder, MendingChangesNothingOfWhatIsFine) {
+  std::mt19937 random(51764);
+  for (int round = 0; round < 500; ++round) {
+    std::string wire = {};
+    for (std::size_t lines = random() % 20; lines > 0; --lines) {
+      wire += std::string(random() % 3, '.') + std::string(random() % 90, 'x') + "\r\n";
+    }
+    EXPECT_EQ(mend(wire), decode(wire));
+  }
+}
+
 TEST(ContentDecoder, GivesViewsNotCopies) {
   std::string wire;
   for (int i = 0; i < 200; ++i) wire += "a line of text as mail has it\r\n";
@@ -236,7 +348,8 @@ TEST(Content, IsTheSameAfterTheWire) {
 }
 
 /// RFC 5321 section 4.5.2, octet by octet and without thought for speed: what decoding means.
-Decoded decode_by_the_letter(std::string_view wire) {
+Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf = BareLf::kRefused) {
+  const bool mends = bare_lf == BareLf::kMended;
   Decoded decoded;
   std::string before = "\r\n";  // what was read so far
   for (std::size_t i = 0; i < wire.size(); ++i) {
@@ -249,10 +362,14 @@ Decoded decode_by_the_letter(std::string_view wire) {
       }
       // Is this the beginning of an end that has not come yet?
       if (wire.substr(i) == "." || wire.substr(i) == ".\r") break;
+      if (mends && wire.substr(i).starts_with(".\n")) decoded.text += c;
       before += c;
       continue;
     }
-    decoded.bare |= c == '\n' && !before.ends_with('\r');
+    if (c == '\n' && !before.ends_with('\r')) {
+      if (mends) decoded.text += '\r';
+      decoded.bare |= !mends;
+    }
     decoded.bare |= before.ends_with('\r') && c != '\n';
     decoded.nul |= c == '\0';
     decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
@@ -268,6 +385,39 @@ TEST(ContentDecoder, AgreesWithTheLetterOfTheRfc) {
     const std::string wire = random_text(random, random() % 400);
     EXPECT_EQ(decode(wire, 1 + random() % 300), decode_by_the_letter(wire))
         << testing::PrintToString(wire);
+    EXPECT_EQ(decode(wire, 1 + random() % 300, BareLf::kMended),
+              decode_by_the_letter(wire, BareLf::kMended))
+        << testing::PrintToString(wire);
+  }
+}
+
+// Every place where the wire can be cut, and every pair of places.
+TEST(ContentDecoder, CutAnywhereReadsTheSame) {
+  const std::string nasty[] = {"..\r\n.x\r\n\r\n.\r\n.\r\n",  "\n.\r\n.\n.\r\r\n.\r\nQUIT",
+                               "\r\n..\r.\r\n\0.\r\n.\r\nX"s, "a\n\n.\n..\n\r\n.\r\n",
+                               ".\n.\n\r\n.\n\r\n.\r\n.\r\n", "\r.\r\n.\r.\r\n\r\n.\r\n"};
+  for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
+    for (const std::string& wire : nasty) {
+      const Decoded whole = decode(wire, wire.size() + 1, bare_lf);
+      EXPECT_EQ(whole, decode_by_the_letter(wire, bare_lf));
+      for (std::size_t first = 0; first <= wire.size(); ++first) {
+        for (std::size_t second = first; second <= wire.size(); ++second) {
+          ContentDecoder decoder(bare_lf);
+          std::string text;
+          for (std::string_view part : {std::string_view(wire).substr(0, first),
+                                        std::string_view(wire).substr(first, second - first),
+                                        std::string_view(wire).substr(second)}) {
+            std::vector<std::string_view> pieces;
+            decoder.feed(part, pieces);
+            for (const std::string_view piece : pieces) text += piece;
+          }
+          EXPECT_EQ(text, whole.text) << first << ", " << second;
+          EXPECT_EQ(decoder.finished(), whole.finished);
+          EXPECT_EQ(decoder.has_bare_line_end(), whole.bare);
+          EXPECT_EQ(decoder.has_nul(), whole.nul);
+        }
+      }
+    }
   }
 }
 

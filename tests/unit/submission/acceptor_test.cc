@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <string>
 #include <utility>
 
+#include "proxy/submission/replies.h"
 #include "tests/unit/submission/world.h"
 
 namespace sallyport::submission {
@@ -24,6 +26,10 @@ using testing::HasSubstr;
 /// A worker's part of the world.
 struct Worker {
   explicit Worker(Loop& loop) : world(loop), acceptor(world.context, connections) {}
+
+  std::uint64_t refused(metrics::Refusal reason) {
+    return world.metrics.for_listener("127.0.0.1:0").connections_refused[reason].value();
+  }
 
   World world;
   ConnectionCount connections;
@@ -96,7 +102,7 @@ TEST(Acceptor, RefusesPastTheCapInOneWrite) {
     const auto second = co_await dial(l, address);
     EXPECT_EQ(co_await hear(l, *second, "nothing ends it"),
               "421 4.7.0 Too many connections, try again later\r\n");
-    EXPECT_EQ(worker.world.metrics.for_listener("127.0.0.1:0").connections_refused.value(), 1);
+    EXPECT_EQ(worker.refused(metrics::Refusal::kProcess), 1u);
 
     // Who leaves makes room.
     co_await say(l, *first, "QUIT\r\n");
@@ -108,6 +114,82 @@ TEST(Acceptor, RefusesPastTheCapInOneWrite) {
     }
     const auto third = co_await dial(l, address);
     EXPECT_THAT(co_await hear(l, *third, "\r\n"), HasSubstr("220 "));
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Acceptor, RefusesWithAWordWhereTlsDoesNotComeFirst) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    config::Listener implicit = in_clear();
+    implicit.tls = config::TlsMode::kImplicit;
+    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({implicit}, 0)));
+    const auto client = co_await dial(l, worker.acceptor.addresses().front());
+    EXPECT_EQ(co_await hear(l, *client, "nothing ends it"), "");
+    EXPECT_EQ(worker.refused(metrics::Refusal::kProcess), 1u);
+    EXPECT_EQ(worker.acceptor.sessions(), 0);
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Acceptor, BelievesAProxyThatItKnows) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    config::Listener listener = in_clear();
+    listener.proxy_protocol = {IpNetwork::parse("127.0.0.0/8").value()};
+    const Snapshot snapshot = snapshot_with({listener});
+    EXPECT_TRUE(worker.acceptor.apply(snapshot));
+    const auto client = co_await dial(l, worker.acceptor.addresses().front());
+    co_await say(l, *client, "PROXY TCP4 198.51.100.7 192.0.2.1 56324 587\r\n");
+    EXPECT_THAT(co_await hear(l, *client, "\r\n"), HasSubstr("220 "));
+    EXPECT_EQ(worker.world.networks.size(), 1u);
+    co_await say(l, *client, "QUIT\r\n");
+    EXPECT_THAT(co_await hear(l, *client, "nothing ends it"), HasSubstr("221 "));
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+    EXPECT_EQ(worker.world.networks.size(), 0u);
+  };
+  loop.run(main(loop));
+}
+
+TEST(Acceptor, ClosesOnWhoGoesAroundTheProxy) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    config::Listener listener = in_clear();
+    listener.proxy_protocol = {IpNetwork::parse("10.0.0.0/8").value()};
+    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({listener}, 1)));
+    for (int i = 0; i < 3; ++i) {  // and it takes nobody's place
+      const auto client = co_await dial(l, worker.acceptor.addresses().front());
+      EXPECT_EQ(co_await hear(l, *client, "nothing ends it"), "");
+    }
+    EXPECT_EQ(worker.refused(metrics::Refusal::kProxyProtocol), 3u);
+    EXPECT_EQ(worker.acceptor.sessions(), 0);
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Acceptor, SeesWhoSpokeBeforeItWasAccepted) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    // Without a turn of the loop: connected and said before anybody can accept.
+    const SocketAddress address = worker.acceptor.addresses().front();
+    const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    EXPECT_EQ(::connect(descriptor, address.get(), address.size()), 0);
+    EXPECT_EQ(::send(descriptor, "EHLO spam.example\r\n", 19, 0), 19);
+    ::fcntl(descriptor, F_SETFL, O_NONBLOCK);
+    const auto client = std::make_unique<TcpStream>(l, descriptor, address);
+    EXPECT_EQ(co_await hear(l, *client, "nothing ends it"), replies::kEarlyTalker);
     worker.acceptor.abort();
     (void)co_await worker.acceptor.join();
   };

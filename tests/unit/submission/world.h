@@ -50,6 +50,7 @@ struct World {
                 .deliverer = deliverer,
                 .metrics = metrics,
                 .logger = logger,
+                .networks = networks,
                 .ids = ids,
                 .wall_time = std::chrono::system_clock::now} {}
 
@@ -74,6 +75,7 @@ struct World {
   message::Budget budget{1u << 20};
   Taker deliverer;
   log::Logger logger;
+  NetworkCount networks;
   message::TransactionIds ids;
   Context context;
 };

@@ -1,0 +1,61 @@
+#include "proxy/submission/network_count.h"
+
+#include <random>
+
+namespace sallyport::submission {
+namespace {
+
+/// IPv4 addresses stand where no /64 of a client is: ffff:ffff:… is multicast.
+std::uint64_t network_of(const IpAddress& client) {
+  const IpAddress::Octets& octets = client.octets();
+  std::uint64_t network = 0;
+  for (std::size_t i = 0; i < 8; ++i) network = network << 8 | octets[client.is_v4() ? 8 + i : i];
+  return client.is_v4() ? network | 0xffff'ffff'0000'0000u : network;
+}
+
+std::uint64_t random_secret() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+}  // namespace
+
+NetworkCount::Hash::Hash() : secret_(random_secret()) {}
+
+std::size_t NetworkCount::Hash::operator()(std::uint64_t network) const {
+  // The finaliser of splitmix64.
+  std::uint64_t x = network ^ secret_;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+std::optional<NetworkCount::Slot> NetworkCount::take(const IpAddress& client, std::uint32_t most) {
+  if (client.is_loopback()) return Slot();
+  const std::uint64_t network = network_of(client);
+  Shard& shard = shard_of(network);
+  const std::lock_guard lock(shard.mutex);
+  const auto [entry, is_new] = shard.open.try_emplace(network, 0);
+  // At least one is always taken: an entry of none would stay.
+  if (!is_new && entry->second >= most) return std::nullopt;
+  ++entry->second;
+  return Slot(*this, network);
+}
+
+void NetworkCount::give_back(std::uint64_t network) {
+  Shard& shard = shard_of(network);
+  const std::lock_guard lock(shard.mutex);
+  const auto entry = shard.open.find(network);
+  if (--entry->second == 0) shard.open.erase(entry);
+}
+
+std::size_t NetworkCount::size() const {
+  std::size_t size = 0;
+  for (const Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    size += shard.open.size();
+  }
+  return size;
+}
+
+}  // namespace sallyport::submission
