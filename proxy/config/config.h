@@ -60,6 +60,8 @@ struct Listener {
   milliseconds greeting_delay{0};           ///< Who speaks meanwhile is refused; not on kImplicit.
   bool compat = false;                      ///< A bare LF in content is mended rather than refused.
   HeaderRules header = {};
+  /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
+  std::vector<std::string> disabled_extensions = {};
 
   bool operator==(const Listener&) const = default;
 };
@@ -167,6 +169,7 @@ struct Route {
 /// defaults.
 struct Session {
   std::uint32_t max_recipients = 1000;    ///< In one mail transaction; past it 452 4.5.3.
+  std::uint32_t max_messages = 0;         ///< MAIL commands of one connection; 0: no limit.
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.

@@ -69,6 +69,7 @@ Listener read_listener(const Section& section, Names& addresses) {
   if (const auto header = section.table("header", schema::kHeader)) {
     read_header(*header, listener.header);
   }
+  listener.disabled_extensions = read_disabled_extensions(section);
   if (!has_address) return listener;
   if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {
     section.blame("tls",

@@ -19,6 +19,7 @@ void read_session(const Section& section, Session& session) {
   const auto timeout = duration_form(kShortestTimeout, hours(24));
   const auto count = integer_form<std::uint32_t>(1, 1'000'000);
   section.read("max_recipients", session.max_recipients, count);
+  section.read("max_messages", session.max_messages, integer_form<std::uint32_t>(0, 1'000'000));
   section.read("max_errors", session.max_errors, count);
   section.read("max_auth_failures", session.max_auth_failures, count);
   section.read("max_connections", session.max_connections, count);

@@ -19,9 +19,9 @@ namespace schema::keys {
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
      "limits", "upstream", "route", "session", "message", "log", "admin"});
-inline constexpr auto kListener =
-    std::to_array<std::string_view>({"address", "tls", "allow_plaintext", "client_certificate",
-                                     "proxy_protocol", "greeting_delay", "compat", "header"});
+inline constexpr auto kListener = std::to_array<std::string_view>(
+    {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
+     "compat", "header", "disabled_extensions"});
 inline constexpr auto kHeader =
     std::to_array<std::string_view>({"remove", "add", "message_id_domain", "hide_client"});
 inline constexpr auto kTls =
@@ -43,7 +43,7 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>(
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
-    {"max_recipients", "max_errors", "max_auth_failures", "max_connections",
+    {"max_recipients", "max_messages", "max_errors", "max_auth_failures", "max_connections",
      "max_connections_per_network", "greeting_timeout", "command_timeout", "data_timeout",
      "min_data_rate", "upstream_timeout"});
 inline constexpr auto kMessage = std::to_array<std::string_view>(

@@ -106,7 +106,7 @@ void append_received(std::string& out, const Trace& trace) {
   }
   out += "\r\n\tby ";
   append_safe(out, trace.hostname);
-  out.append(" with ").append(with_protocol(trace.extended, tls, trace.authenticated));
+  out.append(" with ").append(with_protocol(trace));
   out += " id ";
   append_safe(out, trace.id);
   append_for(out, trace.only_recipient);
@@ -117,10 +117,15 @@ void append_received(std::string& out, const Trace& trace) {
 
 }  // namespace
 
-std::string_view with_protocol(bool extended, bool tls, bool authenticated) {
-  if (!extended) return "SMTP";
-  if (tls) return authenticated ? "ESMTPSA" : "ESMTPS";
-  return authenticated ? "ESMTPA" : "ESMTP";
+std::string_view with_protocol(const Trace& trace) {
+  if (!trace.extended) return "SMTP";
+  const bool tls = !trace.tls_version.empty();
+  if (trace.smtputf8) {
+    if (tls) return trace.authenticated ? "UTF8SMTPSA" : "UTF8SMTPS";
+    return trace.authenticated ? "UTF8SMTPA" : "UTF8SMTP";
+  }
+  if (tls) return trace.authenticated ? "ESMTPSA" : "ESMTPS";
+  return trace.authenticated ? "ESMTPA" : "ESMTP";
 }
 
 std::string date_time(WallTime time) {

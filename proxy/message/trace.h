@@ -24,7 +24,8 @@ struct Trace {
   bool hide_client = false;                 ///< `ehlo_name` and `client_ip` are kept to ourselves.
   bool extended = true;                     ///< The client said EHLO.
   bool authenticated = true;
-  std::string_view id;  ///< Our transaction id.
+  bool smtputf8 = false;  ///< MAIL said SMTPUTF8.
+  std::string_view id;    ///< Our transaction id.
   const smtp::Mailbox* only_recipient =
       nullptr;  ///< Named only if there is no other: a `for` must not give away Bcc recipients.
   WallTime now;
@@ -46,7 +47,8 @@ std::string message_id(const Trace& trace);
 /// The date-time of RFC 5322 section 3.3, in UTC: "Tue, 14 Nov 2023 22:13:20 +0000".
 std::string date_time(WallTime time);
 
-/// The protocol of RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA.
-std::string_view with_protocol(bool extended, bool tls, bool authenticated);
+/// The protocol of RFC 3848: SMTP, ESMTP, ESMTPS, ESMTPA or ESMTPSA; with SMTPUTF8 those of RFC
+/// 6531 section 4.3, UTF8SMTP and so on.
+std::string_view with_protocol(const Trace& trace);
 
 }  // namespace sallyport::message

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "proxy/base/ascii.h"
 #include "proxy/smtp/domain.h"
@@ -19,9 +20,9 @@ struct VerbName {
 constexpr VerbName kVerbs[] = {
     {Verb::kEhlo, "EHLO"}, {Verb::kHelo, "HELO"}, {Verb::kStarttls, "STARTTLS"},
     {Verb::kAuth, "AUTH"}, {Verb::kMail, "MAIL"}, {Verb::kRcpt, "RCPT"},
-    {Verb::kData, "DATA"}, {Verb::kRset, "RSET"}, {Verb::kNoop, "NOOP"},
-    {Verb::kVrfy, "VRFY"}, {Verb::kExpn, "EXPN"}, {Verb::kHelp, "HELP"},
-    {Verb::kQuit, "QUIT"},
+    {Verb::kData, "DATA"}, {Verb::kBdat, "BDAT"}, {Verb::kRset, "RSET"},
+    {Verb::kNoop, "NOOP"}, {Verb::kVrfy, "VRFY"}, {Verb::kExpn, "EXPN"},
+    {Verb::kHelp, "HELP"}, {Verb::kQuit, "QUIT"},
 };
 
 bool is_mechanism_octet(char c) { return ascii::is_alnum(c) || c == '-' || c == '_'; }
@@ -88,6 +89,22 @@ Parse<AuthCommand> parse_auth(std::string_view arguments) {
     return invalid_arguments("The initial response of AUTH is not base64");
   }
   command.initial_response = std::string(response);
+  return command;
+}
+
+Parse<BdatCommand> parse_bdat(std::string_view arguments) {
+  const std::size_t space = arguments.find(' ');
+  const std::string_view digits = arguments.substr(0, space);
+  BdatCommand command;
+  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), command.size);
+  if (digits.empty() || !std::ranges::all_of(digits, ascii::is_digit) || parsed.ec != std::errc()) {
+    return invalid_arguments("BDAT wants the number of octets that follow");
+  }
+  if (space == arguments.npos) return command;
+  if (!ascii::equals_ignoring_case(arguments.substr(space + 1), "LAST")) {
+    return invalid_arguments("Only LAST can stand behind the number of octets of BDAT");
+  }
+  command.last = true;
   return command;
 }
 

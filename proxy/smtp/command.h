@@ -1,5 +1,5 @@
-// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207; the parameters
-// of MAIL and RCPT: RFC 1870, 3030, 3461, 4954, 6152, 6531, 6533, 6710 and 8689.
+// SMTP commands, from a line to a value. RFC 5321 section 4.1, RFC 4954, RFC 3207, RFC 3030; the
+// parameters of MAIL and RCPT: RFC 1870, 3030, 3461, 4954, 6152, 6531, 6533, 6710 and 8689.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +22,7 @@ enum class Verb : std::uint8_t {
   kMail,
   kRcpt,
   kData,
+  kBdat,
   kRset,
   kNoop,
   kVrfy,
@@ -89,6 +90,14 @@ struct AuthCommand {
       initial_response;  ///< Still base64; "=" stands for the empty response.
 };
 
+/// RFC 3030 section 2.
+struct BdatCommand {
+  std::uint64_t size = 0;  ///< Octets that follow the command line at once.
+  bool last = false;       ///< The message ends with them.
+
+  bool operator==(const BdatCommand&) const = default;
+};
+
 struct MailCommand {
   ReversePath reverse_path;
   MailParameters parameters;
@@ -113,6 +122,8 @@ Parse<AuthCommand> parse_auth(std::string_view arguments);
 Parse<MailCommand> parse_mail(std::string_view arguments, ExtensionSet offered);
 /// `TO:<forward-path> [parameters]`. Whether the path may go beyond ASCII was said by MAIL.
 Parse<RcptCommand> parse_rcpt(std::string_view arguments, ExtensionSet offered, bool smtputf8);
+/// `SIZE [LAST]`. Whoever refuses it must mind that octets may follow that are no commands.
+Parse<BdatCommand> parse_bdat(std::string_view arguments);
 /// DATA, RSET, STARTTLS and QUIT take no arguments.
 Parse<void> parse_no_arguments(std::string_view arguments);
 

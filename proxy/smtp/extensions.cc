@@ -1,5 +1,7 @@
 #include "proxy/smtp/extensions.h"
 
+#include "proxy/base/ascii.h"
+
 namespace sallyport::smtp {
 
 std::string_view keyword(Extension extension) {
@@ -32,6 +34,14 @@ std::string_view keyword(Extension extension) {
       return "LIMITS";
   }
   return {};
+}
+
+std::optional<Extension> extension_named(std::string_view text) {
+  for (auto i = 0; i <= static_cast<int>(Extension::kLimits); ++i) {
+    const auto extension = static_cast<Extension>(i);
+    if (ascii::equals_ignoring_case(keyword(extension), text)) return extension;
+  }
+  return std::nullopt;
 }
 
 }  // namespace sallyport::smtp

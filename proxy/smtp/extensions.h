@@ -26,6 +26,8 @@ enum class Extension : std::uint8_t {
 
 /// The keyword of EHLO, in upper case.
 std::string_view keyword(Extension extension);
+/// The extension that has this keyword, whatever its case.
+std::optional<Extension> extension_named(std::string_view keyword);
 
 /// A set of extensions: those that a listener, or a moment of a session, offers.
 class ExtensionSet {
@@ -47,8 +49,23 @@ class ExtensionSet {
   constexpr void erase(Extension extension) {
     bits_ &= static_cast<std::uint16_t>(~bit(extension));
   }
+  /// Takes `extension` out, and what cannot do without it: BINARYMIME goes with CHUNKING (RFC 3030
+  /// section 3) and with 8BITMIME, whose BODY it adds to; SMTPUTF8 with 8BITMIME (RFC 6531 section
+  /// 3.1).
+  constexpr void erase_with_dependents(Extension extension) {
+    erase(extension);
+    const bool is_8bitmime = extension == Extension::k8bitmime;
+    if (is_8bitmime || extension == Extension::kChunking) erase(Extension::kBinarymime);
+    if (is_8bitmime) erase(Extension::kSmtputf8);
+  }
   constexpr bool has(Extension extension) const { return (bits_ & bit(extension)) != 0; }
   constexpr bool has_any_of(ExtensionSet others) const { return (bits_ & others.bits_) != 0; }
+  /// What is in both.
+  constexpr ExtensionSet operator&(ExtensionSet others) const {
+    ExtensionSet both;
+    both.bits_ = bits_ & others.bits_;
+    return both;
+  }
   constexpr bool operator==(const ExtensionSet&) const = default;
 
  private:

@@ -131,7 +131,7 @@ Parse<void> apply_mt_priority(const Parameter& parameter, MailReading& reading) 
 
 constexpr ParameterRule<MailCommand> kParameters[] = {
     {"SIZE", {Extension::kSize}, apply_size},
-    {"BODY", {Extension::k8bitmime, Extension::kBinarymime}, apply_body},
+    {"BODY", {Extension::k8bitmime}, apply_body},
     {"SMTPUTF8", {Extension::kSmtputf8}, apply_smtputf8},
     {"RET", {Extension::kDsn}, apply_ret},
     {"ENVID", {Extension::kDsn}, apply_envid},

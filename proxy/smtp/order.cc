@@ -21,7 +21,9 @@ enum Need : std::uint16_t {
   kNoAuthenticationYet = 1u << 7,
   kNoTransaction = 1u << 8,
   kTransaction = 1u << 9,
-  kRecipients = 1u << 10,
+  kNoChunks = 1u << 10,
+  kLines = 1u << 11,
+  kRecipients = 1u << 12,
 };
 
 struct NeedRule {
@@ -61,6 +63,12 @@ constexpr NeedRule kNeeds[] = {
      kInvalidCommand, "Not during a mail transaction: end it or say RSET first"},
     {kTransaction, [](const SessionState& state) { return state.has_reverse_path; }, 503,
      kInvalidCommand, "Say MAIL first"},
+    // RFC 3030 section 2: DATA and BDAT are not mixed, and the envelope is closed by either.
+    {kNoChunks, [](const SessionState& state) { return !state.has_chunks; }, 503, kInvalidCommand,
+     "Not between the chunks of a message: send the rest by BDAT or say RSET"},
+    // RFC 3030 section 3.
+    {kLines, [](const SessionState& state) { return !state.binary; }, 503, kInvalidCommand,
+     "BODY=BINARYMIME needs BDAT"},
     // RFC 5321 section 3.3 allows 554 here, and RFC 2920 section 3.1 wants DATA to fail then.
     {kRecipients, [](const SessionState& state) { return state.recipients > 0; }, 554,
      kInvalidCommand, "No valid recipients"},
@@ -81,8 +89,10 @@ constexpr VerbRule kVerbs[] = {
     {Verb::kAuth,
      kTlsToAuthenticate | kGreeting | kExtendedGreeting | kNoAuthenticationYet | kNoTransaction},
     {Verb::kMail, kTls | kGreeting | kAuthentication | kNoTransaction},
-    {Verb::kRcpt, kTls | kGreeting | kAuthentication | kTransaction},
-    {Verb::kData, kTls | kGreeting | kAuthentication | kTransaction | kRecipients},
+    {Verb::kRcpt, kTls | kGreeting | kAuthentication | kTransaction | kNoChunks},
+    {Verb::kData,
+     kTls | kGreeting | kAuthentication | kTransaction | kNoChunks | kLines | kRecipients},
+    {Verb::kBdat, kTls | kGreeting | kAuthentication | kTransaction | kRecipients},
     {Verb::kRset, kTls},
     {Verb::kNoop, 0},
     {Verb::kVrfy, kTls | kAuthentication},

@@ -1,5 +1,5 @@
 // What is legal when: the only place that knows the order of commands (RFC 5321 section 4.1.4,
-// RFC 3207, RFC 4954, RFC 6409).
+// RFC 3030, RFC 3207, RFC 4954, RFC 6409).
 #pragma once
 
 #include <cstddef>
@@ -19,6 +19,8 @@ struct SessionState {
   bool requires_tls = true;      ///< False only on `tls = "none"` listeners.
   bool authenticated = false;
   bool has_reverse_path = false;  ///< A mail transaction is open.
+  bool binary = false;            ///< It was opened with BODY=BINARYMIME.
+  bool has_chunks = false;        ///< Content of it came by BDAT, and is to go on.
   std::size_t recipients = 0;     ///< Accepted forward-paths in it.
 };
 

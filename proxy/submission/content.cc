@@ -1,5 +1,5 @@
-// DATA: RFC 5321 section 4.1.1.4. The content is received whole, then weighed, then relayed whole,
-// and only then answered.
+// DATA: RFC 5321 section 4.1.1.4; and what it has in common with BDAT. The content is received
+// whole, then weighed, then relayed whole, and only then answered.
 #include "proxy/submission/content.h"
 
 #include <algorithm>
@@ -21,20 +21,21 @@ Content::Content(message::Budget& budget, const config::Message& settings,
     : max_size_(settings.max_size),
       max_header_size_(settings.max_header_size),
       storage_{.memory_threshold = settings.memory_threshold, .directory = settings.directory},
-      decoder_(listener.compat ? smtp::BareLf::kMended : smtp::BareLf::kRefused),
+      decoder_(std::in_place_type<smtp::ContentDecoder>,
+               listener.compat ? smtp::BareLf::kMended : smtp::BareLf::kRefused),
       header_(listener.header),
       body_(std::in_place, budget, storage_, declared.value_or(0)) {}
 
 void Content::feed(std::string_view& wire) {
   decoded_.clear();
-  decoder_.feed(wire, decoded_);
+  std::visit([&](auto& decoder) { decoder.feed(wire, decoded_); }, decoder_);
   take_decoded();
   // Very short lines make very many views: no client shall have us keep room for them.
   if (decoded_.capacity() > kMostViewsHeld) decoded_ = decltype(decoded_)();
 }
 
 void Content::take_decoded() {
-  if (decoder_.size() > max_size_) give_up(Fault::kTooLarge);
+  if (size() > max_size_) give_up(Fault::kTooLarge);
   for (const std::string_view piece : decoded_) {
     if (!body_) return;
     kept_.clear();
@@ -44,7 +45,23 @@ void Content::take_decoded() {
     if (in_header) look_at_header(piece.substr(0, header_.size() - before));
     keep();
   }
-  if (!decoder_.finished() || !body_) return;
+  if (complete()) finish();
+}
+
+void Content::begin_chunk(const smtp::BdatCommand& command) {
+  std::get<smtp::ChunkDecoder>(decoder_).begin(command.size, command.last);
+  // Not one octet need be kept of what will be too much.
+  if (command.size > max_size_ - std::min(max_size_, size())) give_up(Fault::kTooLarge);
+  if (complete()) finish();
+}
+
+bool Content::complete() const {
+  const auto* chunks = std::get_if<smtp::ChunkDecoder>(&decoder_);
+  return chunks ? chunks->complete() : finished();
+}
+
+void Content::finish() {
+  if (!body_) return;
   kept_.clear();
   header_.finish(kept_);
   keep();
@@ -52,7 +69,7 @@ void Content::take_decoded() {
 
 void Content::look_at_header(std::string_view octets) {
   if (header_.size() > max_header_size_) give_up(Fault::kHeaderTooLarge);
-  if (!decoder_.has_8bit()) return;
+  if (!has_8bit()) return;
   has_8bit_header_ |=
       std::ranges::any_of(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
 }
@@ -77,8 +94,11 @@ runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
 
 std::optional<metrics::Unfit> Content::unfit() const {
   using enum metrics::Unfit;
-  if (decoder_.has_bare_line_end()) return kLineEnds;
-  if (decoder_.has_nul()) return kNul;
+  const auto [bare_line_end, nul] = std::visit(
+      [](const auto& decoder) { return std::pair(decoder.has_bare_line_end(), decoder.has_nul()); },
+      decoder_);
+  if (bare_line_end) return kLineEnds;
+  if (nul) return kNul;
   if (header_.facts().hops() > kMostHops) return kLoop;
   if (fault_ == Fault::kHeaderTooLarge) return kHeaderSize;
   return std::nullopt;
@@ -105,6 +125,7 @@ std::optional<smtp::Reply> Content::refusal() const {
       return replies::no_budget();
     case Fault::kNoStorage:
       return replies::no_storage();
+    case Fault::kDiscarded:
     case Fault::kHeaderTooLarge:
     case Fault::kNone:
       break;
@@ -119,6 +140,10 @@ runtime::Task<void> Session::data(std::string_view arguments) {
                   transaction_->envelope.parameters.size);
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
+  co_await submit(content);
+}
+
+runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
   if (auto refusal = judge(content)) {
     co_await conclude(transaction_->envelope, content.size(), refused(std::move(*refusal)));
@@ -135,24 +160,28 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 
 runtime::Task<Result<void>> Session::receive(Content& content) {
   Pace pace(config().session.min_data_rate, config().session.data_timeout);
-  while (true) {
+  while (!content.finished()) {
     if (dialog_.rest().empty()) {
       auto wire = co_await dialog_.receive_octets(pace.wait(context_.loop.now()));
       if (!wire) co_return fail(give_up(pace, wire.error()));
       pace.heard(wire->size(), context_.loop.now());
       content.feed(*wire);
-      dialog_.give_back(*wire);  // beyond the final dot: commands
+      dialog_.give_back(*wire);  // beyond the end: commands
     } else {
       std::string_view wire = dialog_.rest();
       const std::size_t before = wire.size();
       content.feed(wire);
       dialog_.consume(before - wire.size());
     }
-    if (content.finished()) co_return {};
-    const auto settled = co_await content.settle(context_.loop);
-    if (!settled) {
-      context_.logger.write(log::Level::kError, "storage", {{"reason", settled.error().text}});
-    }
+    if (!content.finished()) co_await settle(content);
+  }
+  co_return {};
+}
+
+runtime::Task<void> Session::settle(Content& content) {
+  const auto settled = co_await content.settle(context_.loop);
+  if (!settled) {
+    context_.logger.write(log::Level::kError, "storage", {{"reason", settled.error().text}});
   }
 }
 
@@ -187,6 +216,7 @@ message::Message Session::assemble(Content& content) {
       .hide_client = gate_.settings.header.hide_client,
       .extended = extended_,
       .authenticated = login_ != nullptr,
+      .smtputf8 = transaction_->envelope.parameters.smtputf8,
       .id = transaction_->id.view(),
       .only_recipient = recipients.size() == 1 ? &recipients.front().forward_path : nullptr,
       .now = context_.wall_time(),
@@ -201,6 +231,7 @@ message::Message Session::assemble(Content& content) {
               facts.has_message_id ? content.header().message_id() : message::message_id(trace),
           .has_8bit = content.has_8bit(),
           .has_8bit_header = content.has_8bit_header(),
+          .is_binary = content.is_binary(),
           .may_have_dotted_line = content.may_have_dotted_line()};
 }
 

@@ -1,5 +1,5 @@
-// One message's content on its way in: from the wire, through dot transparency and the header
-// filter, into a body. Octets are copied once.
+// One message's content on its way in: from the wire, by DATA or BDAT, through the header filter,
+// into a body. Octets are copied once.
 #pragma once
 
 #include <cassert>
@@ -7,19 +7,22 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "metrics/metrics.h"
 #include "proxy/config/config.h"
 #include "proxy/message/body.h"
 #include "proxy/message/header_filter.h"
+#include "proxy/smtp/chunk_decoder.h"
+#include "proxy/smtp/command.h"
 #include "proxy/smtp/content.h"
 #include "proxy/smtp/reply.h"
 
 namespace sallyport::submission {
 
-/// Takes content to its very end even when it must be refused: only what follows the final dot are
-/// commands. The body it gives must not outlive it.
+/// Takes content to its very end even when it must be refused: only what follows the final dot, or
+/// the octets that a BDAT command announced, are commands. The body it gives must not outlive it.
 class Content {
  public:
   /// Room for so many views of octets is kept from one feed to the next.
@@ -31,28 +34,50 @@ class Content {
   Content(const Content&) = delete;
   Content& operator=(const Content&) = delete;
 
-  /// Takes from the front of `wire`, which shrinks, until the content ends or `wire` is empty.
+  /// It comes by BDAT and not by DATA. `binary`: MAIL declared that it is no text.
+  void expect_chunks(bool binary) { decoder_.emplace<smtp::ChunkDecoder>(binary); }
+  /// The next chunk begins. Only after `expect_chunks`.
+  void begin_chunk(const smtp::BdatCommand& command);
+  /// What comes is of no use, and only read to its end.
+  void discard() { give_up(Fault::kDiscarded); }
+
+  /// Takes from the front of `wire`, which shrinks, until the content or chunk ends or `wire` is
+  /// empty.
   void feed(std::string_view& wire);
   /// Moves what is too much for memory to its file: call it between feeds. After a failure the
   /// content will be refused.
   runtime::Task<Result<void>> settle(runtime::Loop& loop);
-  /// The final dot was read.
-  bool finished() const { return decoder_.finished(); }
+  /// The final dot was read, or all octets of the chunk: what follows are commands.
+  bool finished() const {
+    return std::visit([](const auto& decoder) { return decoder.finished(); }, decoder_);
+  }
 
-  /// Why this content is refused, once it is finished; nullopt: it is not.
+  /// Why this content is refused, once it is finished; nullopt: it is not, as far as it has come.
   std::optional<smtp::Reply> refusal() const;
   /// What makes it unfit for everybody: it is refused for that, before anything else.
   std::optional<metrics::Unfit> unfit() const;
   /// It is refused because the process holds too much content already.
   bool out_of_budget() const { return fault_ == Fault::kNoBudget; }
   /// Octets received: the message size of RFC 1870.
-  std::uint64_t size() const { return decoder_.size(); }
-  bool has_8bit() const { return decoder_.has_8bit(); }
+  std::uint64_t size() const {
+    return std::visit([](const auto& decoder) { return decoder.size(); }, decoder_);
+  }
+  bool has_8bit() const {
+    return std::visit([](const auto& decoder) { return decoder.has_8bit(); }, decoder_);
+  }
+  /// It is no text: RFC 3030 section 3.
+  bool is_binary() const {
+    const auto* chunks = std::get_if<smtp::ChunkDecoder>(&decoder_);
+    return chunks && chunks->is_binary();
+  }
   bool has_8bit_header() const { return has_8bit_header_; }
   /// Views of octets that there is room for now.
   std::size_t views_held() const { return decoded_.capacity(); }
-  /// A line may begin with a dot.
-  bool may_have_dotted_line() const { return decoder_.may_have_dotted_line(); }
+  /// A line may begin with a dot. Nobody looks for that in chunks.
+  bool may_have_dotted_line() const {
+    const auto* data = std::get_if<smtp::ContentDecoder>(&decoder_);
+    return !data || data->may_have_dotted_line();
+  }
   const message::HeaderFilter& header() const { return header_; }
   /// What is to be relayed, once; only when finished and not refused.
   message::Body take_body() {
@@ -61,8 +86,18 @@ class Content {
   }
 
  private:
-  enum class Fault : std::uint8_t { kNone, kTooLarge, kHeaderTooLarge, kNoBudget, kNoStorage };
+  enum class Fault : std::uint8_t {
+    kNone,
+    kTooLarge,
+    kHeaderTooLarge,
+    kNoBudget,
+    kNoStorage,
+    kDiscarded,
+  };
 
+  /// The message is whole.
+  bool complete() const;
+  void finish();
   void take_decoded();
   void look_at_header(std::string_view octets);
   void keep();
@@ -71,7 +106,7 @@ class Content {
   const std::uint64_t max_size_;
   const std::uint64_t max_header_size_;
   const message::Storage storage_;
-  smtp::ContentDecoder decoder_;
+  std::variant<smtp::ContentDecoder, smtp::ChunkDecoder> decoder_;
   message::HeaderFilter header_;
   std::optional<message::Body> body_;  // none after a fault
   std::vector<std::string_view> decoded_;

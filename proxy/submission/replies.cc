@@ -37,6 +37,10 @@ std::string auth_unavailable(std::string_view reason) {
   return wire(454, {4, 7, 0}, fmt::format("Temporary authentication failure: {}", reason));
 }
 
+std::string chunk_received(std::uint64_t size) {
+  return fmt::format("250 2.0.0 {} octets received\r\n", size);
+}
+
 smtp::Reply too_large(std::uint64_t limit) {
   return {552, {5, 3, 4}, fmt::format("Message is larger than {} octets", limit)};
 }

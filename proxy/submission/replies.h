@@ -19,7 +19,7 @@ using Wire = std::string_view;
 inline constexpr Wire kOk = "250 2.0.0 Ok\r\n";
 inline constexpr Wire kBye = "221 2.0.0 Bye\r\n";
 inline constexpr Wire kHelp =
-    "214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n";
+    "214 2.0.0 EHLO STARTTLS AUTH MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n";
 // RFC 5321 section 3.5.3: we relay, so we cannot know.
 inline constexpr Wire kCannotVerify =
     "252 2.5.0 Cannot VRFY user, but will accept message and attempt delivery\r\n";
@@ -67,6 +67,10 @@ inline constexpr Wire kRecipientOk = "250 2.1.5 Recipient ok\r\n";
 inline constexpr Wire kTooManyRecipients = "452 4.5.3 Too many recipients in one transaction\r\n";
 inline constexpr Wire kStartMailInput = "354 Start mail input; end with <CRLF>.<CRLF>\r\n";
 
+// RFC 9422 section 4: the count is of one connection, so another one is what helps.
+inline constexpr Wire kTooManyTransactions =
+    "421 4.7.0 Too many messages on one connection, open another one\r\n";
+
 /// `220 HOSTNAME ESMTP`.
 std::string greeting(std::string_view hostname);
 /// `421 4.3.2 HOSTNAME is shutting down`.
@@ -79,6 +83,8 @@ std::string challenge(std::string_view text);
 std::string malformed_response(std::string_view reason);
 /// `454 4.7.0`: nobody can say now whether the credentials are right.
 std::string auth_unavailable(std::string_view reason);
+/// `250 2.0.0`: a chunk of this many octets was taken, and the message goes on.
+std::string chunk_received(std::uint64_t size);
 /// `552 5.3.4`, with the limit that SIZE names.
 smtp::Reply too_large(std::uint64_t limit);
 /// `554 5.6.0`: the content has a bare CR or LF, which is never mended.

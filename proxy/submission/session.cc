@@ -1,5 +1,6 @@
 #include "proxy/submission/session.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -15,6 +16,16 @@ constexpr std::size_t kMostUnsent = 16 * 1024;
 // How long we wait for the client to take our goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(5);
 
+smtp::ExtensionSet enabled(const config::Listener& listener) {
+  smtp::ExtensionSet enabled = smtp::ExtensionSet::all();
+  for (const std::string& keyword : listener.disabled_extensions) {
+    if (const auto extension = smtp::extension_named(keyword)) {
+      enabled.erase_with_dependents(*extension);
+    }
+  }
+  return enabled;
+}
+
 }  // namespace
 
 /// What answers a verb: a function that answers at once, or a coroutine that talks on.
@@ -28,13 +39,14 @@ struct Session::Handler {
 const Session::Handler& Session::Handler::of(smtp::Verb verb) {
   // In the order of smtp::Verb.
   static constexpr std::array handlers = {
-      Handler{.answer = &Session::ehlo},   Handler{.answer = &Session::helo},
-      Handler{.talk = &Session::starttls}, Handler{.talk = &Session::authenticate},
-      Handler{.answer = &Session::mail},   Handler{.answer = &Session::rcpt},
-      Handler{.talk = &Session::data},     Handler{.answer = &Session::rset},
-      Handler{.answer = &Session::noop},   Handler{.answer = &Session::vrfy},
-      Handler{.answer = &Session::expn},   Handler{.answer = &Session::help},
-      Handler{.answer = &Session::quit},   Handler{.answer = &Session::unknown},
+      Handler{.answer = &Session::ehlo},    Handler{.answer = &Session::helo},
+      Handler{.talk = &Session::starttls},  Handler{.talk = &Session::authenticate},
+      Handler{.answer = &Session::mail},    Handler{.answer = &Session::rcpt},
+      Handler{.talk = &Session::data},      Handler{.talk = &Session::bdat},
+      Handler{.answer = &Session::rset},    Handler{.answer = &Session::noop},
+      Handler{.answer = &Session::vrfy},    Handler{.answer = &Session::expn},
+      Handler{.answer = &Session::help},    Handler{.answer = &Session::quit},
+      Handler{.answer = &Session::unknown},
   };
   static_assert(handlers.size() == static_cast<std::size_t>(smtp::Verb::kUnknown) + 1);
   return handlers[static_cast<std::size_t>(verb)];
@@ -46,6 +58,7 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
     : context_(context),
       snapshot_(std::move(snapshot)),
       gate_(gate),
+      enabled_(enabled(gate.settings)),
       client_ip_(std::move(client_ip)),
       network_(std::move(network)),
       transport_(stream.get()),
@@ -105,10 +118,13 @@ runtime::Task<void> Session::converse() {
 }
 
 const Session::Handler* Session::admit(const smtp::CommandLine& command, std::size_t size) {
+  const bool is_bdat = command.verb == smtp::Verb::kBdat;
   if (size + 2 > kMostCommandLine && command.verb != smtp::Verb::kAuth) {
-    refuse(replies::kLineTooLong);
+    // What follows such a BDAT is not known to be commands.
+    is_bdat ? end(replies::kLineTooLong) : refuse(replies::kLineTooLong);
     return nullptr;
   }
+  if (is_bdat) return &Handler::of(command.verb);  // it is refused with all its octets, or not
   if (const auto refusal = smtp::check(state(), command.verb)) {
     refuse(*refusal);
     return nullptr;
@@ -125,6 +141,9 @@ smtp::SessionState Session::state() const {
       .requires_tls = gate_.settings.tls != config::TlsMode::kNone,
       .authenticated = login_ != nullptr,
       .has_reverse_path = transaction_ != nullptr,
+      .binary =
+          transaction_ && transaction_->envelope.parameters.body == smtp::BodyType::kBinarymime,
+      .has_chunks = transaction_ && transaction_->content,
       .recipients = transaction_ ? transaction_->envelope.recipients.size() : 0,
   };
 }
@@ -132,13 +151,15 @@ smtp::SessionState Session::state() const {
 smtp::ExtensionSet Session::offered() const {
   using enum smtp::Extension;
   if (!extended_) return {};  // RFC 5321 section 4.1.1.1: HELO gives none
-  const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
   // Before TLS there is no mail, so what is about mail would mean nothing.
-  if (has_starttls && !tls_) return {kPipelining, kEnhancedStatusCodes, kStarttls};
-  smtp::ExtensionSet offered{kPipelining, k8bitmime, kEnhancedStatusCodes, kAuth, kSize,
-                             kSmtputf8,   kDsn,      kMtPriority};
+  const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
+  if (has_starttls && !tls_) {
+    return enabled_ & smtp::ExtensionSet{kPipelining, kEnhancedStatusCodes, kStarttls};
+  }
+  smtp::ExtensionSet offered = enabled_;
+  offered.erase(kStarttls);
   // RFC 8689 section 2: what came to us in clear was never kept from others.
-  if (tls_) offered.insert(kRequireTls);
+  if (!tls_) offered.erase(kRequireTls);
   return offered;
 }
 
@@ -150,6 +171,8 @@ smtp::Capabilities Session::capabilities() const {
       .eight_bit_mime = offered.has(k8bitmime),
       .enhanced_status_codes = offered.has(kEnhancedStatusCodes),
       .starttls = offered.has(kStarttls),
+      .chunking = offered.has(kChunking),
+      .binary_mime = offered.has(kBinarymime),
       .smtputf8 = offered.has(kSmtputf8),
       .dsn = offered.has(kDsn),
       .require_tls = offered.has(kRequireTls),
@@ -159,7 +182,20 @@ smtp::Capabilities Session::capabilities() const {
   };
   // RFC 4954 section 4: AUTH can be used once; only AUTH= of MAIL can be said after it.
   if (offered.has(kAuth) && !login_) shown.auth = config().auth.mechanisms;
+  if (offered.has(kLimits)) shown.limits = limits();
   return shown;
+}
+
+smtp::Limits Session::limits() const {
+  std::uint64_t recipients = config().session.max_recipients;
+  // The route is not known before MAIL: no upstream must get more than it takes.
+  for (const config::Upstream& upstream : config().upstreams) {
+    recipients = std::min<std::uint64_t>(recipients, upstream.max_recipients);
+  }
+  if (login_) {
+    recipients = std::min(recipients, login_->limits->most_recipients().value_or(recipients));
+  }
+  return {.mail_max = config().session.max_messages, .rcpt_max = recipients};
 }
 
 bool Session::greet(std::string_view arguments, bool extended) {

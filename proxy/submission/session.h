@@ -1,7 +1,7 @@
 // The server's side of one client's connection, from greeting to goodbye. One coroutine reads
 // commands and answers them; session.cc has the loop, and each phase of the conversation a file:
-// starttls.cc, authenticate.cc, transaction.cc, content.cc. What may be said when is not decided
-// here but in smtp::check.
+// starttls.cc, authenticate.cc, transaction.cc, content.cc, chunks.cc. What may be said when is not
+// decided here but in smtp::check.
 #pragma once
 
 #include <cstdint>
@@ -84,6 +84,8 @@ class Session {
   /// The extensions that the client may use at this moment; EHLO shows them.
   smtp::ExtensionSet offered() const;
   smtp::Capabilities capabilities() const;
+  /// What LIMITS says (RFC 9422): no transaction that keeps to it is cut short by a count of ours.
+  smtp::Limits limits() const;
 
   // entrance.cc: before the first word. False: there will be none but what is to be sent.
   runtime::Task<bool> enter(TimePoint deadline);
@@ -131,11 +133,20 @@ class Session {
 
   // content.cc
   runtime::Task<void> data(std::string_view arguments);
+  /// Takes octets until the content or chunk is finished. An error: the client can't be heard.
   runtime::Task<Result<void>> receive(Content& content);
+  runtime::Task<void> settle(Content& content);
+  /// Weighs and relays what was received whole, and answers.
+  runtime::Task<void> submit(Content& content);
   std::optional<smtp::Reply> judge(const Content& content);
   message::Message assemble(Content& content);
   runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,
                                relay::Delivery delivery);
+
+  // chunks.cc
+  runtime::Task<void> bdat(std::string_view arguments);
+  /// Reads a refused chunk to its end, then answers.
+  runtime::Task<void> discard(smtp::BdatCommand command, smtp::Reply refusal);
 
   const config::Config& config() const { return *snapshot_.config; }
   TimePoint after(Duration span) { return context_.loop.after(span); }
@@ -143,6 +154,7 @@ class Session {
   Context& context_;
   const Snapshot snapshot_;
   const Gate gate_;
+  const smtp::ExtensionSet enabled_;  // on this listener
   std::string client_ip_;
   NetworkCount::Slot network_;
   runtime::Transport* const transport_;  // of the dialog, until TLS takes it
@@ -157,6 +169,7 @@ class Session {
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;
   std::uint32_t messages_ = 0;
+  std::uint32_t transactions_ = 0;  // MAIL commands
   bool greeted_ = false;
   bool extended_ = false;
   bool open_ = true;

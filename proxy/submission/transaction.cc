@@ -11,6 +11,10 @@
 namespace sallyport::submission {
 
 void Session::mail(std::string_view arguments) {
+  // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
+  const std::uint32_t most = config().session.max_messages;
+  if (most != 0 && transactions_ >= most) return end(replies::kTooManyTransactions);
+  ++transactions_;
   auto command = smtp::parse_mail(arguments, offered());
   if (!command) return refuse(command.error());
   // RFC 4954 section 5: who has authenticated speaks for itself, and we have no reason to trust it

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "proxy/base/clock.h"
 #include "proxy/message/envelope.h"
 #include "proxy/message/transaction_id.h"
+#include "proxy/submission/content.h"
 
 namespace sallyport::submission {
 
@@ -14,6 +16,7 @@ struct Transaction {
   message::TransactionId id;
   message::Envelope envelope;
   std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
+  std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
   TimePoint began;                   ///< When MAIL came.
   TimePoint received = kNever;       ///< When the content ended.
 };

@@ -98,6 +98,13 @@ void check_auth(std::string_view arguments) {
              again->initial_response == auth->initial_response);
 }
 
+void check_bdat(std::string_view arguments) {
+  const auto bdat = parse_bdat(arguments);
+  if (!bdat) return check_refusal(bdat.error());
+  const auto again = parse_bdat(std::to_string(bdat->size) + (bdat->last ? " LAST" : ""));
+  FUZZ_CHECK(again == bdat);
+}
+
 void check_ehlo(std::string_view arguments) {
   const auto name = parse_ehlo(arguments);
   if (!name) return check_refusal(name.error());
@@ -126,6 +133,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case Verb::kAuth:
       check_auth(command.arguments);
       break;
+    case Verb::kBdat:
+      check_bdat(command.arguments);
+      break;
     case Verb::kEhlo:
     case Verb::kHelo:
       check_ehlo(command.arguments);
@@ -137,6 +147,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_mail(line);
   check_rcpt(line);
   check_auth(line);
+  check_bdat(line);
   check_ehlo(line);
   return 0;
 }

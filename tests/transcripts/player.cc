@@ -39,6 +39,25 @@ Duration duration(const std::string& text) {
 struct Peer {
   std::unique_ptr<support::MemoryStream> stream;
   std::string unread;
+  bool greeted = false;     ///< It has said its first line, the greeting.
+  bool lists_ehlo = false;  ///< It is in the middle of its answer to EHLO.
+
+  /// RFC 2034 section 4: each 2xx, 4xx and 5xx line has an enhanced code of its class, but for the
+  /// greeting and what is said to EHLO and HELO. Held against every line we ever say.
+  bool has_due_code(std::string_view line) {
+    const bool is_greeting = !std::exchange(greeted, true) && line.starts_with("220 ");
+    const bool begins_ehlo = line.starts_with("250-mail.example.com greets ");
+    const bool is_ehlo = lists_ehlo || begins_ehlo;
+    lists_ehlo = is_ehlo && line.starts_with("250-");
+    if (is_greeting || is_ehlo || line.starts_with('3') || line == "250 mail.example.com")
+      return true;
+    // What is wrong with the name of EHLO.
+    for (const char* text :
+         {"501 EHLO and HELO want ", "501 Bad name: ", "501 The name is longer "}) {
+      if (line.starts_with(text)) return true;
+    }
+    return line.size() > 9 && line[4] == line[0] && line[5] == '.' && line.find('.', 6) < 10;
+  }
 };
 
 /// One run. Every function that returns false has set `difference`.
@@ -199,6 +218,9 @@ class Player {
     std::string line = peer.unread.substr(0, end);
     peer.unread.erase(0, end + 2);
     note(mark + printable(line));
+    if (std::string_view(mark) == "S: " && !peer.has_due_code(line)) {
+      differ("RFC 2034 wants an enhanced status code in  S: " + printable(line));
+    }
     co_return line;
   }
 

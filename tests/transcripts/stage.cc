@@ -199,6 +199,7 @@ void Stage::set_value(const std::string& key, const std::string& value) {
   };
   const std::map<std::string, std::function<void()>> keys = {
       {"max_recipients", set32(session.max_recipients)},
+      {"max_messages", set32(session.max_messages)},
       {"max_errors", set32(session.max_errors)},
       {"max_auth_failures", set32(session.max_auth_failures)},
       {"max_connections_per_network", set32(session.max_connections_per_network)},
@@ -211,6 +212,8 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"max_header_size", set64(message.max_header_size)},
       {"memory_threshold", set64(message.memory_threshold)},
       {"budget", set64(message.budget)},
+      {"disabled_extensions",
+       [&] { config_->listeners.front().disabled_extensions = split(value, ','); }},
       {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
       {"partial_rejection",
        [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},

@@ -58,6 +58,14 @@ TEST_F(Example, Listens) {
   EXPECT_EQ(config_.admin, (Endpoint{"127.0.0.1", 9465}));
 }
 
+TEST(Load, KnowsWhatAListenerDoesNotOffer) {
+  const Config config = accepted(
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\n"
+      "disabled_extensions = ['Chunking', 'dsn', 'MT-PRIORITY']\n");
+  EXPECT_THAT(config.listeners.front().disabled_extensions,
+              ElementsAre("CHUNKING", "DSN", "MT-PRIORITY"));
+}
+
 TEST(Load, ReadsWhatAListenerDoesToHeaders) {
   const Config config = accepted(
       "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ncompat = true\n[listener.header]\n"
@@ -137,7 +145,8 @@ TEST(Load, WhatIsNotSaidHasItsDefault) {
 TEST(Load, EveryKeySetsItsField) {
   const Config config = accepted(
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
-      "[session]\nmax_recipients = 1\nmax_errors = 2\nmax_auth_failures = 3\nmax_connections = 4\n"
+      "[session]\nmax_recipients = 1\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
+      "3\nmax_connections = 4\n"
       "max_connections_per_network = 9\nmin_data_rate = '1 KiB'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
@@ -152,6 +161,7 @@ TEST(Load, EveryKeySetsItsField) {
   EXPECT_EQ(config.drain_timeout, 1min);
   EXPECT_EQ(config.partial_rejection, PartialRejection::kDeliver);
   EXPECT_EQ(config.session, (Session{.max_recipients = 1,
+                                     .max_messages = 9,
                                      .max_errors = 2,
                                      .max_auth_failures = 3,
                                      .max_connections = 4,

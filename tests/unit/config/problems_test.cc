@@ -161,6 +161,23 @@ TEST(Problems, OfListeners) {
         "another "
         "one"}},
       {any_port, {"accepted"}},
+      {"[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ndisabled_extensions = ['DSN', "
+       "'STARTTLS', 'dsn', 5]",
+       {"c.toml:4:31: listener[1].disabled_extensions[2] is \"STARTTLS\"; expected an extension: "
+        "\"8BITMIME\", \"BINARYMIME\", \"CHUNKING\", \"DSN\", \"ENHANCEDSTATUSCODES\", "
+        "\"LIMITS\", \"MT-PRIORITY\", \"PIPELINING\", \"REQUIRETLS\", \"SIZE\" or \"SMTPUTF8\"",
+        "c.toml:4:43: listener[1].disabled_extensions[3] is \"DSN\" again; expected each extension "
+        "once",
+        "c.toml:4:50: listener[1].disabled_extensions[4] is 5; expected an extension: "
+        "\"8BITMIME\", "
+        "\"BINARYMIME\", \"CHUNKING\", \"DSN\", \"ENHANCEDSTATUSCODES\", \"LIMITS\", "
+        "\"MT-PRIORITY\", \"PIPELINING\", \"REQUIRETLS\", \"SIZE\" or \"SMTPUTF8\""}},
+      {"[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\ndisabled_extensions = 'DSN'",
+       {"c.toml:4:23: listener[1].disabled_extensions is \"DSN\"; expected an array; each element "
+        "an "
+        "extension: \"8BITMIME\", \"BINARYMIME\", \"CHUNKING\", \"DSN\", "
+        "\"ENHANCEDSTATUSCODES\", \"LIMITS\", \"MT-PRIORITY\", \"PIPELINING\", "
+        "\"REQUIRETLS\", \"SIZE\" or \"SMTPUTF8\""}},
   });
 }
 

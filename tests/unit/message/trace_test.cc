@@ -43,12 +43,24 @@ TEST(Trace, LeavesOutWhatThereIsNot) {
             "\tTue, 14 Nov 2023 22:13:20 +0000\r\n");
 }
 
-TEST(Trace, NamesTheProtocolOfRfc3848) {
-  EXPECT_EQ(with_protocol(true, true, true), "ESMTPSA");
-  EXPECT_EQ(with_protocol(true, true, false), "ESMTPS");
-  EXPECT_EQ(with_protocol(true, false, true), "ESMTPA");
-  EXPECT_EQ(with_protocol(true, false, false), "ESMTP");
-  EXPECT_EQ(with_protocol(false, false, false), "SMTP");
+TEST(Trace, NamesTheProtocolOfRfc3848AndRfc6531) {
+  const auto protocol = [](bool extended, bool tls, bool authenticated, bool smtputf8 = false) {
+    Trace trace;
+    trace.extended = extended;
+    trace.tls_version = tls ? "TLSv1.3" : "";
+    trace.authenticated = authenticated;
+    trace.smtputf8 = smtputf8;
+    return with_protocol(trace);
+  };
+  EXPECT_EQ(protocol(true, true, true), "ESMTPSA");
+  EXPECT_EQ(protocol(true, true, false), "ESMTPS");
+  EXPECT_EQ(protocol(true, false, true), "ESMTPA");
+  EXPECT_EQ(protocol(true, false, false), "ESMTP");
+  EXPECT_EQ(protocol(false, false, false), "SMTP");
+  EXPECT_EQ(protocol(true, true, true, true), "UTF8SMTPSA");
+  EXPECT_EQ(protocol(true, true, false, true), "UTF8SMTPS");
+  EXPECT_EQ(protocol(true, false, true, true), "UTF8SMTPA");
+  EXPECT_EQ(protocol(true, false, false, true), "UTF8SMTP");
 }
 
 TEST(Trace, WhatAClientSaysCannotForgeAField) {

@@ -109,6 +109,26 @@ TEST(ParseAuth, RefusesTheRest) {
   }
 }
 
+// RFC 3030 section 2: chunk-size [SP "LAST"]
+TEST(ParseBdat, TakesASizeAndPerhapsLast) {
+  EXPECT_EQ(parse_bdat("0"), (BdatCommand{.size = 0, .last = false}));
+  EXPECT_EQ(parse_bdat("86 LAST"), (BdatCommand{.size = 86, .last = true}));
+  EXPECT_EQ(parse_bdat("007 last"), (BdatCommand{.size = 7, .last = true}));
+  EXPECT_EQ(parse_bdat("18446744073709551615"), (BdatCommand{.size = ~std::uint64_t{0}}));
+}
+
+TEST(ParseBdat, RefusesAllElse) {
+  const char* number = "501 5.5.4 BDAT wants the number of octets that follow";
+  for (const char* arguments : {"", " 5", "x", "-1", "+1", "5x", "0x10", "1.0", "LAST", "LAST 5",
+                                "18446744073709551616", "99999999999999999999999"}) {
+    EXPECT_EQ(refusal(parse_bdat(arguments)), number) << arguments;
+  }
+  const char* last = "501 5.5.4 Only LAST can stand behind the number of octets of BDAT";
+  for (const char* arguments : {"5 ", "5  LAST", "5 FIRST", "5 LAST LAST", "5 6", "5 LAST\t"}) {
+    EXPECT_EQ(refusal(parse_bdat(arguments)), last) << arguments;
+  }
+}
+
 TEST(ParseNoArguments, MeansNone) {
   EXPECT_TRUE(parse_no_arguments(""));
   EXPECT_EQ(refusal(parse_no_arguments("x")), "501 5.5.4 This command takes no arguments");

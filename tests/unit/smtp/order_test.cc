@@ -28,6 +28,15 @@ constexpr SessionState kAfterRcpt{.greeted = true,
                                   .has_reverse_path = true,
                                   .recipients = 1};
 
+constexpr SessionState kBetweenChunks{.greeted = true,
+                                      .extended = true,
+                                      .tls = true,
+                                      .offers_starttls = true,
+                                      .authenticated = true,
+                                      .has_reverse_path = true,
+                                      .has_chunks = true,
+                                      .recipients = 1};
+
 std::string answer(const SessionState& state, Verb verb) {
   const auto refusal = check(state, verb);
   if (!refusal) return "ok";
@@ -43,6 +52,7 @@ struct Row {
   const char* authenticated;
   const char* after_mail;
   const char* after_rcpt;
+  const char* between_chunks;
 };
 
 constexpr const char* kOk = "ok";
@@ -52,21 +62,22 @@ constexpr const char* kDenied = "530 5.7.0";
 TEST(Order, IsThisTable) {
   // clang-format off
   const Row rows[] = {
-    //                  connected    EHLO         TLS          TLS, EHLO    AUTH         MAIL         RCPT
-    {Verb::kEhlo,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kHelo,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kStarttls,   kOrder,      kOk,         kOrder,      kOrder,      kOrder,      kOrder,      kOrder},
-    {Verb::kAuth,       "538 5.7.11","538 5.7.11",kOrder,      kOk,         kOrder,      kOrder,      kOrder},
-    {Verb::kMail,       kDenied,     kDenied,     kOrder,      kDenied,     kOk,         kOrder,      kOrder},
-    {Verb::kRcpt,       kDenied,     kDenied,     kOrder,      kDenied,     kOrder,      kOk,         kOk},
-    {Verb::kData,       kDenied,     kDenied,     kOrder,      kDenied,     kOrder,      "554 5.5.1", kOk},
-    {Verb::kRset,       kDenied,     kDenied,     kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kNoop,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kVrfy,       kDenied,     kDenied,     kDenied,     kDenied,     kOk,         kOk,         kOk},
-    {Verb::kExpn,       kDenied,     kDenied,     kDenied,     kDenied,     kOk,         kOk,         kOk},
-    {Verb::kHelp,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kQuit,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
-    {Verb::kUnknown,    kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    //                  connected    EHLO         TLS          TLS, EHLO    AUTH         MAIL         RCPT         BDAT
+    {Verb::kEhlo,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kHelo,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kStarttls,   kOrder,      kOk,         kOrder,      kOrder,      kOrder,      kOrder,      kOrder,      kOrder},
+    {Verb::kAuth,       "538 5.7.11","538 5.7.11",kOrder,      kOk,         kOrder,      kOrder,      kOrder,      kOrder},
+    {Verb::kMail,       kDenied,     kDenied,     kOrder,      kDenied,     kOk,         kOrder,      kOrder,      kOrder},
+    {Verb::kRcpt,       kDenied,     kDenied,     kOrder,      kDenied,     kOrder,      kOk,         kOk,         kOrder},
+    {Verb::kData,       kDenied,     kDenied,     kOrder,      kDenied,     kOrder,      "554 5.5.1", kOk,         kOrder},
+    {Verb::kBdat,       kDenied,     kDenied,     kOrder,      kDenied,     kOrder,      "554 5.5.1", kOk,         kOk},
+    {Verb::kRset,       kDenied,     kDenied,     kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kNoop,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kVrfy,       kDenied,     kDenied,     kDenied,     kDenied,     kOk,         kOk,         kOk,         kOk},
+    {Verb::kExpn,       kDenied,     kDenied,     kDenied,     kDenied,     kOk,         kOk,         kOk,         kOk},
+    {Verb::kHelp,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kQuit,       kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
+    {Verb::kUnknown,    kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk,         kOk},
   };
   // clang-format on
   ASSERT_EQ(std::size(rows), static_cast<std::size_t>(Verb::kUnknown) + 1) << "a verb has no row";
@@ -78,6 +89,8 @@ TEST(Order, IsThisTable) {
     EXPECT_EQ(answer(kAuthenticated, row.verb), row.authenticated) << name(row.verb) << ", AUTH";
     EXPECT_EQ(answer(kAfterMail, row.verb), row.after_mail) << name(row.verb) << " after MAIL";
     EXPECT_EQ(answer(kAfterRcpt, row.verb), row.after_rcpt) << name(row.verb) << " after RCPT";
+    EXPECT_EQ(answer(kBetweenChunks, row.verb), row.between_chunks)
+        << name(row.verb) << " between chunks";
   }
 }
 
@@ -102,6 +115,15 @@ TEST(Order, LetsAListenerWithoutTlsDoWithout) {
 // RFC 3207 section 4.2: what was said before TLS is forgotten, so EHLO comes again.
 TEST(Order, AsksForEhloAgainAfterStarttls) {
   EXPECT_EQ(check(kTlsOn, Verb::kMail).value_or(Reply()).text(), "Say EHLO first");
+}
+
+// RFC 3030 section 3.
+TEST(Order, TakesBinaryContentByBdatOnly) {
+  SessionState state = kAfterRcpt;
+  state.binary = true;
+  EXPECT_EQ(answer(state, Verb::kData), kOrder);
+  EXPECT_EQ(answer(state, Verb::kBdat), kOk);
+  EXPECT_EQ(answer(state, Verb::kRcpt), kOk);
 }
 
 TEST(Order, TellsWhatToDoNext) {

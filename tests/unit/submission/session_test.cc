@@ -181,6 +181,67 @@ TEST(Session, PassesOnWhatMailAndRcptSaid) {
   loop.run(main(loop));
 }
 
+TEST(Session, AnswersPipelinedChunksInOneWrite) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    const auto before = talk.server->writes();
+    const std::string group = co_await talk.ask(
+        "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nBDAT 5\r\na: b\rBDAT 0\r\nBDAT "
+        "1\r\n\nRCPT TO:<late@example.net>\r\nNOOP\r\n");
+    EXPECT_EQ(talk.server->writes() - before, 1);
+    EXPECT_TRUE(
+        group.contains("250 2.0.0 5 octets received\r\n250 2.0.0 0 octets received\r\n250 "
+                       "2.0.0 1 octets received\r\n503 5.5.1 "))
+        << group;
+    EXPECT_TRUE(group.ends_with("250 2.0.0 Ok\r\n"));
+    const std::string accepted = co_await talk.ask("BDAT 7 LAST\r\n\r\nhello");
+    EXPECT_TRUE(accepted.starts_with("250 2.0.0 Ok: ")) << accepted;
+    EXPECT_EQ(talk.world.deliverer.delivered, 1);
+    EXPECT_EQ(talk.world.budget.used(), 0);
+    co_await talk.end();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Session, TellsTheRelayWhatIsBinaryAndWhatIsBeyondAscii) {
+  Loop loop(runtime::Time::kVirtual);
+  const auto main = [](Loop& l) -> Task<void> {
+    Conversation talk(l);
+    (void)co_await talk.ask("EHLO me\r\n");
+    (void)co_await talk.ask(std::string(kLogin));
+    const auto send = [&talk](std::string body, std::string content) -> Task<void> {
+      (void)co_await talk.ask("MAIL FROM:<a@example.com> BODY=" + body +
+                              "\r\nRCPT TO:<b@example.net>\r\n");
+      const std::string reply = co_await talk.ask("BDAT " + std::to_string(content.size()) +
+                                                  " LAST\r\n" + std::move(content));
+      EXPECT_TRUE(reply.starts_with("250 2.0.0 Ok: ")) << reply;
+    };
+    const Taker& taker = talk.world.deliverer;
+    co_await send("BINARYMIME", std::string("a: b\r\n\r\n\0\n\r", 11));
+    EXPECT_TRUE(taker.is_binary);
+    EXPECT_FALSE(taker.has_8bit_header);
+    co_await send("BINARYMIME", "a: b\r\n\r\nonly text\r\n");
+    EXPECT_FALSE(taker.is_binary);
+    co_await send("8BITMIME", "a: \xc3\xa4\r\n\r\nx");
+    EXPECT_TRUE(taker.has_8bit_header);
+    EXPECT_EQ(taker.delivered, 3);
+    co_await talk.end();
+  };
+  loop.run(main(loop));
+}
+
+// config.disabled_extensions holds keywords that smtp:: knows, and all but those two.
+TEST(Session, KnowsEveryExtensionThatCanBeDisabled) {
+  for (const char* keyword :
+       {"8BITMIME", "BINARYMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "LIMITS", "MT-PRIORITY",
+        "PIPELINING", "REQUIRETLS", "SIZE", "SMTPUTF8"}) {
+    EXPECT_TRUE(smtp::extension_named(keyword)) << keyword;
+  }
+}
+
 TEST(Session, IsSmallWhileItIdles) {
   // 5,000 idle sessions may cost 12 KiB each, TLS included, and TLS takes most of it.
   EXPECT_LE(sizeof(Session), 640);

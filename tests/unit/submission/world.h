@@ -21,6 +21,7 @@ class Taker final : public relay::Deliverer {
     ++delivered;
     envelope = message.envelope;
     has_8bit_header = message.has_8bit_header;
+    is_binary = message.is_binary;
     relay::Delivery delivery;
     delivery.outcome = relay::Outcome::kDelivered;
     delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
@@ -29,8 +30,10 @@ class Taker final : public relay::Deliverer {
   std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
 
   int delivered = 0;
-  message::Envelope envelope;    ///< Of the last one.
-  bool has_8bit_header = false;  ///< Of the last one.
+  // Of the last one:
+  message::Envelope envelope;
+  bool has_8bit_header = false;
+  bool is_binary = false;
 };
 
 /// Everything that outlives the sessions.
