@@ -226,7 +226,7 @@ class Judge {
     const Reply first = reply();
     if (first.code == 421) {
       end_by_421(first);
-    } else if (heard_.starts_with("421")) {
+    } else if (heard_.starts_with("421 4.7.0 Too many")) {
       end_by_421(reply());
     }
     return first;
@@ -245,11 +245,19 @@ class Judge {
     is_hello_ = !faulty && !challenged_ && (verb == "EHLO" || verb == "HELO");
     if (!faulty && !challenged_ && verb == "BDAT") return hear_bdat(command);
 
-    if (is_turned_away(line)) {
-      // Of a line with a fault that came in one piece the fault may be told.
-      const Reply reply = answer();
-      hold(reply.code >= 500, "a foreign protocol was obeyed");
-      if (!faulty || heard_.empty()) end();
+    // The signature of a binary PROXY header has line ends of its own.
+    static constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
+    const std::string_view from_here(line.data(), line.size() + said_.size());
+    const bool is_signature = !authenticated_ && !challenged_ && from_here.starts_with(kSignature);
+    if (is_turned_away(line) || is_signature) {
+      // Of a line that came in one piece with others, or with a fault, that may be told first.
+      const Reply reply = this->reply();
+      hold(reply.code >= 400, "a foreign protocol was obeyed");
+      if ((!faulty && !is_signature) || heard_.empty()) {
+        end();
+      } else if (heard_.starts_with("421 4.7.0 Too many")) {
+        end_by_421(this->reply());
+      }
       return;
     }
     const Reply reply = answer();
@@ -277,6 +285,7 @@ class Judge {
       forget_transaction();
       greeted_ = true;
       offers_chunking_ = reply.text.contains("\nCHUNKING\n");
+      has_offered_chunking_ |= offers_chunking_;
       hold(!reply.text.contains("\nAUTH ") || (tls_ && !authenticated_),
            "AUTH is offered where it can't be used");
       hold(!reply.text.contains("\nSTARTTLS\n") || !tls_, "STARTTLS is offered inside TLS");
@@ -400,7 +409,9 @@ class Judge {
     if (!offers_chunking_ || !fits) {
       const Reply reply = answer();
       hold(reply.code >= 500, "a BDAT that can't be understood was obeyed");
-      return end();
+      // To who was never offered it, it may be as unknown as any other word.
+      if (heard_.empty() || has_offered_chunking_) end();
+      return;
     }
     if (said_.size() < size) {
       said_ = {};
@@ -444,6 +455,7 @@ class Judge {
   bool after_bare_lf_ = false;
   bool is_hello_ = false;  // the command was EHLO or HELO, whose refusal has no enhanced code
   bool offers_chunking_ = false;
+  bool has_offered_chunking_ = false;
   bool mail_ = false;
   std::size_t recipients_ = 0;
   std::string chunks_;
