@@ -85,7 +85,7 @@ TEST(ChunkDecoder, LeavesDotsAlone) {
 }
 
 TEST(ChunkDecoder, SeesWhatIsNoText) {
-  const auto text = [](std::string content) { return read(content, false); };
+  const auto text = [](const std::string& content) { return read(content, false); };
   EXPECT_TRUE(text("a\nb\r\n").bare_line_end);
   EXPECT_TRUE(text("a\rb\r\n").bare_line_end);
   EXPECT_TRUE(text("\na").bare_line_end);

@@ -212,20 +212,20 @@ TEST(Session, TellsTheRelayWhatIsBinaryAndWhatIsBeyondAscii) {
     Conversation talk(l);
     (void)co_await talk.ask("EHLO me\r\n");
     (void)co_await talk.ask(std::string(kLogin));
-    const auto send = [&talk](std::string body, std::string content) -> Task<void> {
-      (void)co_await talk.ask("MAIL FROM:<a@example.com> BODY=" + body +
+    const auto send = [](Conversation& with, std::string body, std::string content) -> Task<void> {
+      (void)co_await with.ask("MAIL FROM:<a@example.com> BODY=" + body +
                               "\r\nRCPT TO:<b@example.net>\r\n");
-      const std::string reply = co_await talk.ask("BDAT " + std::to_string(content.size()) +
+      const std::string reply = co_await with.ask("BDAT " + std::to_string(content.size()) +
                                                   " LAST\r\n" + std::move(content));
       EXPECT_TRUE(reply.starts_with("250 2.0.0 Ok: ")) << reply;
     };
     const Taker& taker = talk.world.deliverer;
-    co_await send("BINARYMIME", std::string("a: b\r\n\r\n\0\n\r", 11));
+    co_await send(talk, "BINARYMIME", std::string("a: b\r\n\r\n\0\n\r", 11));
     EXPECT_TRUE(taker.is_binary);
     EXPECT_FALSE(taker.has_8bit_header);
-    co_await send("BINARYMIME", "a: b\r\n\r\nonly text\r\n");
+    co_await send(talk, "BINARYMIME", "a: b\r\n\r\nonly text\r\n");
     EXPECT_FALSE(taker.is_binary);
-    co_await send("8BITMIME", "a: \xc3\xa4\r\n\r\nx");
+    co_await send(talk, "8BITMIME", "a: \xc3\xa4\r\n\r\nx");
     EXPECT_TRUE(taker.has_8bit_header);
     EXPECT_EQ(taker.delivered, 3);
     co_await talk.end();
