@@ -42,6 +42,7 @@ struct Plan {
   bool has_envelope;   ///< And MAIL and RCPT.
   bool line_by_line;   ///< Time to answer after each line.
   bool slow_delivery;  ///< The upstream needs time.
+  bool compat;         ///< The listener mends bare LFs in content.
   std::size_t piece;   ///< Octets of a read, at most.
 
   static Plan take(std::string_view& input) {
@@ -58,6 +59,7 @@ struct Plan {
             .has_envelope = (how & 4u) != 0,
             .line_by_line = (how & 8u) != 0,
             .slow_delivery = (how & 16u) != 0,
+            .compat = (how & 32u) != 0,
             .piece = piece == 0 ? support::kUnlimited : piece};
   }
 
@@ -138,8 +140,14 @@ class House {
     auto config = std::make_shared<config::Config>();
     config->hostname = "mail.example.com";
     config->message.max_size = 1500;
-    config->listeners.push_back({{"127.0.0.1", 2525}, config::TlsMode::kNone});
-    config->listeners.push_back({{"127.0.0.1", 587}, config::TlsMode::kStarttls});
+    for (const bool compat : {false, true}) {
+      for (const auto tls : {config::TlsMode::kNone, config::TlsMode::kStarttls}) {
+        config::Listener& listener = config->listeners.emplace_back();
+        listener.address = {"127.0.0.1", 2525};
+        listener.tls = tls;
+        listener.compat = compat;
+      }
+    }
     config_ = std::move(config);
   }
 
@@ -156,6 +164,7 @@ class House {
            .heard = heard,
            .delivered = keeper_.kept,
            .starttls = plan.starttls,
+           .compat = plan.compat,
            .max_size = config_->message.max_size,
            .max_errors = config_->session.max_errors},
           {transcripts::kClientHello, transcripts::kServerHello});
@@ -171,7 +180,8 @@ class House {
   }
 
   Task<void> serve(std::unique_ptr<runtime::Transport> stream, const Plan& plan) {
-    const config::Listener& listener = config_->listeners[plan.starttls ? 1 : 0];
+    const config::Listener& listener =
+        config_->listeners[(plan.compat ? 2u : 0u) + (plan.starttls ? 1u : 0u)];
     submission::Session session(context_, {config_, nullptr},
                                 {listener, metrics_.for_listener("fuzz")}, std::move(stream),
                                 "192.0.2.1");

@@ -351,10 +351,22 @@ class Judge {
       }
       std::string_view line = take_said(end + 2);
       if (line == ".\r\n") break;
-      if (line.starts_with('.')) line.remove_prefix(1);
-      text += line;
+      // Where LF is mended, a dot alone before one is a line of text.
+      const bool is_text = conversation_.compat && line.starts_with(".\n");
+      if (line.starts_with('.') && !is_text) line.remove_prefix(1);
+      text += conversation_.compat ? mended(line) : std::string(line);
     }
     conclude(text);
+  }
+
+  /// The line with each LF that has no CR before it as CRLF.
+  static std::string mended(std::string_view line) {
+    std::string text;
+    for (const char c : line) {
+      if (c == '\n' && !text.ends_with('\r')) text += '\r';
+      text += c;
+    }
+    return text;
   }
 
   /// The message was framed: is it told and handed on as it must be?

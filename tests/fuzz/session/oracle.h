@@ -24,6 +24,7 @@ struct Conversation {
   std::string_view heard;  ///< By the client, in order: replies, the server's part of handshakes.
   std::vector<Delivered> delivered;  ///< In order.
   bool starttls = false;             ///< The listener wants STARTTLS; else it needs no TLS.
+  bool compat = false;               ///< It mends bare LFs in content that comes by DATA.
   std::uint64_t max_size = 0;        ///< Octets of a message.
   std::size_t max_errors = 0;        ///< Refused commands before the session may hang up.
 };

@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-STARTTLS, LOGGED_IN = 1, 2
+STARTTLS, LOGGED_IN, COMPAT = 1, 2, 32
 GREET = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<app@example.com>\r\nRCPT TO:<someone@example.net>\r\n"
 HELLO = b"\x16(client hello)\n"
@@ -33,6 +33,8 @@ def seed(transcript):
     how, said = 0, b""
     for line in transcript.read_bytes().decode("latin-1").split("\n"):
         line = expand(line)
+        if line.startswith("@listener") and "compat" in line.split():
+            how |= COMPAT
         if line.startswith("@listener starttls"):
             how |= STARTTLS
         elif line == "@login" and not said:
