@@ -167,7 +167,9 @@ void Stage::set_listener(const std::vector<std::string>& words) {
     const std::string key = words[i].substr(0, equals);
     const std::string value = equals == std::string::npos ? "" : words[i].substr(equals + 1);
     if (key == "proxy_protocol") {
-      listener.proxy_protocol.push_back(IpNetwork::parse(value).value());
+      const auto network = IpNetwork::parse(value);
+      if (!network) throw std::invalid_argument("@listener: no network: " + value);
+      listener.proxy_protocol.push_back(*network);
     } else if (key == "greeting_delay") {
       listener.greeting_delay = std::chrono::seconds(number(value));
     } else if (key == "compat") {
