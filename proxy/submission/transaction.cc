@@ -9,6 +9,24 @@
 #include "proxy/submission/transaction_log.h"
 
 namespace sallyport::submission {
+namespace {
+
+/// The same limit by the name that metrics, which know of no policy, have for it.
+metrics::Limit counted_as(policy::Limit limit) {
+  switch (limit) {
+    case policy::Limit::kMessages:
+      return metrics::Limit::kMessages;
+    case policy::Limit::kRecipients:
+      return metrics::Limit::kRecipients;
+    case policy::Limit::kBytes:
+      return metrics::Limit::kBytes;
+    case policy::Limit::kConnections:
+      return metrics::Limit::kConnections;
+  }
+  return metrics::Limit::kMessages;
+}
+
+}  // namespace
 
 void Session::mail(std::string_view arguments) {
   // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
@@ -64,7 +82,7 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
 }
 
 smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
-  login_->metrics.limit_refusals[static_cast<metrics::Limit>(refusal.limit)].add();
+  login_->metrics.limit_refusals[counted_as(refusal.limit)].add();
   return policy::reply_for(refusal, login_->user->name);
 }
 
