@@ -16,9 +16,13 @@ constexpr auto kMethods = std::to_array<std::string_view>(
 // RFC 8446 section 5.1: a handshake record of any version since SSL 3.0.
 constexpr std::string_view kTlsHandshake("\x16\x03", 2);
 
+// Longer than any field name in use: whether a line is told from SMTP must not depend on how far
+// into it the octets had come.
+constexpr std::size_t kLongestFieldName = 64;
+
 /// What a field name of HTTP or of a message is made of.
 bool is_field_name(std::string_view word) {
-  return !word.empty() &&
+  return !word.empty() && word.size() <= kLongestFieldName &&
          std::ranges::all_of(word, [](char c) { return ascii::is_alnum(c) || c == '-'; });
 }
 

@@ -41,6 +41,8 @@ class LineBuffer {
   /// Takes `count` octets of `rest()` away.
   void consume(std::size_t count);
   bool empty() const { return begin_ == buffer_.size(); }
+  /// The line that `rest()` belongs to is too long, and its beginning is gone.
+  bool is_skipping() const { return skipping_; }
   /// Is a whole line (or a fault) already here? Then replies can wait to share a write (RFC 2920).
   bool has_line() const;
   /// Overwrites what was taken and is still in memory: it held a secret. Ends its views.

@@ -34,6 +34,8 @@ class Dialog {
   /// Only when `rest` is empty.
   runtime::Task<Result<std::string_view>> receive_octets(TimePoint deadline);
 
+  /// Whether `rest` begins where a line does, and not inside one that is too long.
+  bool is_at_line_start() const { return !received_.is_skipping(); }
   /// Octets received that are not taken as lines.
   std::string_view rest() const { return received_.rest(); }
   void consume(std::size_t count) { received_.consume(count); }

@@ -95,7 +95,7 @@ runtime::Task<void> Session::converse() {
       const auto received = co_await dialog_.receive(deadline);
       waiting_for_command_ = false;
       if (!received) co_return end(received.error());
-      if (!login_ && repel(dialog_.rest())) co_return;
+      if (!login_ && dialog_.is_at_line_start() && repel(dialog_.rest())) co_return;
       continue;
     }
     if (next.state != smtp::LineBuffer::State::kLine) {

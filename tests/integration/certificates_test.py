@@ -119,7 +119,8 @@ class Certificates(unittest.TestCase):
             self.authority.certificate.write_bytes(good[:100])
             gateway.write_config(user_extra='senders = ["only@example.com"]')
             gateway.signal(signal.SIGHUP)
-            wait_for("the reload", lambda: gateway.log_lines("reload"))
+            # The watch may have seen the certificate first, and have said so.
+            wait_for("the reload", lambda: any(line["cause"] == "signal" for line in gateway.log_lines("reload")))
             self.assertTrue(self.complaints(gateway, "server.crt"))
             self.assertEqual(self.shown(gateway, "localhost")[0], before)
             with gateway.client() as client:
@@ -175,7 +176,7 @@ class Ocsp(Certificates):
         response = self.folder / "server.ocsp"
         with self.gateway(f'ocsp_response = "{response}"\n') as gateway:
             self.assertIn("OCSP response: no response sent", self.stapled(gateway))
-            self.assertTrue(self.complaints(gateway, "server.ocsp"))
+            wait_for("the complaint of the start", lambda: self.complaints(gateway, "server.ocsp"))
             self.respond(self.authority.certificate, response)
             stapled = wait_for("the staple", lambda: (text := self.stapled(gateway)) and "Cert Status: good" in text and text)
             self.assertIn("OCSP Response Status: successful", stapled)

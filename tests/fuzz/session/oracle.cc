@@ -9,6 +9,7 @@
 namespace sallyport::fuzz {
 namespace {
 
+constexpr std::size_t kMostLine = 12288 + 2;
 constexpr std::string_view kCrlf = "\r\n";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -99,7 +100,7 @@ bool is_foreign(std::string_view line) {
   const std::string word = upper(line.substr(0, end));
   const bool is_name = std::ranges::all_of(
       word, [](char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-'; });
-  if (line[end] == ':') return is_name;
+  if (line[end] == ':') return is_name && word.size() <= 64;
   static constexpr std::string_view kMethods =
       " GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE "
       "LOCK "
@@ -236,8 +237,9 @@ class Judge {
     // Strictly CRLF, and what follows a bare LF is no line of its own (SMTP smuggling).
     const bool ends_well = line.ends_with(kCrlf);
     const std::string_view inside = line.substr(0, line.size() - (ends_well ? 2 : 1));
-    const bool faulty =
-        !ends_well || after_bare_lf_ || inside.contains('\r') || inside.contains('\0');
+    // Nobody need remember how a line began that is longer than any may be (RFC 4954 section 4.3).
+    const bool faulty = line.size() > kMostLine || !ends_well || after_bare_lf_ ||
+                        inside.contains('\r') || inside.contains('\0');
     after_bare_lf_ = !ends_well;
     std::string command = upper(inside);
     while (command.ends_with(' ') || command.ends_with('\t')) command.pop_back();
