@@ -128,7 +128,7 @@ fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what ear
     [[ -d $folder ]] && seeds+=("$folder")
   done
   [[ -f tests/fuzz/smtp.dict ]] && options+=(-dict=tests/fuzz/smtp.dict)
-  "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "${options[@]}" \
+  "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=32768 -print_final_stats=1 "${options[@]}" \
     -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 || status=$?
   if ((status == 0)); then
     printf '%s: %s\n' "$name" \
