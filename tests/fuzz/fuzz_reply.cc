@@ -61,8 +61,11 @@ void check_wire(const Reply& reply) {
   }
   // A control made a space may complete an enhanced code of the text, but only there.
   FUZZ_CHECK(!reply.enhanced || back.replies[0].enhanced == reply.enhanced);
-  // A second time nothing changes any more: the text is clean and the lines are short.
-  FUZZ_CHECK(read_whole(back.replies[0].wire()) == back);
+  // A second time nothing changes any more: the text is clean and the lines are short. Only where
+  // each line now also carries a code that was text before, a long one breaks elsewhere.
+  if (back.replies[0].enhanced == reply.enhanced) {
+    FUZZ_CHECK(read_whole(back.replies[0].wire()) == back);
+  }
   const auto is_printable = [](const std::string& line) {
     return line.size() < 400 &&
            std::ranges::none_of(
