@@ -5,19 +5,13 @@
 #include <new>
 #include <utility>
 
+#include "proxy/base/sanitizers.h"
+
 namespace sallyport::message {
 namespace {
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SALLYPORT_ADDRESS_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(SALLYPORT_ADDRESS_SANITIZER)
-constexpr std::size_t kMostSpare = 0;  // a stale view of a chunk must be caught
-#else
-constexpr std::size_t kMostSpare = 32;  // half a megabyte a thread
-#endif
+// Half a megabyte a thread.
+constexpr std::size_t kMostSpare = kUnderAddressSanitizer ? 0 : 32;
 
 // A list through the spare chunks themselves.
 struct Spare {

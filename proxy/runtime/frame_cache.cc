@@ -4,19 +4,10 @@
 #include <new>
 #include <utility>
 
+#include "proxy/base/sanitizers.h"
+
 namespace sallyport::runtime {
 namespace {
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SALLYPORT_ADDRESS_SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(SALLYPORT_ADDRESS_SANITIZER)
-constexpr bool kCaching = false;
-#else
-constexpr bool kCaching = true;
-#endif
 
 constexpr std::size_t kClassSize = 64;
 constexpr std::size_t kClasses = 64;        // frames up to 4 KiB
@@ -49,7 +40,7 @@ constexpr std::size_t class_of(std::size_t size) { return (size - 1) / kClassSiz
 
 void* FrameCache::allocate(std::size_t size) {
   const std::size_t index = class_of(size);
-  if (!kCaching || index >= kClasses) return ::operator new(size);
+  if (kUnderAddressSanitizer || index >= kClasses) return ::operator new(size);
   FreeLists::List& list = free_lists.lists[index];
   if (!list.first) return ::operator new((index + 1) * kClassSize);
   --list.length;
@@ -58,7 +49,7 @@ void* FrameCache::allocate(std::size_t size) {
 
 void FrameCache::release(void* frame, std::size_t size) {
   const std::size_t index = class_of(size);
-  if (!kCaching || index >= kClasses) return ::operator delete(frame);
+  if (kUnderAddressSanitizer || index >= kClasses) return ::operator delete(frame);
   FreeLists::List& list = free_lists.lists[index];
   if (list.length >= kMostPerClass) return ::operator delete(frame);
   list.first = new (frame) FreeFrame{list.first};

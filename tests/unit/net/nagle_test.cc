@@ -64,63 +64,63 @@ Task<void> listen_first(Loop& loop, std::unique_ptr<NagleStream> inner, ClientTl
   EXPECT_EQ(*co_await (*stream)->read(loop.after(10s)), "220 hello\r\n");
 }
 
-class Nagle : public TlsTest, public testing::WithParamInterface<bool> {};
+class Nagle : public TlsTest, public testing::WithParamInterface<bool> {
+ protected:
+  using Conversation = Task<void> (*)(Loop& loop, std::shared_ptr<const ServerTlsContext> server,
+                                      ClientTlsContext& client);
+
+  /// With a full handshake and then resumed, `conversation` never waits for an acknowledgement.
+  void expect_no_stall(Conversation conversation) {
+    const auto server_context = server();
+    const auto client_context = client();
+    if (GetParam()) limit_to_tls12(*client_context);
+    for (int resumed = 0; resumed < 2; ++resumed) {
+      const TimePoint before = loop_.now();
+      loop_.run(conversation(loop_, server_context, *client_context));
+      EXPECT_LT(loop_.now() - before, kDelayedAcknowledgement);
+    }
+  }
+};
 
 INSTANTIATE_TEST_SUITE_P(Versions, Nagle, testing::Values(false, true),
                          [](const auto& version) { return version.param ? "Tls12" : "Tls13"; });
 
 TEST_P(Nagle, AClientThatSpeaksFirstNeverWaitsForADelayedAcknowledgement) {
-  const auto server_context = server();
-  const auto client_context = client();
-  if (GetParam()) limit_to_tls12(*client_context);
-  const auto main = [](Loop& l, std::shared_ptr<const ServerTlsContext> s,
-                       ClientTlsContext& c) -> Task<void> {
-    InFlight clients(l);
-    InFlight servers(l);
-    auto [near, far] = MemoryStream::pair(l);
-    const MemoryStream* const wire = far.get();
-    TaskGroup group(l);
-    group.spawn(
-        speak_first(l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
-    auto stream = co_await accept_tls(
-        l, std::make_unique<NagleStream>(l, std::move(far), servers, clients), s, l.after(10s));
-    EXPECT_EQ(*co_await (*stream)->read(l.after(10s)), "EHLO client.example\r\n");
-    EXPECT_LE(wire->acknowledgements(), 1u);  // each costs a system call and a packet
-    EXPECT_TRUE(co_await (*stream)->write("250 hello\r\n", l.after(10s)));
-    (void)co_await group.join();
-  };
-  for (int resumed = 0; resumed < 2; ++resumed) {
-    const TimePoint before = loop_.now();
-    loop_.run(main(loop_, server_context, *client_context));
-    EXPECT_LT(loop_.now() - before, kDelayedAcknowledgement);
-  }
+  expect_no_stall(
+      [](Loop& l, std::shared_ptr<const ServerTlsContext> s, ClientTlsContext& c) -> Task<void> {
+        InFlight clients(l);
+        InFlight servers(l);
+        auto [near, far] = MemoryStream::pair(l);
+        const MemoryStream* const wire = far.get();
+        TaskGroup group(l);
+        group.spawn(
+            speak_first(l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
+        auto stream = co_await accept_tls(
+            l, std::make_unique<NagleStream>(l, std::move(far), servers, clients), s, l.after(10s));
+        EXPECT_EQ(*co_await (*stream)->read(l.after(10s)), "EHLO client.example\r\n");
+        EXPECT_LE(wire->acknowledgements(), 1u);  // each costs a system call and a packet
+        EXPECT_TRUE(co_await (*stream)->write("250 hello\r\n", l.after(10s)));
+        (void)co_await group.join();
+      });
 }
 
 TEST_P(Nagle, AServerThatSpeaksFirstNeedsNoAcknowledgementAndNeitherSideStalls) {
-  const auto server_context = server();
-  const auto client_context = client();
-  if (GetParam()) limit_to_tls12(*client_context);
-  const auto main = [](Loop& l, std::shared_ptr<const ServerTlsContext> s,
-                       ClientTlsContext& c) -> Task<void> {
-    InFlight clients(l);
-    InFlight servers(l);
-    auto [near, far] = MemoryStream::pair(l);
-    const MemoryStream* const wire = far.get();
-    TaskGroup group(l);
-    group.spawn(
-        listen_first(l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
-    auto inner = std::make_unique<NagleStream>(l, std::move(far), servers, clients);
-    inner->use_nagle();
-    auto stream = co_await accept_tls(l, std::move(inner), s, l.after(10s));
-    EXPECT_TRUE(co_await (*stream)->write("220 hello\r\n", l.after(10s)));
-    (void)co_await group.join();
-    EXPECT_EQ(wire->acknowledgements(), 0u);
-  };
-  for (int resumed = 0; resumed < 2; ++resumed) {
-    const TimePoint before = loop_.now();
-    loop_.run(main(loop_, server_context, *client_context));
-    EXPECT_LT(loop_.now() - before, kDelayedAcknowledgement);
-  }
+  expect_no_stall(
+      [](Loop& l, std::shared_ptr<const ServerTlsContext> s, ClientTlsContext& c) -> Task<void> {
+        InFlight clients(l);
+        InFlight servers(l);
+        auto [near, far] = MemoryStream::pair(l);
+        const MemoryStream* const wire = far.get();
+        TaskGroup group(l);
+        group.spawn(listen_first(
+            l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
+        auto inner = std::make_unique<NagleStream>(l, std::move(far), servers, clients);
+        inner->use_nagle();
+        auto stream = co_await accept_tls(l, std::move(inner), s, l.after(10s));
+        EXPECT_TRUE(co_await (*stream)->write("220 hello\r\n", l.after(10s)));
+        (void)co_await group.join();
+        EXPECT_EQ(wire->acknowledgements(), 0u);
+      });
 }
 
 }  // namespace

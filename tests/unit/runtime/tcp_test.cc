@@ -25,6 +25,15 @@ Task<Pair> connected_pair(Loop& loop) {
   co_return Pair{std::move(client.value()), std::move(server.value()).stream(loop)};
 }
 
+/// Runs `conversation` with a connected pair of its own.
+void in_a_loop(Task<void> (*conversation)(Loop& loop, Pair pair)) {
+  Loop loop;
+  const auto main = [](Loop& l, auto* each) -> Task<void> {
+    co_await each(l, co_await connected_pair(l));
+  };
+  loop.run(main(loop, conversation));
+}
+
 /// Reads until the peer ends.
 Task<std::string> read_all(ByteStream& stream, TimePoint deadline) {
   std::string all;
@@ -41,9 +50,7 @@ Task<void> write_and_finish(Loop& loop, ByteStream& stream, std::string octets) 
 }
 
 TEST(Tcp, CarriesMoreThanTheKernelBuffersInOnePiece) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     TaskGroup group(l);
     std::string sent(20 << 20, 'x');
     for (std::size_t i = 0; i < sent.size(); i += 997) sent[i] = static_cast<char>('a' + i % 26);
@@ -52,14 +59,11 @@ TEST(Tcp, CarriesMoreThanTheKernelBuffersInOnePiece) {
     EXPECT_TRUE(got == sent);
     pair.server.reset();
     (void)co_await group.join();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, WritesManyPiecesInOrder) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     std::vector<std::string> texts;
     std::string expected;
     for (int i = 0; i < 1000; ++i) texts.push_back(std::to_string(i) + (i % 7 == 0 ? "" : ","));
@@ -71,19 +75,15 @@ TEST(Tcp, WritesManyPiecesInOrder) {
     EXPECT_EQ(co_await read_all(*pair.server, l.after(5s)), expected);
     pair.server.reset();
     (void)co_await group.join();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, AReadGivesTimeoutAndTheStreamCanBeUsedOn) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     EXPECT_EQ((co_await pair.server->read(l.after(5ms))).error().code, ErrorCode::kTimeout);
     EXPECT_TRUE(co_await pair.client->write("later", l.after(5s)));
     EXPECT_EQ(*co_await pair.server->read(l.after(5s)), "later");
-  };
-  loop.run(main(loop));
+  });
 }
 
 Task<void> read_expecting(ByteStream& stream, ErrorCode code, bool& ended) {
@@ -94,9 +94,7 @@ Task<void> read_expecting(ByteStream& stream, ErrorCode code, bool& ended) {
 }
 
 TEST(Tcp, InterruptWakesTheReaderAndStillLetsUsWrite) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     TaskGroup group(l);
     bool ended = false;
     group.spawn(read_expecting(*pair.server, ErrorCode::kCancelled, ended));
@@ -108,16 +106,13 @@ TEST(Tcp, InterruptWakesTheReaderAndStillLetsUsWrite) {
     EXPECT_TRUE(ended);
     EXPECT_TRUE(co_await pair.server->write("421 bye\r\n", l.after(1s)));
     EXPECT_EQ(*co_await pair.client->read(l.after(1s)), "421 bye\r\n");
-  };
-  loop.run(main(loop));
+  });
 }
 
 // Octets that nobody read make the kernel reset the connection at close, and a reset takes from
 // the peer what it has not read yet.
 TEST(Tcp, TheGoodbyeAfterAnInterruptIsNotLostToAReset) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     EXPECT_TRUE(co_await pair.client->write("MAIL FROM:<a@b>\r\n", l.after(1s)));
     pair.server->interrupt();
     EXPECT_EQ((co_await pair.server->read(l.after(1s))).error().code, ErrorCode::kCancelled);
@@ -129,24 +124,18 @@ TEST(Tcp, TheGoodbyeAfterAnInterruptIsNotLostToAReset) {
     EXPECT_EQ(co_await read_all(*pair.client, l.after(5s)), "421 bye\r\n");
     pair.client.reset();
     (void)co_await group.join();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, FinishAfterAnAbortWaitsForNothing) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     pair.server->abort();
     co_await pair.server->finish(kNever);
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, AbortEndsAReadThatWaitsAndResetsThePeer) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     TaskGroup group(l);
     bool ended = false;
     group.spawn(read_expecting(*pair.server, ErrorCode::kCancelled, ended));
@@ -156,14 +145,11 @@ TEST(Tcp, AbortEndsAReadThatWaitsAndResetsThePeer) {
     (void)co_await group.join();
     pair.server.reset();
     EXPECT_EQ((co_await pair.client->read(l.after(5s))).error().code, ErrorCode::kNetwork);
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, IsQuietUntilSomethingUnreadArrives) {
-  Loop loop;
-  const auto main = [](Loop& l) -> Task<void> {
-    Pair pair = co_await connected_pair(l);
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
     EXPECT_TRUE(co_await pair.client->write("220 hello\r\n", l.after(1s)));
     EXPECT_EQ(*co_await pair.server->read(l.after(1s)), "220 hello\r\n");
     EXPECT_TRUE(pair.server->is_quiet());
@@ -171,8 +157,7 @@ TEST(Tcp, IsQuietUntilSomethingUnreadArrives) {
     Event pause(l);
     while (pair.server->is_quiet()) (void)co_await pause.wait(l.after(1ms));
     EXPECT_EQ((co_await pair.server->read(l.after(1s))).error().code, ErrorCode::kClosed);
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Tcp, ConnectSaysWhereAndWhyItFailed) {
