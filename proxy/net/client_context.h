@@ -28,7 +28,7 @@ struct ClientTlsContext::Impl {
  private:
   bssl::UniquePtr<SSL_SESSION> take_session(const std::string& host);
 
-  std::string sessions_are_for_;  ///< A session vouches for one host name: it was verified once.
+  std::string sessions_are_for_;  ///< A session belongs to the server that gave it.
   std::vector<bssl::UniquePtr<SSL_SESSION>> sessions_;  ///< The latest is last.
 };
 

@@ -2,6 +2,7 @@
 #include <array>
 #include <thread>
 
+#include "proxy/net/trusted_roots.h"
 #include "tests/unit/net/tls_fixture.h"
 
 namespace sallyport::net {
@@ -74,6 +75,18 @@ TEST_P(Resumption, IsForOneHostNameOnly) {
   EXPECT_FALSE(resumed(server_context, *client_context, "other.example.com"));
   EXPECT_TRUE(resumed(server_context, *client_context, "other.example.com"));
   EXPECT_FALSE(resumed(server_context, *client_context));
+}
+
+// Otherwise a pool that reconnects often enough would trust an expired certificate for ever.
+TEST_P(Resumption, TheCertificateIsVerifiedAgain) {
+  const auto client_context = client_of_version();
+  const auto server_context = server();
+  EXPECT_FALSE(resumed(server_context, *client_context));
+  client_context->impl().roots = roots_from(support::TestCa().root()).value();
+  const Ends ends = shake(server_context, *client_context);
+  ASSERT_FALSE(ends.client);
+  EXPECT_EQ(ends.client.error().code, ErrorCode::kTls);
+  EXPECT_TRUE(ends.client.error().text.contains("certificate")) << ends.client.error().text;
 }
 
 TEST_P(Resumption, SeveralConnectionsAtOnceEachBringATicket) {
