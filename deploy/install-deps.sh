@@ -55,6 +55,10 @@ readonly -a test_packages=(
   libnet-ssleay-perl    # swaks' TLS
   libio-socket-inet6-perl
   msmtp                 # interop
+  nodejs                # interop: nodemailer
+  node-nodemailer
+  php-cli               # interop: PHPMailer
+  libphp-phpmailer
   testssl.sh            # interop: scanners
   bsdextrautils         # hexdump, for testssl.sh (else apt takes bsdmainutils)
   nmap                  # interop: scanners

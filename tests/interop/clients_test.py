@@ -1,6 +1,8 @@
-"""Real clients deliver over all three ports: curl, smtplib, swaks, msmtp."""
+"""Real clients deliver over all three ports: curl, smtplib, swaks, msmtp, and the libraries of applications."""
 
 import os
+import pathlib
+import re
 import shutil
 import unittest
 
@@ -25,17 +27,17 @@ class Clients(unittest.TestCase):
         cls.provider.close()
         cls.scratch.__exit__(None, None, None)
 
-    def each_port(self):
+    def each_port(self, messages=1):
         gateway = self.gateway
         for port, implicit in ((gateway.implicit, True), (gateway.submission, False), (gateway.alternative, False)):
             with self.subTest(port=port, implicit=implicit):
                 before = len(self.provider.messages)
                 yield port, implicit
-                self.assertEqual(len(self.provider.messages), before + 1)
-                reverse_path, forward_paths, content = self.provider.messages[-1]
-                self.assertEqual((reverse_path, forward_paths), (SENDER, [RECIPIENT]))
-                self.assertIn(b"ESMTPSA", content)
-                self.assertIn(b"Hello there.", content)
+                self.assertEqual(len(self.provider.messages), before + messages)
+                for reverse_path, forward_paths, content in self.provider.messages[before:]:
+                    self.assertEqual((reverse_path, forward_paths), (SENDER, [RECIPIENT]))
+                    self.assertIn(b"ESMTPSA", content)
+                    self.assertIn(b"Hello there.", content)
 
     def need(self, program):
         self.assertIsNotNone(shutil.which(program), f"{program} is missing: deploy/install-deps.sh test")
@@ -72,6 +74,26 @@ class Clients(unittest.TestCase):
                 f"user {USER}\npassword {PASSWORD}\n")
             os.chmod(config, 0o600)
             run("msmtp", "-C", config, RECIPIENT, input=message().replace("\r\n", "\n"))
+
+    def test_nodemailers_pool(self):
+        """50 messages at once over 5 connections, each once, whatever their order."""
+        self.need("node")
+        for port, implicit in self.each_port(messages=50):
+            before = len(self.provider.messages)
+            self.library("node", "nodemailer.js", port, implicit, 50)
+            numbers = [int(re.search(rb"^Subject: =\?UTF-8\?Q\?Nummer_(\d+)_", content, re.MULTILINE)[1])
+                       for _, _, content in self.provider.messages[before:]]
+            self.assertEqual(sorted(numbers), list(range(50)))
+
+    def test_phpmailer(self):
+        self.need("php")
+        for port, implicit in self.each_port(messages=2):
+            self.library("php", "phpmailer.php", port, implicit)
+            self.assertIn("\r\n.\r\nÜber alles.\r\n".encode(), self.provider.messages[-2][2])
+
+    def library(self, interpreter, script, port, implicit, *more):
+        run(interpreter, pathlib.Path(__file__).with_name(script), str(port), "implicit" if implicit else "starttls",
+            self.authority.ca, USER, SENDER, RECIPIENT, *map(str, more), env={**os.environ, "SUBMISSION_PASSWORD": PASSWORD})
 
 
 if __name__ == "__main__":
