@@ -210,7 +210,14 @@ step "4. The message as it arrived at the provider (its two friends differ in th
 indent <"${mails[0]}"
 
 step "5. What the gateway logged"
-indent < <(grep -F stand-in gateway.log || cat gateway.log)
+# A thread of its own writes the log: the last line may come a moment after the reply.
+logged() { grep -F event=transaction gateway.log; }
+deadline=$((SECONDS + 20))
+until (($(logged | wc -l) == 3)); do
+  ((SECONDS < deadline)) || { indent <gateway.log >&2; die "the gateway did not log three transactions (its log is above)"; }
+  sleep 0.05
+done
+indent < <(logged)
 
 step "6. What the gateway counted (http://$gateway_admin/metrics)"
 curl -fsS "http://$gateway_admin/metrics" |

@@ -10,6 +10,12 @@
 namespace sallyport::server {
 namespace {
 
+#ifdef __clang__
+constexpr char kCompiler[] = "clang " __clang_version__;
+#else
+constexpr char kCompiler[] = "gcc " __VERSION__;
+#endif
+
 int perform(const RunCommand& command) { return run(command.config); }
 
 int perform(const CheckCommand& command) { return check(command.config); }
@@ -26,8 +32,7 @@ int perform(const HashPasswordCommand&) {
 }
 
 int perform(const VersionCommand&) {
-  std::printf("sallyport %s (clang %s, %s)\n", SALLYPORT_VERSION, __clang_version__,
-              SALLYPORT_BUILD);
+  std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);
   return kOk;
 }
 

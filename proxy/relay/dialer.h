@@ -25,6 +25,8 @@ class Dialer {
   /// is wrong.
   virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> secure(
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) = 0;
+  /// Ends what is under way: it gives kCancelled, at once unless it still waits for DNS.
+  virtual void cut_off() {}
 };
 
 /// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts;

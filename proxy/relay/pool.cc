@@ -75,11 +75,10 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connecti
 Task<std::expected<Pool::Lease, Attempt>> Pool::open(TimePoint deadline) {
   const std::uint64_t cut_offs_before = cut_offs_;
   auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_, deadline, busy_);
-  if (opened && cut_offs_ != cut_offs_before) {
-    opened = std::unexpected(failure(Stage::kLease, stopping()));
-  }
+  const bool cut_off = cut_offs_ != cut_offs_before;
+  if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
   if (!opened) {
-    count_failure(opened.error());
+    if (!cut_off) count_failure(opened.error());  // it is no fault of the upstream
     cap_->release(*member_);
     co_return std::unexpected(std::move(opened.error()));
   }
@@ -226,6 +225,7 @@ void Pool::count_failure(const Attempt& attempt) {
 void Pool::cut_off() {
   ++cut_offs_;
   for (Connection* const connection : busy_) connection->abort();
+  dialer_->cut_off();
   for (Waiter* const waiter : waiters_) {
     waiter->sent_away = true;
     waiter->served.set();

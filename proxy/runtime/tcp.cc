@@ -26,6 +26,10 @@ void set_option(int descriptor, int level, int option, int value) {
   setsockopt(descriptor, level, option, &value, sizeof value);
 }
 
+std::string connecting(const SocketAddress& address) {
+  return "connect to " + address.str() + ": ";
+}
+
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 /// Drops the first `count` octets of `pieces`: views shrink in place.
@@ -133,11 +137,11 @@ Task<void> TcpStream::finish(TimePoint deadline) {
 
 Task<Result<void>> TcpStream::connected(TimePoint deadline) {
   const auto ready = co_await poller_.writable(deadline);
-  if (!ready) co_return fail(ready.error());
+  if (!ready) co_return fail(ready.error().code, connecting(peer_) + ready.error().text);
   int error = 0;
   socklen_t size = sizeof error;
   getsockopt(poller_.descriptor(), SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) co_return fail(ErrorCode::kNetwork, reason(error));
+  if (error != 0) co_return fail(ErrorCode::kNetwork, connecting(peer_) + reason(error));
   co_return {};
 }
 
@@ -145,19 +149,23 @@ void TcpStream::acknowledge_now() {
   set_option(poller_.descriptor(), IPPROTO_TCP, TCP_QUICKACK, 1);
 }
 
-Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress address,
-                                                 TimePoint deadline) {
+Result<std::unique_ptr<TcpStream>> begin_connect(Loop& loop, const SocketAddress& address) {
   const int descriptor =
       ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) co_return fail(ErrorCode::kSystem, "socket: " + reason(errno));
-  const std::string where = "connect to " + address.str() + ": ";
-
+  if (descriptor < 0) return fail(ErrorCode::kSystem, "socket: " + reason(errno));
   auto stream = std::make_unique<TcpStream>(loop, descriptor, address);
-  if (::connect(descriptor, address.get(), address.size()) != 0) {
-    if (errno != EINPROGRESS) co_return fail(ErrorCode::kNetwork, where + reason(errno));
-    const auto connected = co_await stream->connected(deadline);
-    if (!connected) co_return fail(connected.error().code, where + connected.error().text);
+  if (::connect(descriptor, address.get(), address.size()) != 0 && errno != EINPROGRESS) {
+    return fail(ErrorCode::kNetwork, connecting(address) + reason(errno));
   }
+  return stream;
+}
+
+Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress address,
+                                                 TimePoint deadline) {
+  auto stream = begin_connect(loop, address);
+  if (!stream) co_return fail(stream.error());
+  const auto connected = co_await (*stream)->connected(deadline);
+  if (!connected) co_return fail(connected.error());
   co_return stream;
 }
 

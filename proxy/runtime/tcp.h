@@ -28,7 +28,7 @@ class TcpStream final : public Transport {
   bool has_arrived() override;
   void unread(std::string_view octets) override;
 
-  /// After a non-blocking connect: suspends until it succeeded, or says why it did not.
+  /// After `begin_connect`: suspends until it succeeded, or says why it did not.
   Task<Result<void>> connected(TimePoint deadline);
 
   const SocketAddress& peer() const { return peer_; }
@@ -67,6 +67,9 @@ class Arrival {
   int descriptor_;
   SocketAddress peer_;
 };
+
+/// Begins to connect to `address`: what the stream is good for until `connected` is to be aborted.
+Result<std::unique_ptr<TcpStream>> begin_connect(Loop& loop, const SocketAddress& address);
 
 /// Connects to `address` within the deadline; kNetwork says why not.
 Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress address,

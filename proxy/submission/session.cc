@@ -262,10 +262,12 @@ void Session::end(const Error& error) {
 void Session::drain() {
   draining_ = true;
   if (waiting_for_command_ && !transaction_) dialog_.stream()->interrupt();
+  // Inside a handshake nothing can be said, and nothing was accepted yet.
+  if (handshaking_) handshaking_->abort();
 }
 
 void Session::hang_up() {
-  draining_ = true;
+  drain();
   if (dialog_.stream()) dialog_.stream()->interrupt();
 }
 

@@ -43,7 +43,8 @@ class Session {
   /// The whole conversation. Returns when it has ended; the connection is closed when this dies.
   runtime::Task<void> run();
 
-  /// We shut down: says `421 4.3.2` and ends, after the mail transaction if one is open.
+  /// We shut down: says `421 4.3.2` and ends, after the mail transaction if one is open. A TLS
+  /// handshake under way is broken off.
   void drain();
   /// The same without regard to a mail transaction; one that is being delivered is still answered.
   void hang_up();

@@ -43,12 +43,15 @@ runtime::Task<void> Session::starttls(std::string_view arguments) {
 }
 
 runtime::Task<bool> Session::start_tls(TimePoint deadline) {
+  if (draining_) co_return false;
   auto stream = dialog_.release_stream();
   handshaking_ = stream.get();
   const auto demand = gate_.settings.client_certificate.value_or(config().tls.client_certificate);
   auto accepted = co_await context_.accept_tls(context_.loop, std::move(stream),
                                                demanding(snapshot_.tls, demand), deadline);
   handshaking_ = nullptr;
+  // What we broke off ourselves says nothing about the client or our certificate.
+  if (!accepted && accepted.error().code == ErrorCode::kCancelled) co_return false;
   if (!accepted) {
     gate_.metrics.handshakes_failed.add();
     context_.logger.write(log::Level::kInfo, "tls_handshake_failed",

@@ -3,6 +3,7 @@
 
 Counted by callgrind on the release build, one worker, one client that keeps its connection: N messages and then
 2N, and the difference by N, so that start-up, logging in and ending are left out. Time is noisy; this isn't.
+With --table the same is counted for each of SCENARIOS, for HAProxy as well, and docs/performance.md gets the table.
 Valgrind shows the program a CPU of its own with AES and AVX2 at most, so BoringSSL takes the same ways on every
 machine that has both; where they are missing, or compiler, libraries or valgrind are others, the figure can't be
 compared and the test is skipped (exit code 77).
@@ -18,17 +19,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 os.chdir(HERE.parent.parent)
 
 import run  # noqa: E402
-from peers import PEERS, Sallyport  # noqa: E402
+from peers import PEERS, Haproxy, Sallyport  # noqa: E402
 
 BASELINE = HERE / "instructions.json"
 TOLERANCE = 0.03
 SKIPPED = 77
+# What run.py has under these names, with one client: N, and what to send.
+SCENARIOS = {
+    "steady, 10 KB": (300, ("--size", 10240)),
+    "oneshot, 4 KB": (100, ("--size", 4096, "--per-connection", 1)),
+    "large, 2 MB": (20, ("--size", 2 << 20)),
+}
+STEADY = SCENARIOS["steady, 10 KB"]
 
 
 def skip(why):
@@ -47,16 +56,37 @@ def made_with():
                       system[1] if system else "", f"clang {tools[0]}", f"valgrind {tools[1]}"])
 
 
-def count(bench, messages, keep):
-    out = bench.folder / f"callgrind.{messages}"
+def count(bench, peer, messages, words, keep=None):
+    """Instructions of a run of `peer` from its start to its end, with so many messages between."""
+    out = bench.folder / f"callgrind.{peer.name}.{messages}"
     wrapper = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", "--quiet"]
-    with run.Lane(bench, Sallyport, wrapper=wrapper) as lane:
-        if lane.send(messages, "--size", 10240, "--connections", 1)["accepted"] != messages:
-            raise SystemExit("instructions: not every message was accepted")
+    with run.Lane(bench, peer, wrapper=wrapper) as lane:
+        if lane.send(messages, *words, "--connections", 1)["accepted"] != messages:
+            raise SystemExit(f"instructions: {peer.name}: not every message was accepted")
     if keep:
         shutil.copy(out, keep)
     totals = re.search(r"^(?:totals|summary): (\d+)", out.read_text(), re.MULTILINE)
     return int(totals[1])
+
+
+def each_message(bench, peer, n, words, keep=None):
+    """Instructions a message: `keep` is a folder for the two profiles."""
+    less, more = (count(bench, peer, times * n, words, keep and keep / f"callgrind.{times}n") for times in (1, 2))
+    return round((more - less) / n)
+
+
+def table(bench):
+    """What docs/performance.md shows: sallyport and HAProxy in each scenario."""
+    versions = subprocess.run(["haproxy", "-vv"], capture_output=True, text=True, check=True).stdout
+    haproxy = re.search(r"^HAProxy version (\d[\d.]*\d)", versions, re.MULTILINE)[1]
+    openssl = re.search(r"^Running on OpenSSL version : (OpenSSL [\d.]+)", versions, re.MULTILINE)[1]
+    lines = [f"Counted {time.strftime('%Y-%m-%d')} ({made_with()}; HAProxy {haproxy} with {openssl}).", "",
+             "| instructions a message | sallyport | HAProxy | × HAProxy |", "| --- | --- | --- | --- |"]
+    for name, (n, words) in SCENARIOS.items():
+        ours, theirs = (each_message(bench, peer, n, words) for peer in (Sallyport, Haproxy))
+        lines.append(f"| {name} | {ours:,} | {theirs:,} | {ours / theirs:.2f} |")
+        print(f"instructions: {name}: sallyport {ours:,}, HAProxy {theirs:,}", flush=True)
+    return "\n".join(lines) + "\n"
 
 
 def functions(out, *words):
@@ -79,11 +109,13 @@ def profile(less, more, n, *words):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--messages", type=int, default=300, help="N (default: %(default)s)")
+    parser.add_argument("--messages", type=int, default=STEADY[0], help="N (default: %(default)s)")
     parser.add_argument("--update", action="store_true", help="make what is measured the baseline")
     parser.add_argument("--keep", type=pathlib.Path, help="folder for the two profiles (callgrind_annotate reads them)")
+    parser.add_argument("--table", action="store_true",
+                        help="count each scenario, for HAProxy too (tests/bench/install.sh), and write docs/performance.md")
     arguments = parser.parse_args()
-    for program in ("valgrind", "openssl", "objcopy", "clang-19"):
+    for program in ("valgrind", "openssl", "objcopy", "clang-19", *(["haproxy"] if arguments.table else [])):
         if not shutil.which(program):
             skip(f"no {program} here")
     for program in ("sallyport", "bench_load", "bench_sink"):
@@ -96,10 +128,10 @@ def main():
         Sallyport.binary = pathlib.Path(folder) / "sallyport"
         subprocess.run(["objcopy", "--strip-debug", run.BUILD / "sallyport", Sallyport.binary], check=True)
         bench = run.Bench(folder, argparse.Namespace(rounds=1, peer=list(PEERS)))
-        n = arguments.messages
-        less, more = (count(bench, times * n, arguments.keep and arguments.keep / f"callgrind.{times}n")
-                      for times in (1, 2))
-    each = round((more - less) / n)
+        if arguments.table:
+            run.write_document("instructions", table(bench))
+            return 0
+        each = each_message(bench, Sallyport, arguments.messages, STEADY[1], arguments.keep)
     if arguments.update:
         BASELINE.write_text(json.dumps({"instructions_per_message": each, "made_with": made_with()}, indent=2) + "\n")
         print(f"instructions: {each:,} a message; this is the baseline now")

@@ -16,7 +16,8 @@ class Peer:
 
     name = ""
     sink_tls = "implicit"
-    slow = False  # measured with fewer messages
+    slow = False   # measured with fewer messages
+    wrapper = ()   # runs the program, as valgrind does
 
     def __init__(self, folder, pki, sink_port, port, workers=1, **options):
         self.folder = pathlib.Path(folder) / f"{self.name}-{port}"
@@ -81,7 +82,6 @@ class Direct(Peer):
 class Sallyport(Peer):
     name = "sallyport"
     binary = pathlib.Path("build/bench/sallyport")
-    wrapper = ()       # runs the binary, as valgrind does
     users = 1
     routes = 0
     limited = ""       # the limits of a second user, "limited"
@@ -126,7 +126,7 @@ class Haproxy(Peer):
         config = self.folder / "haproxy.cfg"
         config.write_text((HERE / "peers/haproxy.cfg").read_text().format(
             threads=self.workers, port=self.port, pem=pem, sink_port=self.sink_port, ca=self.pki / "ca.pem"))
-        return ["haproxy", "-db", "-f", config]
+        return [*self.wrapper, "haproxy", "-db", "-f", config]
 
 
 class Postfix(Peer):

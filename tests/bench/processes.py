@@ -84,6 +84,14 @@ def peak_memory_kib(pid):
     return total
 
 
+def is_traced(pid, tracer):
+    """Whether `tracer` has every thread of a process: none makes a system call any more that it doesn't see."""
+    with contextlib.suppress(OSError):
+        return all(f"TracerPid:\t{tracer}\n" in (task / "status").read_text()
+                   for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    return False
+
+
 class Process:
     """A program that runs until `stop`; only this one and its children are ended."""
 

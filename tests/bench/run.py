@@ -27,7 +27,8 @@ sys.path.insert(0, str(HERE))
 os.chdir(ROOT)
 
 from peers import PASSWORD, PEERS, USER, Sallyport  # noqa: E402
-from processes import Process, accepts, cpu_seconds, free_ports, memory_kib, peak_memory_kib, wait_for  # noqa: E402
+from processes import (Process, accepts, cpu_seconds, free_ports, is_traced, memory_kib,  # noqa: E402
+                       peak_memory_kib, wait_for)
 
 # The sink waits before each of its four replies (MAIL, RCPT, DATA, the final dot), also to a pipelined group: a
 # message can't take less than four of these waits, in two round trips.
@@ -358,12 +359,10 @@ class Bench:
                     tracer = Process(["strace", "-f", "-c", "-U", "calls,name", "-o", out, "-p", lane.peer.pid],
                                      self.folder / f"strace-{name[-1]}.log")
                     try:
-                        wait_for("strace", lambda: b"attached" in pathlib.Path(tracer.log).read_bytes())
-                        time.sleep(0.3)
+                        wait_for("strace", lambda: is_traced(lane.peer.pid, tracer.pid))
                         lane.send(count, *words)
                     finally:
                         tracer.interrupt()
-                    pathlib.Path(tracer.log).write_bytes(b"")
                     calls = {}
                     for line in out.read_text().splitlines():
                         fields = line.split()

@@ -372,7 +372,7 @@ password = "{self.hash_password()}"
                 client.quit()
 
 
-def smtp_upstream(name, provider, authority, extra=""):
+def smtp_upstream(name, provider, authority, extra="", tls="implicit"):
     """An [[upstream]] that is the scripted provider."""
     return f"""
 [[upstream]]
@@ -380,7 +380,7 @@ name = "{name}"
 provider = "smtp"
 host = "localhost"
 port = {provider.port}
-tls = "implicit"
+tls = "{tls}"
 ca = "{authority.ca}"
 username = "gateway"
 password = "upstream secret"

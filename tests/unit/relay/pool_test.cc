@@ -199,13 +199,17 @@ TEST(Pool, DrainCutsOffWhatDoesNotEndInTime) {
     Stage stage;
     Outcome outcome;
     const char* reply;
-  } cases[] = {{Stage::kMail, Outcome::kDeferred, "451 4.3.2 "},
-               {Stage::kEnd, Outcome::kUnknown, "451 4.4.2 "},
-               {Stage::kEhlo, Outcome::kDeferred, "451 4.3.2 "}};
+  } cases[] = {{Stage::kConnect, Outcome::kDeferred, "451 4.3.2 "},
+               {Stage::kTls, Outcome::kDeferred, "451 4.3.2 "},
+               {Stage::kEhlo, Outcome::kDeferred, "451 4.3.2 "},
+               {Stage::kMail, Outcome::kDeferred, "451 4.3.2 "},
+               {Stage::kEnd, Outcome::kUnknown, "451 4.4.2 "}};
   for (const auto& c : cases) {
     SCOPED_TRACE(name(c.stage));
     World world({with_cap(1), upstream("b")});
-    world.host("a").scripts = {c.stage == Stage::kEhlo
+    world.host("a").scripts = {c.stage == Stage::kConnect ? "D! timeout"
+                               : c.stage == Stage::kTls   ? "D! tls timeout"
+                               : c.stage == Stage::kEhlo
                                    ? kGood.opening(c.stage, Fault::kStall)
                                    : kGood.opening() + kGood.transaction(c.stage, Fault::kStall)};
     const auto both = [](World& w, std::vector<message::Message> all,
@@ -230,6 +234,8 @@ TEST(Pool, DrainCutsOffWhatDoesNotEndInTime) {
     world.loop.run(both(world, messages(world, 2), deliveries));
     EXPECT_EQ(deliveries[0].outcome, c.outcome);
     EXPECT_THAT(deliveries[0].reply.wire(), StartsWith(c.reply));
+    const auto& failures = world.metrics.for_upstream("a").connect_failures;
+    for (std::size_t i = 0; i < failures.size(); ++i) EXPECT_EQ(failures.at(i).value(), 0u);
     // The second waited for the connection.
     EXPECT_EQ(deliveries[1].outcome, Outcome::kDeferred);
     EXPECT_THAT(deliveries[1].reply.wire(), StartsWith("451 4.3.2 "));

@@ -16,7 +16,7 @@ using runtime::Task;
 
 class World::ScriptedDialer final : public Dialer {
  public:
-  ScriptedDialer(World& world, Host& host) : world_(world), host_(host) {}
+  ScriptedDialer(World& world, Host& host) : world_(world), host_(host), cut_off_(world.loop) {}
 
   Task<Result<std::unique_ptr<ByteStream>>> connect(TimePoint deadline) override {
     ++host_.dials;
@@ -29,12 +29,11 @@ class World::ScriptedDialer final : public Dialer {
     if (script == "D! refuse") co_return fail(ErrorCode::kNetwork, "Connection refused");
     if (script == "D! unresolved") co_return fail(ErrorCode::kNotFound, "name not known");
     if (script == "D! timeout") {
-      runtime::Event never(world_.loop);
-      (void)co_await never.wait(deadline);
-      co_return fail(ErrorCode::kTimeout, "nobody answered");
+      co_return fail(co_await silence(deadline));
     }
     tls_fails_ = script == "D! tls";
-    if (tls_fails_) script = "U! stall";
+    tls_stalls_ = script == "D! tls timeout";
+    if (tls_fails_ || tls_stalls_) script = "U! stall";
     auto [ours, theirs] = support::MemoryStream::pair(world_.loop, host_.stream);
     host_.last_stream = ours.get();
     world_.scripts_.spawn(world_.serve(std::move(theirs), std::move(script), host_, host_.dials));
@@ -42,16 +41,28 @@ class World::ScriptedDialer final : public Dialer {
   }
 
   Task<Result<std::unique_ptr<ByteStream>>> secure(std::unique_ptr<ByteStream> stream,
-                                                   TimePoint /*deadline*/) override {
+                                                   TimePoint deadline) override {
     ++host_.secured;
+    if (tls_stalls_) co_return fail(co_await silence(deadline));
     if (tls_fails_) co_return fail(ErrorCode::kTls, "the certificate is for another name");
     co_return std::move(stream);
   }
 
+  void cut_off() override { cut_off_.set(); }
+
  private:
+  /// Nobody says anything until `deadline` or `cut_off`.
+  Task<Error> silence(TimePoint deadline) {
+    const bool cut_off = (co_await cut_off_.wait(deadline)).has_value();
+    co_return cut_off ? Error{ErrorCode::kCancelled, "we are closing the connection"}
+                      : Error{ErrorCode::kTimeout, "nobody answered"};
+  }
+
   World& world_;
   Host& host_;
+  runtime::Event cut_off_;
   bool tls_fails_ = false;
+  bool tls_stalls_ = false;
 };
 
 World::World(std::vector<config::Upstream> upstreams)

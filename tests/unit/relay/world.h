@@ -25,6 +25,7 @@ struct Host {
   ///   D! timeout           nobody answers
   ///   D! unresolved        the name does not resolve
   ///   D! tls               TLS fails; what follows is never played
+  ///   D! tls timeout       nobody answers in the handshake
   std::deque<std::string> scripts;
   support::MemoryStreamOptions stream;
   int dials = 0;
