@@ -35,6 +35,14 @@ bool is_trace_octet(char c) {
   return ascii::is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~.:").contains(c));
 }
 
+constexpr std::string_view kBdat = "BDAT";
+
+/// The verb is BDAT, but not one that can be read: a tab or a control stands behind it.
+bool is_broken_bdat(std::string_view word) {
+  return word.size() > kBdat.size() && !ascii::is_alnum(word[kBdat.size()]) &&
+         ascii::equals_ignoring_case(word.substr(0, kBdat.size()), kBdat);
+}
+
 }  // namespace
 
 std::string_view name(Verb verb) {
@@ -47,6 +55,7 @@ CommandLine split_command(std::string_view line) {
   while (!line.empty() && ascii::is_wsp(line.back())) line.remove_suffix(1);
   const std::size_t space = line.find(' ');
   const std::string_view word = line.substr(0, space);
+  if (is_broken_bdat(word)) return {.verb = Verb::kBdat, .arguments = line.substr(kBdat.size())};
   const auto row = std::ranges::find_if(
       kVerbs, [&](const VerbName& known) { return ascii::equals_ignoring_case(known.name, word); });
   return {.verb = row == std::end(kVerbs) ? Verb::kUnknown : row->verb,

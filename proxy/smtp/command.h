@@ -43,6 +43,8 @@ struct CommandLine {
 };
 
 /// Cuts a line (without its CRLF). Unknown verbs are a value: the session answers 500 and counts.
+/// Of a line with a fault its beginning will do to tell the verb. BDAT is one even when no space
+/// stands behind it: octets may follow whatever its sender took for its end.
 CommandLine split_command(std::string_view line);
 
 /// How the content is declared by BODY= (RFC 6152; BINARYMIME: RFC 3030).

@@ -25,16 +25,22 @@ LineBuffer::Next LineBuffer::next() {
   const std::size_t line_feed = buffer_.find('\n', scanned_);
   if (line_feed == buffer_.npos) {
     scanned_ = buffer_.size();
-    if (buffer_.size() - begin_ >= limit_) skipping_ = true;  // no CRLF can still come in time
+    if (!skipping_ && buffer_.size() - begin_ >= limit_) {  // no CRLF can still come in time
+      skipping_ = true;
+      beginning_ = buffer_.substr(begin_, kBeginning);
+    }
     // Of a line that is dropped only a CR at the end is kept: an LF may follow it.
     if (skipping_) begin_ = buffer_.size() - (buffer_.ends_with('\r') ? 1 : 0);
     return {};
   }
   const std::string_view line(buffer_.data() + begin_, line_feed + 1 - begin_);
   begin_ = scanned_ = line_feed + 1;
-  const bool too_long = std::exchange(skipping_, false) || line.size() > limit_;
+  const bool was_skipping = std::exchange(skipping_, false);
+  const bool too_long = was_skipping || line.size() > limit_;
   const bool after_bare_lf = std::exchange(after_bare_lf_, !line.ends_with("\r\n"));
-  return judge(line, too_long, after_bare_lf);
+  const Next next = judge(line, too_long, after_bare_lf);
+  if (next.state != State::kLine && !was_skipping) beginning_ = line.substr(0, kBeginning);
+  return next;
 }
 
 LineBuffer::Next LineBuffer::judge(std::string_view line, bool too_long, bool after_bare_lf) {
@@ -53,7 +59,10 @@ void LineBuffer::consume(std::size_t count) {
   scanned_ = std::max(scanned_, begin_);
 }
 
-void LineBuffer::wipe_taken() { wipe_memory(buffer_.data(), begin_); }
+void LineBuffer::wipe_taken() {
+  wipe_memory(buffer_.data(), begin_);
+  wipe_memory(beginning_.data(), beginning_.size());
+}
 
 void LineBuffer::release() {
   if (!empty()) return;

@@ -36,6 +36,8 @@ class LineBuffer {
   void append(std::string_view bytes);
   /// The next line, or why there is none. Lines come in order, however the bytes were split.
   Next next();
+  /// Of the line that `next` has just dropped, its first octets: by them its verb can be told.
+  std::string_view beginning_of_dropped() const { return beginning_; }
   /// Bytes received but not yet taken as lines; content after DATA begins here.
   std::string_view rest() const { return std::string_view(buffer_).substr(begin_); }
   /// Takes `count` octets of `rest()` away.
@@ -51,9 +53,11 @@ class LineBuffer {
   void release();
 
  private:
+  static constexpr std::size_t kBeginning = 8;  // as many as the longest verb has
   static Next judge(std::string_view line, bool too_long, bool after_bare_lf);
 
   std::string buffer_;
+  std::string beginning_;    // of the line that was dropped last, or is being dropped
   std::size_t begin_ = 0;    // of the first octet not yet taken
   std::size_t scanned_ = 0;  // octets before it hold no line end
   std::size_t limit_;

@@ -28,6 +28,8 @@ class Dialog {
   /// The next line that was received whole, or why it can't be taken; kPartial: `receive` more.
   /// Views hold until the next call of a function that is not const.
   smtp::LineBuffer::Next next_line() { return received_.next(); }
+  /// The first octets of the line that could not be taken.
+  std::string_view beginning_of_dropped() const { return received_.beginning_of_dropped(); }
   /// Sends what is to be sent, then waits for octets that `next_line` and `rest` will give.
   runtime::Task<Result<void>> receive(TimePoint deadline);
   /// The same, but past the buffer: the octets are the caller's, and hold until it next suspends.

@@ -99,7 +99,8 @@ runtime::Task<void> Session::converse() {
       continue;
     }
     if (next.state != smtp::LineBuffer::State::kLine) {
-      refuse(replies::for_fault(next.state));
+      const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
+      refuse_line(verb, replies::for_fault(next.state));
     } else if (login_ || !repel(next.line)) {
       const smtp::CommandLine command = smtp::split_command(next.line);
       const Handler* handler = admit(command, next.line.size());
@@ -118,18 +119,21 @@ runtime::Task<void> Session::converse() {
 }
 
 const Session::Handler* Session::admit(const smtp::CommandLine& command, std::size_t size) {
-  const bool is_bdat = command.verb == smtp::Verb::kBdat;
   if (size + 2 > kMostCommandLine && command.verb != smtp::Verb::kAuth) {
-    // What follows such a BDAT is not known to be commands.
-    is_bdat ? end(replies::kLineTooLong) : refuse(replies::kLineTooLong);
+    refuse_line(command.verb, replies::kLineTooLong);
     return nullptr;
   }
-  if (is_bdat) return &Handler::of(command.verb);  // it is refused with all its octets, or not
+  // It is refused with all its octets, or not.
+  if (command.verb == smtp::Verb::kBdat) return &Handler::of(command.verb);
   if (const auto refusal = smtp::check(state(), command.verb)) {
     refuse(*refusal);
     return nullptr;
   }
   return &Handler::of(command.verb);
+}
+
+void Session::refuse_line(smtp::Verb verb, replies::Wire reply) {
+  verb == smtp::Verb::kBdat ? end(reply) : refuse(reply);
 }
 
 smtp::SessionState Session::state() const {

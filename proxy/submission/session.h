@@ -65,6 +65,9 @@ class Session {
   runtime::Task<void> converse();
   /// What answers this command; null when it was refused.
   const Handler* admit(const smtp::CommandLine& command, std::size_t size);
+  /// Refuses a line whose arguments are not looked at. What follows a BDAT is not known to be
+  /// commands: the session ends.
+  void refuse_line(smtp::Verb verb, replies::Wire reply);
   void ehlo(std::string_view arguments);
   void helo(std::string_view arguments);
   void noop(std::string_view arguments);

@@ -39,6 +39,13 @@ TEST(SplitCommand, CutsAtTheFirstSpace) {
       {" NOOP", Verb::kUnknown, "NOOP"},
       {"NOOP\tx", Verb::kUnknown, ""},
       {"DATAX", Verb::kUnknown, ""},
+      // Its octets follow all the same, so it is no unknown command.
+      {"BDAT\t5 LAST", Verb::kBdat, "\t5 LAST"},
+      {"bdat\r5", Verb::kBdat, "\r5"},
+      {"BDAT\n", Verb::kBdat, "\n"},
+      {"BDAT-5", Verb::kBdat, "-5"},
+      {"BDATA", Verb::kUnknown, ""},
+      {"BDAT5", Verb::kUnknown, ""},
       {"GET / HTTP/1.1", Verb::kUnknown, "/ HTTP/1.1"},
       {"\x16\x03\x01", Verb::kUnknown, ""},
   };

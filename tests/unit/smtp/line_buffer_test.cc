@@ -87,6 +87,31 @@ TEST(LineBuffer, NeverGivesOutWhatHidesBehindABareLf) {
   EXPECT_EQ(lines("RCPT TO:<a>\nDATA\r\nRSET\r\n", 1000), "bare LF;bare LF;<RSET>");
 }
 
+// By it the session knows a BDAT, whose octets follow whether the line can be read or not.
+TEST(LineBuffer, KeepsTheBeginningOfADroppedLine) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"BDAT 123456\n", "BDAT 123"},
+      {"BDAT\n", "BDAT\n"},
+      {"B\0\r\n"s, "B\0\r\n"s},
+      {"BDAT\r5\r\n", "BDAT\r5\r\n"},
+      {"BDAT 1 LAST............\r\n", "BDAT 1 L"},
+      {"BDAT 1 LAST" + std::string(1000, '.') + "\r\n", "BDAT 1 L"},
+      {"\n", "\n"},
+  };
+  for (const auto& [bytes, expected] : cases) {
+    for (const std::size_t step : {1u, 2u, 7u, 1000u}) {
+      LineBuffer buffer(20);
+      LineBuffer::Next next;
+      for (std::size_t at = 0; at < bytes.size(); at += step) {
+        EXPECT_EQ(next.state, State::kPartial);
+        buffer.append(bytes.substr(at, step));
+        next = buffer.next();
+      }
+      EXPECT_EQ(buffer.beginning_of_dropped(), expected) << bytes << " by " << step;
+    }
+  }
+}
+
 TEST(LineBuffer, KeepsLittleOfALineThatIsTooLong) {
   LineBuffer buffer(512);
   const std::string flood(100'000, 'x');
