@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
 #include "proxy/message/address_list.h"
 
 namespace sallyport::message {
@@ -211,6 +212,7 @@ void HeaderFilter::admit_author(Author author) {
 }
 
 void HeaderFilter::keep_value(std::string_view octets) {
+  if (!utf8::is_ascii(octets)) (dropping_ ? facts_.removed_8bit : facts_.has_8bit) = true;
   if (field_ == Field::kAuthor) {
     author_octets_ += octets.size();
     if (author_octets_ <= kMostAuthorOctets) authors_.back().second += octets;

@@ -28,6 +28,8 @@ struct HeaderFacts {
   std::uint32_t bcc_fields = 0;      ///< Bcc and Resent-Bcc fields taken out.
   std::uint32_t removed_fields = 0;  ///< Others taken out by the rules.
   bool removes_received = false;     ///< The rules take Received out.
+  bool has_8bit = false;             ///< An octet above 127 stands in a field that is passed on.
+  bool removed_8bit = false;         ///< One stands in a field that is taken out.
   /// The body began without the empty line that should come before it, so one was put in. Without
   /// it, one reader would see a body where the next, more lenient one still sees header fields, and
   /// a From field that was never checked.

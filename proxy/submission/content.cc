@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/base/utf8.h"
 #include "proxy/message/trace.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
@@ -39,10 +40,8 @@ void Content::take_decoded() {
   for (const std::string_view piece : decoded_) {
     if (!body_) return;
     kept_.clear();
-    const std::uint64_t before = header_.size();
-    const bool in_header = !header_.complete();
     header_.feed(piece, kept_);
-    if (in_header) look_at_header(piece.substr(0, header_.size() - before));
+    if (header_.size() > max_header_size_) give_up(Fault::kHeaderTooLarge);
     keep();
   }
   if (complete()) finish();
@@ -67,15 +66,10 @@ void Content::finish() {
   keep();
 }
 
-void Content::look_at_header(std::string_view octets) {
-  if (header_.size() > max_header_size_) give_up(Fault::kHeaderTooLarge);
-  if (!has_8bit()) return;
-  has_8bit_header_ |=
-      std::ranges::any_of(octets, [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
-}
-
 void Content::keep() {
   for (const std::string_view piece : kept_) {
+    // The decoder saw what was taken out, too, so what is left must be looked at for itself.
+    if (header_.facts().removed_8bit && !kept_8bit_) kept_8bit_ = !utf8::is_ascii(piece);
     if (body_ && !body_->append(piece)) give_up(Fault::kNoBudget);
   }
 }

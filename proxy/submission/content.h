@@ -62,15 +62,18 @@ class Content {
   std::uint64_t size() const {
     return std::visit([](const auto& decoder) { return decoder.size(); }, decoder_);
   }
+  /// What is to be relayed has an octet above 127; in fields that are taken out none counts.
   bool has_8bit() const {
-    return std::visit([](const auto& decoder) { return decoder.has_8bit(); }, decoder_);
+    const bool received =
+        std::visit([](const auto& decoder) { return decoder.has_8bit(); }, decoder_);
+    return received && (!header_.facts().removed_8bit || has_8bit_header() || kept_8bit_);
   }
   /// It is no text: RFC 3030 section 3.
   bool is_binary() const {
     const auto* chunks = std::get_if<smtp::ChunkDecoder>(&decoder_);
     return chunks && chunks->is_binary();
   }
-  bool has_8bit_header() const { return has_8bit_header_; }
+  bool has_8bit_header() const { return header_.facts().has_8bit; }
   /// Views of octets that there is room for now.
   std::size_t views_held() const { return decoded_.capacity(); }
   /// A line may begin with a dot. Nobody looks for that in chunks.
@@ -99,7 +102,6 @@ class Content {
   bool complete() const;
   void finish();
   void take_decoded();
-  void look_at_header(std::string_view octets);
   void keep();
   void give_up(Fault fault);
 
@@ -112,7 +114,7 @@ class Content {
   std::vector<std::string_view> decoded_;
   std::vector<std::string_view> kept_;
   Fault fault_ = Fault::kNone;
-  bool has_8bit_header_ = false;
+  bool kept_8bit_ = false;  // what is kept has an octet above 127; known only if we had to look
 };
 
 }  // namespace sallyport::submission

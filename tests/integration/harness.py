@@ -52,16 +52,16 @@ def free_ports(count):
 
 
 class Authority:
-    """A throw-away certification authority with a certificate for localhost and 127.0.0.1."""
+    """A throw-away certification authority with a certificate for localhost and 127.0.0.1, good for `days`."""
 
-    def __init__(self, folder, name="Test CA"):
+    def __init__(self, folder, name="Test CA", days="2"):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.ca = self.folder / "ca.pem"
         self.ca_key = self.folder / "ca.key"
         run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
             "-nodes", "-days", "2", "-subj", f"/CN={name}", "-keyout", self.ca_key, "-out", self.ca)
-        self.certificate, self.key = self.issue("server", "DNS:localhost,IP:127.0.0.1")
+        self.certificate, self.key = self.issue("server", "DNS:localhost,IP:127.0.0.1", days=days)
 
     def issue(self, name, names, algorithm="ec", days="2"):
         """A certificate for `names` (an openssl subjectAltName), with its key: two paths."""

@@ -3,30 +3,15 @@
 import os
 import pathlib
 import re
-import shutil
 import unittest
 
-from harness import PASSWORD, USER, Authority, Provider, Sallyport, Scratch, message, outcome, run, smtp_upstream
+from gateway_case import GatewayCase
+from harness import PASSWORD, USER, message, outcome, run
 
 SENDER, RECIPIENT = "invoices@example.com", "someone@example.net"
 
 
-class Clients(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = Scratch()
-        cls.folder = cls.scratch.__enter__()
-        cls.authority = Authority(cls.folder / "pki")
-        cls.provider = Provider(cls.authority)
-        cls.gateway = Sallyport(cls.folder, cls.authority, smtp_upstream("p", cls.provider, cls.authority))
-        cls.gateway.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gateway.__exit__(None, None, None)
-        cls.provider.close()
-        cls.scratch.__exit__(None, None, None)
-
+class Clients(GatewayCase):
     def each_port(self, messages=1):
         gateway = self.gateway
         for port, implicit in ((gateway.implicit, True), (gateway.submission, False), (gateway.alternative, False)):
@@ -38,9 +23,6 @@ class Clients(unittest.TestCase):
                     self.assertEqual((reverse_path, forward_paths), (SENDER, [RECIPIENT]))
                     self.assertIn(b"ESMTPSA", content)
                     self.assertIn(b"Hello there.", content)
-
-    def need(self, program):
-        self.assertIsNotNone(shutil.which(program), f"{program} is missing: deploy/install-deps.sh test")
 
     def test_curl(self):
         self.need("curl")

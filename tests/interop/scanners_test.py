@@ -3,12 +3,12 @@ relay, no AUTH in clear, nobody to enumerate, no weak TLS; and what was scanned 
 
 import json
 import re
-import shutil
 import subprocess
 import unittest
 import xml.etree.ElementTree
 
-from harness import Authority, Provider, Sallyport, Scratch, outcome, smtp_upstream
+from gateway_case import GatewayCase
+from harness import outcome
 
 # testssl.sh's findings above LOW that a throw-away CA on loopback cannot avoid, by id, each with its reason.
 UNAVOIDABLE = {
@@ -38,28 +38,13 @@ SCRIPTS = ("smtp-commands", "smtp-open-relay", "smtp-enum-users", "smtp-ntlm-inf
 PATIENCE = 400  # seconds: testssl.sh makes some hundred connections
 
 
-class Scanners(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.scratch = Scratch()
-        cls.folder = cls.scratch.__enter__()
-        cls.authority = Authority(cls.folder / "pki")
-        # Longer than what testssl.sh thinks too short, shorter than what it thinks too long.
-        certificate, key = cls.authority.issue("scanned", "DNS:localhost,IP:127.0.0.1", days="90")
-        cls.authority.certificate, cls.authority.key = certificate, key
-        cls.provider = Provider(cls.authority)
-        cls.gateway = Sallyport(cls.folder, cls.authority, smtp_upstream("p", cls.provider, cls.authority))
-        cls.gateway.__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gateway.__exit__(None, None, None)
-        cls.provider.close()
-        cls.scratch.__exit__(None, None, None)
+class Scanners(GatewayCase):
+    # Longer than what testssl.sh thinks too short, shorter than what it thinks too long.
+    CERTIFICATE_DAYS = "90"
 
     def setUp(self):
         for program in ("testssl", "nmap"):
-            self.assertIsNotNone(shutil.which(program), f"{program} is missing: deploy/install-deps.sh test")
+            self.need(program)
 
     def tearDown(self):
         """Whatever was tried on it, the gateway still takes mail."""

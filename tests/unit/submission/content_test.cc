@@ -60,6 +60,25 @@ TEST(Content, KnowsAnOctetAbove127InTheHeaderSection) {
   EXPECT_EQ(take("\xe4: x\r\n.\r\n"), (Taken{.has_8bit = true}));  // no name, so no field
 }
 
+// RFC 6532 is about what is sent: a Bcc in UTF-8 makes no message internationalized.
+TEST(Content, CountsNoOctetAbove127OfWhatIsTakenOut) {
+  EXPECT_EQ(take("Bcc: \xc3\xa4 <a@example.net>\r\nSubject: x\r\n\r\ny\r\n.\r\n"), Taken());
+  EXPECT_EQ(take("Subject: x\r\nResent-Bcc: a,\r\n \xe4\r\n\r\ny\r\n.\r\n"), Taken());
+  EXPECT_EQ(take("Bcc: \xe4\r\n.\r\n"), Taken());
+  EXPECT_EQ(take("Bcc: \xe4\r\nSubject: \xe4\r\n\r\n.\r\n"),
+            (Taken{.has_8bit = true, .has_8bit_header = true}));
+  EXPECT_EQ(take("Subject: \xe4\r\nBcc: \xe4\r\n\r\n.\r\n"),
+            (Taken{.has_8bit = true, .has_8bit_header = true}));
+  EXPECT_EQ(take("Bcc: \xe4\r\nSubject: x\r\n\r\n\xe4\r\n.\r\n"), (Taken{.has_8bit = true}));
+  EXPECT_EQ(take("Bcc: \xe4\r\nno field\xe4\r\n.\r\n"), (Taken{.has_8bit = true}));
+
+  config::Listener listener;
+  listener.header = {.remove = {"X-Note"}, .add = {{.name = "Organization", .text = "Us"}}};
+  EXPECT_EQ(take("x-note: \xe4\r\nOrganization: \xe4\r\n\r\ny\r\n.\r\n", listener), Taken());
+  EXPECT_EQ(take("X-Note: \xe4\r\nX-Notes: \xe4\r\n\r\ny\r\n.\r\n", listener),
+            (Taken{.has_8bit = true, .has_8bit_header = true}));
+}
+
 TEST(Content, SaysFirstWhatMakesItUnfitForAll) {
   const config::Message small{.max_size = 10, .max_header_size = 1024};
   EXPECT_EQ(take("a\nb and more\r\n.\r\n", {}, small).unfit, Unfit::kLineEnds);
