@@ -68,6 +68,9 @@ if ((${#presets[@]} == 0 && fuzz_seconds == 0)) && ! $format && ! $tidy && ! $in
   presets=(dev)
 fi
 
+# Not every chroot and container has the file that Debian's installer writes.
+getent hosts localhost >/dev/null ||
+  die "this machine does not know the name localhost: say '127.0.0.1 localhost' in /etc/hosts"
 if $install; then
   deploy/install-deps.sh test
 fi
