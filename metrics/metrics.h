@@ -184,7 +184,7 @@ class Registry {
   struct Options {
     std::string version{};          ///< For `sallyport_build_info`.
     WallTime started{};             ///< When this process began.
-    std::size_t most_users = 1000;  ///< Distinct `user` label values; the rest share "other".
+    std::size_t most_users = 1000;  ///< See `set_most_users`.
     /// Read at each exposition, on its thread; unset: 0. They must outlive the Registry.
     std::function<std::uint64_t()> content_octets{};
     std::function<std::uint64_t()> log_lines_dropped{};
@@ -197,6 +197,9 @@ class Registry {
 
   /// `name` is the address as configured, such as "[::]:465".
   ListenerMetrics& for_listener(std::string_view name);
+  /// Distinct `user` label values from now on: newcomers past it share "other". Whoever has one
+  /// keeps it.
+  void set_most_users(std::size_t most);
   /// For an authenticated user only: what a stranger says must never become a label.
   UserMetrics& for_user(std::string_view name);
   UpstreamMetrics& for_upstream(std::string_view name);

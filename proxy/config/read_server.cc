@@ -111,6 +111,9 @@ void read_operation(const Section& top, const Outside& outside, Config& config) 
     Endpoint address;
     if (section->require("address", address, endpoint_form())) config.admin = address;
   }
+  if (const auto section = top.table("metrics", schema::kMetrics)) {
+    section->read("max_users", config.metrics.max_users, integer_form<std::uint32_t>(0, 100'000));
+  }
 }
 
 }  // namespace sallyport::config

@@ -93,6 +93,8 @@ TEST(Problems, OfTypesAndRanges) {
        {"c.toml:2:10: log.format is \"text\"; expected \"logfmt\" or \"json\"",
         "c.toml:3:9: log.level is \"warn\"; expected \"debug\", \"info\", \"warning\" or "
         "\"error\""}},
+      {"[metrics]\nmax_users = -1",
+       {"c.toml:2:13: metrics.max_users is -1; expected an integer from 0 to 100000"}},
       {"[admin]",
        {"c.toml:1:1: admin.address is missing; expected an IP address and a port, such as "
         "\"[::]:465\" or \"127.0.0.1:2525\""}},
