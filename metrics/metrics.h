@@ -168,12 +168,13 @@ struct alignas(64) UpstreamMetrics {
 /// Of the process.
 struct ProcessMetrics {
   ByLabel<ReloadResult, kReloadResultNames> config_reloads;
-  Gauge config_loaded;        ///< When the config in force was read. Set it at start, too.
-  Gauge certificate_expires;  ///< When the first certificate shown to clients ends. Unset: not
-                              ///< exposed.
-  Gauge certificates_failed;  ///< Files of [tls] that were to be used and could not be.
-  Gauge content_limit;        ///< `message.budget`, in octets.
-  Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
+  Gauge config_loaded;          ///< When the config in force was read. Set it at start, too.
+  Gauge certificate_expires;    ///< When the first certificate shown to clients ends. Unset: not
+                                ///< exposed.
+  Gauge certificates_failed;    ///< Files of [tls] that were to be used and could not be.
+  Gauge content_limit;          ///< `message.budget`, in octets.
+  Counter content_refusals;     ///< Messages answered 452 4.3.1 because the budget was used up.
+  Counter auth_queue_refusals;  ///< Logins answered 454 4.7.0 because too many were waiting.
   ByLabel<Unfit, kUnfitNames> unfit_messages;  ///< Refused after their end, with 5xx.
 };
 
@@ -184,7 +185,7 @@ class Registry {
   struct Options {
     std::string version{};          ///< For `sallyport_build_info`.
     WallTime started{};             ///< When this process began.
-    std::size_t most_users = 1000;  ///< Distinct `user` label values; the rest share "other".
+    std::size_t most_users = 1000;  ///< See `set_most_users`.
     /// Read at each exposition, on its thread; unset: 0. They must outlive the Registry.
     std::function<std::uint64_t()> content_octets{};
     std::function<std::uint64_t()> log_lines_dropped{};
@@ -197,6 +198,9 @@ class Registry {
 
   /// `name` is the address as configured, such as "[::]:465".
   ListenerMetrics& for_listener(std::string_view name);
+  /// Distinct `user` label values from now on: newcomers past it share "other". Whoever has one
+  /// keeps it.
+  void set_most_users(std::size_t most);
   /// For an authenticated user only: what a stranger says must never become a label.
   UserMetrics& for_user(std::string_view name);
   UpstreamMetrics& for_upstream(std::string_view name);

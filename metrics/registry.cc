@@ -23,6 +23,8 @@ ListenerMetrics& Registry::for_listener(std::string_view name) {
   return state_->listeners.get(name);
 }
 
+void Registry::set_most_users(std::size_t most) { state_->users.set_most(most); }
+
 UserMetrics& Registry::for_user(std::string_view name) { return state_->users.get(name); }
 
 UpstreamMetrics& Registry::for_upstream(std::string_view name) {

@@ -22,6 +22,11 @@ class Handles {
 
   explicit Handles(std::size_t most) : most_(most) {}
 
+  void set_most(std::size_t most) {
+    const std::lock_guard lock(mutex_);
+    most_ = most;
+  }
+
   Metrics& get(std::string_view name) {
     const std::lock_guard lock(mutex_);
     if (const auto found = by_name_.find(name); found != by_name_.end()) return found->second;
@@ -41,8 +46,8 @@ class Handles {
  private:
   static constexpr auto kOverflow = "other";
 
-  const std::size_t most_;
   mutable std::mutex mutex_;
+  std::size_t most_;
   std::map<std::string, Metrics, std::less<>> by_name_;
 };
 

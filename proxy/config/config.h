@@ -205,6 +205,13 @@ struct Log {
   bool operator==(const Log&) const = default;
 };
 
+/// `[metrics]`.
+struct Metrics {
+  std::uint32_t max_users = 1000;  ///< With a label value of their own; the rest share "other".
+
+  bool operator==(const Metrics&) const = default;
+};
+
 /// The whole configuration. Valid by construction: `load` gives one only if everything was
 /// accepted.
 struct Config {
@@ -223,6 +230,7 @@ struct Config {
   Message message;
   std::optional<Endpoint> admin;
   Log log;
+  Metrics metrics;
 
   bool operator==(const Config&) const = default;
 };

@@ -52,7 +52,7 @@ std::expected<Config, std::vector<Problem>> parse(std::string_view text, const s
   read_auth(top, outside, config);
   read_upstreams(top, outside, config);
   read_routes(top, config);
-  read_operation(top, config);
+  read_operation(top, outside, config);
   if (!problems.empty()) return refuse(problems);
   return config;
 }

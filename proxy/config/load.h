@@ -34,6 +34,8 @@ struct Outside {
   std::function<Result<void>(const std::string& path)> readable = {};
   /// Can the folder `path` be listed? Unset: not asked.
   std::function<Result<void>(const std::string& path)> listable = {};
+  /// Can files be made in the folder `path`? Unset: not asked.
+  std::function<Result<void>(const std::string& path)> writable = {};
   /// This machine's name, fully qualified if it knows itself so. Unset: it has none. May ask the
   /// resolver.
   std::function<std::optional<std::string>()> host_name = {};

@@ -56,6 +56,25 @@ Result<void> check_listable(const std::string& path) {
   return {};
 }
 
+/// Tries it: a read-only file system or a sandbox is not told by the permissions of the folder.
+Result<void> check_writable(const std::string& path) {
+  const int file = open(path.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+  if (file >= 0) {
+    close(file);
+    return {};
+  }
+  const int reason = errno;
+  // No such files on this file system: what is made there has a name for a moment.
+  const bool unsupported = reason == EOPNOTSUPP || reason == EISDIR || reason == EINVAL;
+  if (!unsupported) return system_failure(reason);
+  std::string name = path + "/sallyport-XXXXXX";
+  const int named = mkostemp(name.data(), O_CLOEXEC);
+  if (named < 0) return system_failure(errno);
+  unlink(name.c_str());
+  close(named);
+  return {};
+}
+
 Result<std::string> read_whole_file(const std::string& path) {
   const File file(path);
   if (const auto fit = check(file); !fit) return fail(fit.error());
@@ -101,6 +120,7 @@ Outside Outside::real() {
           .environment = environment_variable,
           .readable = check_readable,
           .listable = check_listable,
+          .writable = check_writable,
           .host_name = own_host_name};
 }
 

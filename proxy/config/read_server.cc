@@ -47,6 +47,19 @@ void read_message(const Section& section, Message& message) {
   }
 }
 
+/// Otherwise it would be found out by the first client with a large message, who hears 451.
+/// `where`: of the directory, if it is said.
+void check_spill_directory(Problems& problems, Place where, const Outside& outside,
+                           const Message& message) {
+  if (!outside.writable || message.memory_threshold >= message.max_size) return;  // no file is made
+  const auto writable = outside.writable(message.directory);
+  if (writable) return;
+  problems.add(where, fmt::format("message.directory is {}, where no file can be made: {}; "
+                                  "expected a folder that the user who runs sallyport may write "
+                                  "to: make it, change its owner, or name another one",
+                                  quote(message.directory), writable.error().text));
+}
+
 void read_log(const Section& section, Log& log) {
   section.read(
       "format", log.format,
@@ -84,15 +97,22 @@ void read_process(const Section& top, const Outside& outside, Config& config) {
   }
 }
 
-void read_operation(const Section& top, Config& config) {
+void read_operation(const Section& top, const Outside& outside, Config& config) {
   if (const auto section = top.table("session", schema::kSession))
     read_session(*section, config.session);
-  if (const auto section = top.table("message", schema::kMessage))
+  Place directory;
+  if (const auto section = top.table("message", schema::kMessage)) {
     read_message(*section, config.message);
+    directory = section->place_of("directory");
+  }
+  check_spill_directory(top.problems(), directory, outside, config.message);
   if (const auto section = top.table("log", schema::kLog)) read_log(*section, config.log);
   if (const auto section = top.table("admin", schema::kAdmin)) {
     Endpoint address;
     if (section->require("address", address, endpoint_form())) config.admin = address;
+  }
+  if (const auto section = top.table("metrics", schema::kMetrics)) {
+    section->read("max_users", config.metrics.max_users, integer_form<std::uint32_t>(0, 100'000));
   }
 }
 

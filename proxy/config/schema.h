@@ -18,7 +18,7 @@ namespace schema::keys {
 
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
-     "limits", "upstream", "route", "session", "message", "log", "admin"});
+     "limits", "upstream", "route", "session", "message", "log", "admin", "metrics"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
      "compat", "header", "disabled_extensions"});
@@ -50,6 +50,7 @@ inline constexpr auto kMessage = std::to_array<std::string_view>(
     {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
 inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
+inline constexpr auto kMetrics = std::to_array<std::string_view>({"max_users"});
 
 }  // namespace schema::keys
 
@@ -73,11 +74,13 @@ inline constexpr Schema kSession{"[session]", keys::kSession};
 inline constexpr Schema kMessage{"[message]", keys::kMessage};
 inline constexpr Schema kLog{"[log]", keys::kLog};
 inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
+inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 
 /// Every section, each once.
-inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop, kListener, kHeader, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile, kUsersFileUser,
-     kLimits, kUserLimits, kUpstream, kPassword, kRoute, kSession, kMessage, kLog, kAdmin});
+inline constexpr auto kAll =
+    std::to_array<Schema>({kTop, kListener, kHeader, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile,
+                           kUsersFileUser, kLimits, kUserLimits, kUpstream, kPassword, kRoute,
+                           kSession, kMessage, kLog, kAdmin, kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

@@ -35,8 +35,8 @@ void read_listeners(const Section& top, const Outside& outside, Config& config);
 void read_header(const Section& section, HeaderRules& rules);
 /// disabled_extensions of a [[listener]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
-/// [session], [message], [log], [admin].
-void read_operation(const Section& top, Config& config);
+/// [session], [message], [log], [admin], [metrics].
+void read_operation(const Section& top, const Outside& outside, Config& config);
 /// [limits], then [auth] with [[auth.user]] and the users file.
 void read_auth(const Section& top, const Outside& outside, Config& config);
 /// [[upstream]].

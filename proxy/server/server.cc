@@ -104,6 +104,7 @@ class Control {
   /// Makes the process-wide parts follow the snapshot in force.
   void publish() {
     budget_.set_limit(config().message.budget);
+    metrics_.set_most_users(config().metrics.max_users);
     authenticator_.replace_users(snapshot_.users);
     authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
     limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },

@@ -255,7 +255,8 @@ class Schema(unittest.TestCase):
 
     SECTIONS = {"kUpstream": ("upstream", set()), "kRoute": ("route", set()), "kSession": ("session", set()),
                 "kMessage": ("message", {"directory"}), "kLog": ("log", set()), "kLimits": ("limits", set()),
-                "kAuth": ("auth", {"file", "user"}), "kTop": (None, {"listener", "tls", "admin"})}
+                "kMetrics": ("metrics", set()), "kAuth": ("auth", {"file", "user"}),
+                "kTop": (None, {"listener", "tls", "admin"})}
 
     def test_keys(self):
         source = (ROOT / "proxy/config/schema.h").read_text()

@@ -134,7 +134,8 @@ TEST(Documentation, StatesTheRealDefaults) {
       stated_defaults(all.at("[[upstream]]")));
   std::string stated = stated_defaults(all.at("Top level"));
   EXPECT_THAT(stated, testing::HasSubstr("workers = 0\ndrain_timeout = "));
-  for (const std::string_view section : {"[auth]", "[limits]", "[session]", "[message]", "[log]"}) {
+  for (const std::string_view section :
+       {"[auth]", "[limits]", "[session]", "[message]", "[log]", "[metrics]"}) {
     const std::string defaults = stated_defaults(all.at(std::string(section)));
     EXPECT_FALSE(defaults.empty()) << section;
     stated += fmt::format("{}\n{}", section, defaults);

@@ -48,6 +48,15 @@ TEST_F(RealOutside, SaysWhyAFileCannotBeRead) {
   EXPECT_EQ(outside_.read_file("/dev/zero"), fail(ErrorCode::kLimit, "it is larger than 16 MiB"));
 }
 
+TEST_F(RealOutside, SaysWhyNoFileCanBeMadeInAFolder) {
+  EXPECT_TRUE(outside_.writable(folder_));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "what was tried is not left behind";
+  EXPECT_EQ(outside_.writable(folder_ / "lost"),
+            fail(ErrorCode::kSystem, "No such file or directory"));
+  EXPECT_EQ(outside_.writable(write("file", "")), fail(ErrorCode::kSystem, "Not a directory"));
+  EXPECT_FALSE(outside_.writable("/proc")) << "whoever runs the test can make no file there";
+}
+
 TEST_F(RealOutside, KnowsTheEnvironment) {
   ASSERT_EQ(setenv("SALLYPORT_CONFIG_TEST", "value", 1), 0);
   EXPECT_EQ(outside_.environment("SALLYPORT_CONFIG_TEST"), "value");

@@ -1,4 +1,5 @@
 // What a person reads when a config is not accepted: each message whole, with its line and column.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -92,6 +93,8 @@ TEST(Problems, OfTypesAndRanges) {
        {"c.toml:2:10: log.format is \"text\"; expected \"logfmt\" or \"json\"",
         "c.toml:3:9: log.level is \"warn\"; expected \"debug\", \"info\", \"warning\" or "
         "\"error\""}},
+      {"[metrics]\nmax_users = -1",
+       {"c.toml:2:13: metrics.max_users is -1; expected an integer from 0 to 100000"}},
       {"[admin]",
        {"c.toml:1:1: admin.address is missing; expected an IP address and a port, such as "
         "\"[::]:465\" or \"127.0.0.1:2525\""}},
@@ -332,6 +335,32 @@ TEST(Problems, OfMoreCertificates) {
   EXPECT_EQ(config.error().front().str(),
             "c.toml:4:13: tls.directory is \"certs\", which cannot be listed: Not a directory; "
             "expected the path of a folder with certificates");
+}
+
+// One that can't be used would be found out by the first client with a large message.
+TEST(Problems, OfTheFolderForTemporaryFiles) {
+  const FakeOutside usual = usual_outside();
+  Outside outside = usual.outside();
+  outside.writable = [](const std::string& path) -> Result<void> {
+    if (path == "/good") return {};
+    return fail(ErrorCode::kSystem, "Read-only file system");
+  };
+  const auto problem = [&](std::string_view text) -> std::string {
+    const auto config = parse(completed(text), "c.toml", outside);
+    return config ? "accepted" : config.error().front().str();
+  };
+  const auto bad = [](std::string_view where, std::string_view path) {
+    return fmt::format(
+        "{}: message.directory is \"{}\", where no file can be made: Read-only file system; "
+        "expected a folder that the user who runs sallyport may write to: make it, change its "
+        "owner, or name another one",
+        where, path);
+  };
+  EXPECT_EQ(problem("[message]\ndirectory = '/good'"), "accepted");
+  EXPECT_EQ(problem("[message]\ndirectory = '/bad'"), bad("c.toml:2:13", "/bad"));
+  EXPECT_EQ(problem("[message]\nmax_size = '5 MiB'"), bad("c.toml:1:1", "/tmp"));
+  EXPECT_EQ(problem(""), bad("c.toml", "/tmp"));
+  EXPECT_EQ(problem("[message]\nmemory_threshold = '25 MiB'"), "accepted") << "no file is made";
 }
 
 TEST(Problems, OfClientCertificates) {

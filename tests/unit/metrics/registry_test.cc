@@ -34,6 +34,17 @@ TEST(Registry, UsersPastTheCapShareOneLabel) {
   EXPECT_THAT(page, Not(HasSubstr("user=\"c\"")));
 }
 
+TEST(Registry, TheCapCanBeChanged) {
+  Registry registry({.most_users = 1});
+  auto& first = registry.for_user("a");
+  auto& other = registry.for_user("b");
+  registry.set_most_users(3);
+  EXPECT_NE(&registry.for_user("b"), &other);
+  registry.set_most_users(0);
+  EXPECT_EQ(&registry.for_user("a"), &first);
+  EXPECT_EQ(&registry.for_user("c"), &other);
+}
+
 TEST(Registry, AMechanismThatAClientMadeUpIsNoLabel) {
   Registry registry({});
   EXPECT_EQ(&registry.for_mechanism("plain"), &registry.for_mechanism("PLAIN"));

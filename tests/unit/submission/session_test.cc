@@ -5,63 +5,16 @@
 
 #include <string>
 
-#include "proxy/runtime/task_group.h"
-#include "tests/support/memory_stream.h"
-#include "tests/unit/submission/world.h"
+#include "tests/unit/submission/conversation.h"
 
 namespace sallyport::submission {
 namespace {
 
-using namespace std::chrono_literals;
-using runtime::Loop;
 using runtime::Task;
-using support::MemoryStream;
-
-/// A session on a listener without TLS, and the client's end.
-struct Conversation {
-  explicit Conversation(Loop& on)
-      : loop(on), world(on), tasks(on), listener(world.metrics.for_listener("test")) {
-    config = World::make_config();
-    config->listeners.push_back({{"127.0.0.1", 25}, config::TlsMode::kNone});
-    auto [near, far] = MemoryStream::pair(loop);
-    client = std::move(near);
-    server = far.get();
-    session.emplace(world.context, Snapshot{config, nullptr},
-                    Gate{config->listeners.front(), listener}, std::move(far), "127.0.0.1");
-    tasks.spawn(session->run());
-  }
-
-  Task<void> end() {
-    client.reset();
-    (void)co_await tasks.join();
-  }
-
-  Task<std::string> ask(std::string flight) {
-    runtime::Event never(loop);
-    (void)co_await never.wait(loop.after(1ms));  // nobody speaks before the greeting
-    (void)co_await client->write(flight, loop.after(1s));
-    (void)co_await never.wait(loop.after(1ms));
-    std::string answer;
-    while (!client->is_quiet()) answer += (co_await client->read(loop.after(1s))).value_or("");
-    co_return answer;
-  }
-
-  Loop& loop;
-  World world;
-  runtime::TaskGroup tasks;
-  metrics::ListenerMetrics& listener;
-  std::shared_ptr<config::Config> config;
-  std::unique_ptr<MemoryStream> client;
-  MemoryStream* server = nullptr;  // the session's
-  std::optional<Session> session;
-};
 
 TEST(Session, AnswersAPipelinedGroupInOneWrite) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
-    (void)co_await talk.ask("EHLO me\r\n");
-    (void)co_await talk.ask(std::string(kLogin));
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
     const auto before = talk.server->writes();
     const std::string group = co_await talk.ask(
         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nRCPT TO:<c@example.net>\r\n"
@@ -73,15 +26,11 @@ TEST(Session, AnswersAPipelinedGroupInOneWrite) {
     EXPECT_EQ(talk.server->writes() - before, 2);
     EXPECT_TRUE(accepted.starts_with("250 2.0.0 Ok: "));
     EXPECT_EQ(talk.world.deliverer.delivered, 1);
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, NeverGathersMoreRepliesThanAFewKilobytes) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
+  converse([](Conversation& talk) -> Task<void> {
     (void)co_await talk.ask("EHLO me\r\n");
     std::string many;
     for (int i = 0; i < 2000; ++i) many += "HELP\r\n";
@@ -90,15 +39,11 @@ TEST(Session, NeverGathersMoreRepliesThanAFewKilobytes) {
     EXPECT_GT(help.size(), 100'000);
     EXPECT_GT(talk.server->writes() - before, 5);
     EXPECT_LT(talk.server->writes() - before, 20);
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, CountsWhatHappened) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
+  converse([](Conversation& talk) -> Task<void> {
     EXPECT_EQ(talk.listener.open_sessions.value(), 1);
     (void)co_await talk.ask("EHLO me\r\n");
     (void)co_await talk.ask("AUTH PLAIN AGFwcAB3cm9uZw==\r\n");
@@ -123,20 +68,15 @@ TEST(Session, CountsWhatHappened) {
     const auto& unfit = talk.world.metrics.process().unfit_messages;
     EXPECT_EQ(unfit[metrics::Unfit::kLineEnds].value(), 1);
     EXPECT_EQ(unfit[metrics::Unfit::kNul].value(), 0);
-    talk.client.reset();
-    (void)co_await talk.tasks.join();
+    co_await talk.end();
     talk.session.reset();
     EXPECT_EQ(talk.listener.open_sessions.value(), 0);
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, TellsTheRelayOf8bitHeaders) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
-    (void)co_await talk.ask("EHLO me\r\n");
-    (void)co_await talk.ask(std::string(kLogin));
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
     for (const bool in_header : {true, false}) {
       (void)co_await talk.ask("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n");
       (void)co_await talk.ask(in_header ? "Subject: \xe4\r\n\r\n.\r\n"
@@ -144,17 +84,12 @@ TEST(Session, TellsTheRelayOf8bitHeaders) {
       EXPECT_EQ(talk.world.deliverer.has_8bit_header, in_header);
     }
     EXPECT_EQ(talk.world.deliverer.delivered, 2);
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, PassesOnWhatMailAndRcptSaid) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
-    (void)co_await talk.ask("EHLO me\r\n");
-    (void)co_await talk.ask(std::string(kLogin));
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
     (void)co_await talk.ask(
         "MAIL FROM:<a@example.com> SIZE=9 BODY=8BITMIME SMTPUTF8 RET=FULL ENVID=a+2Bb "
         "AUTH=other@example.com MT-PRIORITY=-3\r\n"
@@ -176,17 +111,12 @@ TEST(Session, PassesOnWhatMailAndRcptSaid) {
                                      .orcpt = "rfc822;c@example.net"};
     EXPECT_EQ(envelope.recipients.front().parameters, asked);
     EXPECT_EQ(envelope.recipients.back().parameters, smtp::RcptParameters());
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, AnswersPipelinedChunksInOneWrite) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
-    (void)co_await talk.ask("EHLO me\r\n");
-    (void)co_await talk.ask(std::string(kLogin));
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
     const auto before = talk.server->writes();
     const std::string group = co_await talk.ask(
         "MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\nBDAT 5\r\na: b\rBDAT 0\r\nBDAT "
@@ -201,17 +131,12 @@ TEST(Session, AnswersPipelinedChunksInOneWrite) {
     EXPECT_TRUE(accepted.starts_with("250 2.0.0 Ok: ")) << accepted;
     EXPECT_EQ(talk.world.deliverer.delivered, 1);
     EXPECT_EQ(talk.world.budget.used(), 0);
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 TEST(Session, TellsTheRelayWhatIsBinaryAndWhatIsBeyondAscii) {
-  Loop loop(runtime::Time::kVirtual);
-  const auto main = [](Loop& l) -> Task<void> {
-    Conversation talk(l);
-    (void)co_await talk.ask("EHLO me\r\n");
-    (void)co_await talk.ask(std::string(kLogin));
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
     const auto send = [](Conversation& with, std::string body, std::string content) -> Task<void> {
       (void)co_await with.ask("MAIL FROM:<a@example.com> BODY=" + body +
                               "\r\nRCPT TO:<b@example.net>\r\n");
@@ -228,9 +153,7 @@ TEST(Session, TellsTheRelayWhatIsBinaryAndWhatIsBeyondAscii) {
     co_await send(talk, "8BITMIME", "a: \xc3\xa4\r\n\r\nx");
     EXPECT_TRUE(taker.has_8bit_header);
     EXPECT_EQ(taker.delivered, 3);
-    co_await talk.end();
-  };
-  loop.run(main(loop));
+  });
 }
 
 // config.disabled_extensions holds keywords that smtp:: knows, and all but those two.
