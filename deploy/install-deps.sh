@@ -54,6 +54,7 @@ readonly -a test_packages=(
   swaks                 # interop
   libnet-ssleay-perl    # swaks' TLS
   libio-socket-inet6-perl
+  netbase               # /etc/protocols, which swaks' sockets want
   msmtp                 # interop
   nodejs                # interop: nodemailer
   node-nodemailer

@@ -28,7 +28,10 @@ USER, PASSWORD = "billing", "correct horse"
 
 def run(*command, **options):
     """Runs a command to its end; its output is in the exception if it fails."""
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, **options)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+    if done.returncode != 0:
+        raise AssertionError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done
 
 
 def wait_for(what, condition, patience=PATIENCE):
