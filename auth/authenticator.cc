@@ -48,8 +48,9 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
   // Meanwhile the users may have been replaced.
   user = users()->find(credentials.authcid);
   if (!user) co_return Rejected{Rejected::Cause::kUnknownUser};
-  if (user->password_hash != hash)
+  if (user->password_hash != hash) {
     co_return Unavailable{.reason = "the users have just been reloaded"};
+  }
   cache_.insert(mac, loop.now());
   co_return Accepted{std::move(user), false};
 }

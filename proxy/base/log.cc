@@ -192,9 +192,12 @@ std::string Line::finish() && {
   return std::move(text_);
 }
 
-Logger::Logger(Options options) : options_(options), writer_([this] { write_batches(); }) {}
+Logger::Logger(Options options) : options_(options) {
+  if (options_.most_buffered > 0) writer_ = std::thread([this] { write_batches(); });
+}
 
 Logger::~Logger() {
+  if (!writer_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -204,7 +207,7 @@ Logger::~Logger() {
 }
 
 Line Logger::line(Level level, std::string_view event) const {
-  return Line(options_.format, level, event, std::chrono::system_clock::now());
+  return Line(options_.format, level, event, options_.clock());
 }
 
 void Logger::write(Level level, Line&& line) {

@@ -68,10 +68,12 @@ class Logger {
     Format format = Format::kLogfmt;
     Level least = Level::kInfo;
     int descriptor = 2;                    ///< Not closed by us.
-    std::size_t most_buffered = 8u << 20;  ///< Octets; lines past it are dropped and counted.
+    std::size_t most_buffered = 8u << 20;  ///< Octets; lines past it are dropped and counted. 0:
+                                           ///< all are, and there is no writer thread.
+    WallTime (*clock)() = std::chrono::system_clock::now;  ///< Stamps the lines.
   };
 
-  /// Starts the writer thread.
+  /// Starts the writer thread, if lines may be buffered.
   explicit Logger(Options options);
   /// Writes what is buffered, then stops the writer thread.
   ~Logger();
@@ -79,7 +81,7 @@ class Logger {
   Logger& operator=(const Logger&) = delete;
 
   bool enabled(Level level) const { return level >= options_.least; }
-  /// A line of this logger's format, stamped with the wall clock.
+  /// A line of this logger's format, stamped with the time.
   Line line(Level level, std::string_view event) const;
   /// Hands over a finished line, unless its level is below the least.
   void write(Level level, Line&& line);

@@ -30,8 +30,9 @@ class NetDialer final : public Dialer {
       co_return fail(unresolved ? ErrorCode::kNotFound : addresses.error().code,
                      addresses.error().text);
     }
-    if (cut_offs_ != cut_offs_before)
+    if (cut_offs_ != cut_offs_before) {
       co_return fail(ErrorCode::kCancelled, "sallyport is stopping");
+    }
     Error last;
     for (std::size_t i = 0; i < addresses->size(); ++i) {
       const Duration left = deadline - loop_.now();

@@ -3,7 +3,6 @@
 // and what is not refused ends, when it is sent, for lenient servers where it ends for all.
 #include <algorithm>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "proxy/smtp/content.h"
@@ -24,13 +23,10 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-template <class NextPiece>
-Decoded decode(std::string_view wire, NextPiece next_piece, BareLf bare_lf = BareLf::kRefused) {
+Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLf bare_lf) {
   ContentDecoder decoder(bare_lf);
   Decoded decoded;
-  while (!wire.empty() && !decoder.finished()) {
-    const std::string bytes(next_piece(wire));
-    std::string_view rest = bytes;
+  const std::string_view unread = fuzz::feed_in_pieces(wire, cuts, [&](std::string_view rest) {
     std::vector<std::string_view> pieces;
     decoder.feed(rest, pieces);
     FUZZ_CHECK(rest.empty() || decoder.finished());
@@ -39,8 +35,9 @@ Decoded decode(std::string_view wire, NextPiece next_piece, BareLf bare_lf = Bar
       decoded.text += piece;
     }
     decoded.left = rest.size();
-  }
-  decoded.left += wire.size();
+    return !decoder.finished();
+  });
+  decoded.left += unread.size();
   FUZZ_CHECK(decoder.size() == decoded.text.size());
   decoded.finished = decoder.finished();
   decoded.bare = decoder.has_bare_line_end();
@@ -48,8 +45,6 @@ Decoded decode(std::string_view wire, NextPiece next_piece, BareLf bare_lf = Bar
   decoded.has_8bit = decoder.has_8bit();
   return decoded;
 }
-
-std::string_view take_all(std::string_view& wire) { return std::exchange(wire, {}); }
 
 /// The meaning of decoding, octet by octet: a line begins at the start and after CRLF only.
 Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf) {
@@ -78,14 +73,21 @@ Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf) {
   return decoded;
 }
 
-template <class NextPiece>
-std::string encode(std::string_view text, NextPiece next_piece) {
+std::string encode(std::string_view text, fuzz::Cuts cuts) {
   ContentEncoder encoder;
-  std::vector<std::string_view> views;
-  while (!text.empty()) encoder.feed(next_piece(text), views);
-  encoder.finish(views);
   std::string wire;
-  for (const std::string_view view : views) wire += view;
+  std::vector<std::string_view> views;
+  const auto write = [&] {
+    for (const std::string_view view : views) wire += view;
+    views.clear();
+  };
+  fuzz::feed_in_pieces(text, cuts, [&](std::string_view piece) {
+    encoder.feed(piece, views);
+    write();
+    return true;
+  });
+  encoder.finish(views);
+  write();
   return wire;
 }
 
@@ -112,12 +114,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sallyport;
   using namespace sallyport::smtp;
   const std::string_view input = fuzz::text(data, size);
-  fuzz::Cuts cuts(input);
-  const auto some = [&](std::string_view& rest) { return cuts.take(rest); };
-
   for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
-    const Decoded whole = decode(input, take_all, bare_lf);
-    FUZZ_CHECK(whole == decode(input, some, bare_lf));
+    const Decoded whole = fuzz::same_however_cut(
+        input, [&](fuzz::Cuts cuts) { return decode(input, cuts, bare_lf); });
     FUZZ_CHECK(whole == decode_by_the_letter(input, bare_lf));
     // No end but CRLF "." CRLF: what was read ends with it, or is it but for the CRLF.
     if (whole.finished) {
@@ -125,16 +124,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       FUZZ_CHECK(read == ".\r\n" || read.ends_with("\r\n.\r\n"));
     }
     if (whole.bare || whole.nul || whole.text.ends_with('\r')) continue;
-    const std::string out = encode(whole.text, take_all);
+    const std::string out = encode(whole.text, fuzz::Cuts::whole());
     FUZZ_CHECK(goes_on_as(out, input, bare_lf));
     for (const auto& server : support::kLenientServers) {
       FUZZ_CHECK(support::end_of_data(out, server) == out.size());
     }
   }
 
-  const std::string wire = encode(input, take_all);
-  FUZZ_CHECK(wire == encode(input, some));
-  const Decoded back = decode(wire, some);
+  const std::string wire =
+      fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return encode(input, cuts); });
+  const Decoded back = decode(wire, fuzz::Cuts::random(wire), BareLf::kRefused);
   FUZZ_CHECK(back.finished && back.left == 0);
   FUZZ_CHECK(back.text == input || back.text == std::string(input) + "\r\n");
   FUZZ_CHECK(back.text.empty() || back.text.ends_with("\r\n"));

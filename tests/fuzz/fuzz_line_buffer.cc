@@ -14,12 +14,11 @@ constexpr std::size_t kLimit = 24;  // small, so that the fuzzer gets past it
 
 using Lines = std::vector<std::pair<LineBuffer::State, std::string>>;
 
-template <class NextPiece>
-Lines read(std::string_view wire, NextPiece next_piece) {
+Lines read(std::string_view wire, fuzz::Cuts cuts) {
   LineBuffer buffer(kLimit);
   Lines lines;
-  while (!wire.empty()) {
-    buffer.append(next_piece(wire));
+  fuzz::feed_in_pieces(wire, cuts, [&](std::string_view piece) {
+    buffer.append(piece);
     while (true) {
       const bool promised = buffer.has_line();
       const auto [state, line] = buffer.next();
@@ -30,7 +29,8 @@ Lines read(std::string_view wire, NextPiece next_piece) {
     }
     FUZZ_CHECK(buffer.rest().size() < kLimit);
     if (buffer.empty()) buffer.release();
-  }
+    return true;
+  });
   return lines;
 }
 
@@ -41,9 +41,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sallyport;
   using namespace sallyport::smtp;
   const std::string_view input = fuzz::text(data, size);
-  fuzz::Cuts cuts(input);
-  const Lines whole = read(input, [](std::string_view& rest) { return std::exchange(rest, {}); });
-  FUZZ_CHECK(whole == read(input, [&](std::string_view& rest) { return cuts.take(rest); }));
+  const Lines whole =
+      fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return read(input, cuts); });
 
   // Every line that is given out stands in the input between two CRLFs.
   std::size_t from = 0;

@@ -1,6 +1,7 @@
 // PROXY headers: octets that come in pieces come to the same header as the whole, a decision once
 // made stays, nothing is taken past the header's end, and little is read before one is made.
-#include <optional>
+#include <string>
+#include <tuple>
 
 #include "proxy/net/proxy_protocol.h"
 #include "tests/fuzz/fuzz.h"
@@ -25,17 +26,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (whole.state == State::kPartial) FUZZ_CHECK(input.size() < net::kMostProxyHeader);
 
-  fuzz::Cuts cuts(input);
-  std::string_view rest = input;
-  std::size_t seen = 0;
-  while (!rest.empty()) {
-    seen += cuts.take(rest).size();
-    const net::ProxyHeader part = net::parse_proxy_header(input.substr(0, seen));
-    if (part.state == State::kPartial) continue;
-    FUZZ_CHECK(part.state == whole.state && part.size == whole.size);
-    FUZZ_CHECK(part.client == whole.client && part.reason == whole.reason);
-    return 0;
-  }
-  FUZZ_CHECK(whole.state == State::kPartial);
+  fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) {
+    std::string seen;
+    net::ProxyHeader header;
+    fuzz::feed_in_pieces(input, cuts, [&](std::string_view piece) {
+      seen += piece;
+      header = net::parse_proxy_header(seen);
+      return header.state == State::kPartial;
+    });
+    return std::tuple(header.state, header.size, header.client, header.reason);
+  });
   return 0;
 }

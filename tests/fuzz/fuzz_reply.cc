@@ -19,31 +19,27 @@ struct Read {
   bool operator==(const Read&) const = default;
 };
 
-template <class NextPiece>
-Read read(std::string_view wire, NextPiece next_piece) {
+Read read(std::string_view wire, fuzz::Cuts cuts) {
   ReplyParser parser;
   Read read;
-  while (!wire.empty()) {
-    const std::string bytes(next_piece(wire));
-    std::string_view rest = bytes;
+  fuzz::feed_in_pieces(wire, cuts, [&](std::string_view rest) {
     while (!rest.empty()) {
       auto result = parser.feed(rest);
       if (!result) {
         FUZZ_CHECK(result.error().code == ErrorCode::kProtocol);
         FUZZ_CHECK(!parser.feed(rest));
         read.error = result.error().text;
-        return read;
+        return false;
       }
       if (*result) read.replies.push_back(std::move(**result));
       FUZZ_CHECK(*result || rest.empty());
     }
-  }
+    return true;
+  });
   return read;
 }
 
-Read read_whole(std::string_view wire) {
-  return read(wire, [](std::string_view& rest) { return std::exchange(rest, {}); });
-}
+Read read_whole(std::string_view wire) { return read(wire, fuzz::Cuts::whole()); }
 
 /// What goes on the wire is lines of the form of RFC 5321 section 4.2, and one reply only.
 void check_wire(const Reply& reply) {
@@ -81,9 +77,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sallyport;
   using namespace sallyport::smtp;
   const std::string_view input = fuzz::text(data, size);
-  fuzz::Cuts cuts(input);
-  const Read whole = read_whole(input);
-  FUZZ_CHECK(whole == read(input, [&](std::string_view& rest) { return cuts.take(rest); }));
+  const Read whole =
+      fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return read(input, cuts); });
 
   for (const Reply& reply : whole.replies) {
     FUZZ_CHECK(reply.code >= 200 && reply.code <= 599 && !reply.lines.empty());

@@ -6,6 +6,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "tests/fuzz/session/expected_client.h"
+#include "tests/fuzz/session/expected_reply.h"
+
 namespace sallyport::fuzz {
 namespace {
 
@@ -14,116 +17,66 @@ constexpr std::string_view kCrlf = "\r\n";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-std::string upper(std::string_view text) {
-  std::string raised(text);
-  std::ranges::transform(raised, raised.begin(), [](unsigned char c) {
-    return static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-  });
-  return raised;
-}
-
-/// RFC 5321 section 2.3.8: CR and LF only together, and RFC 5322 section 4: no NUL.
-bool is_clean(std::string_view text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\0') return false;
-    if (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n')) return false;
-    if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) return false;
-  }
-  return true;
-}
-
-/// The line that begins at `at`, with its CRLF if it has one.
-std::string_view line_at(std::string_view text, std::size_t at) {
-  const std::size_t end = text.find(kCrlf, at);
-  return end == text.npos ? text.substr(at) : text.substr(at, end + 2 - at);
-}
-
-/// The name of the header field that `line` begins, in upper case; empty if it begins none.
-std::string field_name(std::string_view line) {
-  std::size_t end = 0;
-  while (end < line.size() && line[end] > ' ' && line[end] < 127 && line[end] != ':') ++end;
-  std::size_t colon = end;
-  while (colon < line.size() && (line[colon] == ' ' || line[colon] == '\t')) ++colon;
-  const bool is_field = end > 0 && colon < line.size() && line[colon] == ':' && colon <= 998;
-  return is_field ? upper(line.substr(0, end)) : std::string();
-}
-
-/// Fields of this name, in upper case, in the header section of `text`.
-std::size_t count_fields(std::string_view text, std::string_view wanted) {
-  std::size_t count = 0;
-  bool in_field = false;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string_view line = line_at(text, at);
-    at += line.size();
-    if (in_field && (line.front() == ' ' || line.front() == '\t')) continue;
-    const std::string name = field_name(line);
-    if (name.empty()) break;
-    in_field = true;
-    count += name == wanted ? 1 : 0;
-  }
-  return count;
-}
-
-/// What is handed on of `text`: no Bcc field, and an empty line where the header section ends.
-std::string without_bcc(std::string_view text) {
-  std::string kept;
-  bool in_field = false;
-  bool dropping = false;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::string_view line = line_at(text, at);
-    const bool goes_on = in_field && (line.front() == ' ' || line.front() == '\t');
-    if (!goes_on) {
-      const std::string name = field_name(line);
-      if (name.empty()) {
-        if (line != kCrlf) kept += kCrlf;
-        kept += text.substr(at);
-        break;
-      }
-      in_field = true;
-      dropping = name == "BCC" || name == "RESENT-BCC";
+void print(const char* name, std::string_view text) {
+  std::fprintf(stderr, "%s: ", name);
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet == '\n') {
+      std::fputs("\\n\n    ", stderr);
+    } else if (octet >= 32 && octet < 127) {
+      std::fputc(c, stderr);
+    } else {
+      std::fprintf(stderr, "\\x%02x", octet);
     }
-    if (!dropping) kept += line;
-    at += line.size();
   }
-  return kept;
+  std::fputc('\n', stderr);
 }
-
-/// What a client says that speaks HTTP, TLS or the PROXY protocol: nothing of SMTP begins so.
-bool is_foreign(std::string_view line) {
-  for (const std::string_view beginning :
-       {std::string_view("\x16\x03", 2), std::string_view("PROXY TCP4 "),
-        std::string_view("PROXY TCP6 "), std::string_view("PROXY UNKNOWN")}) {
-    if (line.starts_with(beginning)) return true;
-  }
-  const std::size_t end = line.find_first_of(" :\r\n");
-  if (end == line.npos || end == 0) return false;
-  const std::string word = upper(line.substr(0, end));
-  const bool is_name = std::ranges::all_of(
-      word, [](char c) { return (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-'; });
-  if (line[end] == ':') return is_name && word.size() <= 64;
-  static constexpr std::string_view kMethods =
-      " GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE "
-      "LOCK "
-      "UNLOCK PRI ";
-  return line[end] == ' ' && is_name && kMethods.contains(' ' + word + ' ');
-}
-
-/// One reply, whole.
-struct Reply {
-  int code = 0;
-  std::string text;  // of all lines, with its enhanced codes
-};
 
 class Judge {
  public:
   Judge(const Conversation& conversation, const Hellos& hellos)
       : conversation_(conversation),
         hellos_(hellos),
+        entrance_(conversation.entrance),
         said_(conversation.said),
         heard_(conversation.heard),
-        tls_(!conversation.starttls) {}
+        client_(Address::read(conversation.socket_ip).value()) {}
 
   void judge() {
+    if (enter()) converse();
+    hold(heard_.empty(), "more was said than was asked for");
+    hold(delivered_ == conversation_.delivered.size(), "delivered what nobody framed");
+  }
+
+ private:
+  /// Who is not let in hears nothing, or that it is not.
+  bool enter() {
+    if (entrance_.is_proxy) {
+      const auto introduction = read_introduction(said_);
+      if (!introduction) return false;
+      if (introduction->client) client_ = *introduction->client;
+      const auto arrived = std::ranges::lower_bound(conversation_.flights, introduction->size);
+      const bool early = arrived != conversation_.flights.end() && *arrived > introduction->size;
+      (void)take_said(introduction->size);
+      // RFC 5321 section 4.3.1: the client waits for the greeting.
+      if (early && entrance_.tls != Tls::kImplicit) {
+        hold(reply().code >= 400, "who speaks before the greeting was let in");
+        return false;
+      }
+    }
+    return entrance_.tls != Tls::kImplicit || shake_hands();
+  }
+
+  bool shake_hands() {
+    if (!said_.starts_with(hellos_.client)) return false;
+    said_.remove_prefix(hellos_.client.size());
+    hold(heard_.starts_with(hellos_.server), "no TLS handshake");
+    heard_.remove_prefix(hellos_.server.size());
+    encrypted_ = true;
+    return true;
+  }
+
+  void converse() {
     const Reply greeting = reply();
     hold(greeting.code == 220, "the greeting is no 220");
     while (!over_) {
@@ -132,11 +85,8 @@ class Judge {
       hear_line(take_said(end + 1));
     }
     if (!over_ && !heard_.empty() && is_turned_away(said_)) (void)reply();
-    hold(heard_.empty(), "more was said than was asked for");
-    hold(delivered_ == conversation_.delivered.size(), "delivered what nobody framed");
   }
 
- private:
   [[noreturn]] void fail(const char* what) const {
     std::fprintf(stderr, "session: %s\n  with %zu octets not yet said and %zu not yet heard of:\n",
                  what, said_.size(), heard_.size());
@@ -144,21 +94,6 @@ class Judge {
     print("heard", conversation_.heard);
     for (const Delivered& each : conversation_.delivered) print("delivered", each.content);
     std::abort();
-  }
-
-  static void print(const char* name, std::string_view text) {
-    std::fprintf(stderr, "%s: ", name);
-    for (const char c : text) {
-      const auto octet = static_cast<unsigned char>(c);
-      if (octet == '\n') {
-        std::fputs("\\n\n    ", stderr);
-      } else if (octet >= 32 && octet < 127) {
-        std::fputc(c, stderr);
-      } else {
-        std::fprintf(stderr, "\\x%02x", octet);
-      }
-    }
-    std::fputc('\n', stderr);
   }
 
   void hold(bool condition, const char* what) const {
@@ -171,30 +106,11 @@ class Judge {
     return taken;
   }
 
-  /// RFC 5321 section 4.2: the next reply, by the letter.
+  /// The next reply.
   Reply reply() {
     Reply reply;
-    while (true) {
-      const std::size_t end = heard_.find('\n');
-      hold(end != heard_.npos, "a command was not answered");
-      std::string_view line = heard_.substr(0, end + 1);
-      heard_.remove_prefix(line.size());
-      hold(line.size() <= 512 && line.size() >= 5 && line.ends_with(kCrlf),
-           "a reply line is too long or not ended by CRLF");
-      line.remove_suffix(2);
-      hold(std::ranges::none_of(line, [](char c) { return c == '\r' || c == '\0'; }),
-           "a reply line has a bare CR or NUL");
-      hold(is_digit(line[0]) && is_digit(line[1]) && is_digit(line[2]), "a reply has no code");
-      const int code = (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
-      hold(code >= 200 && code < 600, "a reply's code is none of SMTP's");
-      hold(reply.code == 0 || reply.code == code, "the lines of a reply differ in their code");
-      reply.code = code;
-      const bool last = line.size() == 3 || line[3] == ' ';
-      hold(last || line[3] == '-', "a code is followed by neither a space nor '-'");
-      reply.text += line.substr(std::min<std::size_t>(line.size(), 4));
-      reply.text += '\n';
-      if (last) break;
-    }
+    const char* const fault = take_reply(heard_, reply);
+    hold(fault == nullptr, fault);
     // RFC 2034 section 4: every 4xx and 5xx has an enhanced code of its class, but for EHLO's.
     if (reply.code >= 400 && !is_hello_) {
       hold(reply.text.size() > 4 && reply.text[0] == static_cast<char>('0' + reply.code / 100) &&
@@ -280,24 +196,27 @@ class Judge {
     if (verb == "STARTTLS") return take_starttls(reply);
     hold(reply.code != 334 && reply.code != 235, "an AUTH reply to what is not AUTH");
     if (reply.code == 250) take_ok(verb, command, reply);
+    if (reply.code == 555) {
+      const bool all_known = std::ranges::all_of(
+          Envelope(command).parameters, [&](const auto& each) { return knows(each, verb); });
+      hold(!all_known, "a parameter that was offered is unknown");
+    }
   }
 
   void take_ok(const std::string& verb, const std::string& command, const Reply& reply) {
     if (is_hello_) {
-      forget_transaction();
-      greeted_ = true;
-      offers_chunking_ = reply.text.contains("\nCHUNKING\n");
-      has_offered_chunking_ |= offers_chunking_;
-      hold(!reply.text.contains("\nAUTH ") || (tls_ && !authenticated_),
-           "AUTH is offered where it can't be used");
-      hold(!reply.text.contains("\nSTARTTLS\n") || !tls_, "STARTTLS is offered inside TLS");
+      take_hello(verb == "EHLO", reply);
     } else if (verb == "MAIL") {
-      hold(tls_ && authenticated_ && greeted_ && !mail_, "MAIL was accepted out of order");
+      hold(may_submit() && greeted_ && !mail_, "MAIL was accepted out of order");
+      const Envelope envelope(command);
       mail_ = true;
-      binary_ = command.contains(" BODY=BINARYMIME");
+      binary_ = envelope.has("BODY=BINARYMIME");
+      smtputf8_ = envelope.has("SMTPUTF8");
+      check_envelope(envelope, verb);
     } else if (verb == "RCPT") {
       hold(mail_ && !chunked_, "RCPT was accepted without MAIL or behind a chunk");
       ++recipients_;
+      check_envelope(Envelope(command), verb);
     } else if (verb == "RSET") {
       forget_transaction();
     } else {
@@ -305,8 +224,40 @@ class Judge {
     }
   }
 
+  void take_hello(bool extended, const Reply& reply) {
+    forget_transaction();
+    greeted_ = true;
+    extended_ = extended;
+    offer_ = {};
+    if (extended) {
+      offer_ = expected_offer(entrance_.tls, encrypted_, authenticated_, entrance_.disabled);
+    }
+    hold(keywords_of(reply.text) == offer_, "other extensions are offered than may be used");
+    has_offered_chunking_ |= offers_chunking();
+  }
+
+  bool offers_chunking() const { return offer_.contains("CHUNKING"); }
+
+  /// Is the extension of this parameter one that EHLO has offered?
+  bool knows(const std::string& parameter, std::string_view verb) const {
+    const std::string keyword = keyword_for(parameter, verb == "MAIL");
+    // AUTH is not offered twice, but its parameter stays.
+    if (keyword == "AUTH") return extended_;
+    return offer_.contains(keyword);
+  }
+
+  void check_envelope(const Envelope& envelope, std::string_view verb) const {
+    for (const std::string& parameter : envelope.parameters) {
+      hold(knows(parameter, verb), "a parameter was taken that is not offered");
+    }
+    const bool is_ascii = std::ranges::all_of(
+        envelope.path, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    hold(is_ascii || smtputf8_, "an address beyond ASCII was taken without SMTPUTF8");
+  }
+
   void forget_transaction() {
     mail_ = false;
+    smtputf8_ = false;
     recipients_ = 0;
     chunks_.clear();
     chunked_ = false;
@@ -316,7 +267,7 @@ class Judge {
   void take_auth(std::string_view line, const Reply& reply) {
     challenged_ = reply.code == 334;
     if (challenged_ || reply.code == 235) {
-      hold(tls_ && greeted_ && !authenticated_ && !mail_, "AUTH went on out of order");
+      hold(may_log_in() && greeted_ && !authenticated_ && !mail_, "AUTH went on out of order");
     }
     if (reply.code != 235) return;
     // RFC 4616, with and without the authorization identity, and the last line of LOGIN.
@@ -330,19 +281,16 @@ class Judge {
   void take_starttls(const Reply& reply) {
     if (reply.code == 554) return end();
     if (reply.code != 220) return;
-    hold(!tls_, "STARTTLS inside TLS");
-    if (!said_.starts_with(hellos_.client)) return end();
-    said_.remove_prefix(hellos_.client.size());
-    hold(heard_.starts_with(hellos_.server), "no TLS handshake after 220");
-    heard_.remove_prefix(hellos_.server.size());
-    tls_ = true;
-    greeted_ = offers_chunking_ = false;
+    hold(entrance_.tls == Tls::kStarttls && !encrypted_, "STARTTLS where it is not offered");
+    if (!shake_hands()) return end();
+    greeted_ = extended_ = false;
+    offer_ = {};
     forget_transaction();
   }
 
   /// RFC 5321 section 4.5.2: text up to CRLF "." CRLF, of which the first CRLF may be that of DATA.
   void hear_content() {
-    hold(mail_ && recipients_ > 0 && authenticated_ && tls_, "354 without an envelope");
+    hold(mail_ && recipients_ > 0 && may_submit(), "354 without an envelope");
     hold(!chunked_ && !binary_, "DATA where only BDAT may be");
     std::string text;
     while (true) {
@@ -354,27 +302,17 @@ class Judge {
       std::string_view line = take_said(end + 2);
       if (line == ".\r\n") break;
       // Where LF is mended, a dot alone before one is a line of text.
-      const bool is_text = conversation_.compat && line.starts_with(".\n");
+      const bool is_text = entrance_.compat && line.starts_with(".\n");
       if (line.starts_with('.') && !is_text) line.remove_prefix(1);
-      text += conversation_.compat ? mended(line) : std::string(line);
+      text += entrance_.compat ? mended(line) : std::string(line);
     }
     conclude(text);
-  }
-
-  /// The line with each LF that has no CR before it as CRLF.
-  static std::string mended(std::string_view line) {
-    std::string text;
-    for (const char c : line) {
-      if (c == '\n' && !text.ends_with('\r')) text += '\r';
-      text += c;
-    }
-    return text;
   }
 
   /// The message was framed: is it told and handed on as it must be?
   void conclude(std::string_view text) {
     const std::size_t recipients = recipients_;
-    const bool clean = is_clean_content(text);
+    const bool clean = is_clean_content(text, binary_);
     forget_transaction();
     const Reply reply = answer();
     if (!clean) return hold(reply.code == 554, "content with bare line ends was taken");
@@ -389,23 +327,11 @@ class Judge {
     hold(reply.code == 250, "a faultless message was refused");
     hold(delivered_ < conversation_.delivered.size(), "250 for a message that was not handed on");
     const Delivered& delivered = conversation_.delivered[delivered_++];
-    hold(delivered.content == without_bcc(text), "another content was handed on");
+    hold(delivered.content == handed_on(text, entrance_.header), "another content was handed on");
     hold(delivered.recipients == recipients, "other recipients were handed on");
-    check_trace(delivered.trace);
+    const char* const fault = fault_in_trace(delivered.trace, text, entrance_.header, client_);
+    hold(fault == nullptr, fault);
     refusals_ = 0;
-  }
-
-  /// Whatever the client said, it is fields with proper names and line ends, and Received is first.
-  void check_trace(std::string_view trace) const {
-    hold(trace.starts_with("Received: from ") && trace.ends_with(kCrlf) && is_clean(trace),
-         "the trace fields are broken");
-    for (std::size_t at = 0; at < trace.size();) {
-      const std::string_view line = line_at(trace, at);
-      const std::string name = field_name(line);
-      hold(line.starts_with('\t') || name == "RECEIVED" || name == "DATE" || name == "MESSAGE-ID",
-           "a field was forged");
-      at += line.size();
-    }
   }
 
   /// RFC 3030 section 2: `BDAT` SP size [SP `LAST`]. The octets of a chunk belong to it even when
@@ -420,7 +346,7 @@ class Judge {
     const bool fits =
         is_number &&
         std::from_chars(digits.data(), digits.data() + digits.size(), size).ec == std::errc();
-    if (!offers_chunking_ || !fits) {
+    if (!offers_chunking() || !fits) {
       const Reply reply = answer();
       hold(reply.code >= 500, "a BDAT that can't be understood was obeyed");
       // To who was never offered it, it may be as unknown as any other word.
@@ -432,7 +358,7 @@ class Judge {
       return;  // the client went away
     }
     const std::string_view chunk = take_said(size);
-    if (!mail_ || recipients_ == 0 || !authenticated_ || !tls_) {
+    if (!mail_ || recipients_ == 0 || !may_submit()) {
       const Reply reply = answer();
       return hold(reply.code >= 400, "BDAT was accepted out of order");
     }
@@ -440,41 +366,37 @@ class Judge {
     chunks_ += chunk;
     if (last) return conclude(std::exchange(chunks_, {}));
     const Reply reply = answer();
-    hold(reply.code == 250 || !is_clean_content(chunks_) || chunks_.size() > conversation_.max_size,
+    hold(reply.code == 250 || !is_clean_content(chunks_, binary_) ||
+             chunks_.size() > conversation_.max_size,
          "a faultless chunk was refused");
   }
 
-  /// The whole is lines of text; of a message that was declared binary, its header section is.
-  bool is_clean_content(std::string_view text) const {
-    if (!binary_) return is_clean(text);
-    std::size_t at = 0;
-    while (at < text.size()) {
-      const std::string_view line = line_at(text, at);
-      at += line.size();
-      if (line == kCrlf) break;
-    }
-    return is_clean(text.substr(0, at));
-  }
+  bool may_log_in() const { return encrypted_ || entrance_.tls == Tls::kNone; }
+  bool may_submit() const { return may_log_in() && authenticated_; }
 
   const Conversation& conversation_;
   const Hellos hellos_;
+  const Entrance& entrance_;
   std::string_view said_;
   std::string_view heard_;
   bool over_ = false;
 
-  bool tls_;
+  Address client_;  // as the PROXY header has it, or the socket
+  bool encrypted_ = false;
   bool greeted_ = false;
+  bool extended_ = false;
   bool authenticated_ = false;
   bool challenged_ = false;  // the next line is a response of AUTH
   bool after_bare_lf_ = false;
   bool is_hello_ = false;  // the command was EHLO or HELO, whose refusal has no enhanced code
-  bool offers_chunking_ = false;
+  Keywords offer_;         // of the last EHLO
   bool has_offered_chunking_ = false;
   bool mail_ = false;
   std::size_t recipients_ = 0;
   std::string chunks_;
   bool chunked_ = false;
   bool binary_ = false;
+  bool smtputf8_ = false;
   std::size_t delivered_ = 0;
   std::size_t refusals_ = 0;
   std::size_t failed_logins_ = 0;

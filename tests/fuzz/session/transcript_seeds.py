@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes seeds for fuzz_session: what the client says in each transcript, behind the two octets that
-say where it is and how its octets are cut.
+"""Makes seeds for fuzz_session: what the client says in each transcript, behind the octets that say
+where it is, how its octets are cut and what its listener does.
 
 Usage: transcript_seeds.py FOLDER-OF-TRANSCRIPTS FOLDER-OF-SEEDS
 """
@@ -10,8 +10,16 @@ import pathlib
 import re
 import sys
 
-STARTTLS, LOGGED_IN, COMPAT = 1, 2, 32
+STARTTLS, LOGGED_IN, COMPAT, IMPLICIT, SETTINGS = 1, 2, 32, 64, 128
+EXTENSIONS = ["8BITMIME", "BINARYMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "LIMITS",
+              "MT-PRIORITY", "PIPELINING", "REQUIRETLS", "SIZE", "SMTPUTF8"]
+# Bits of the settings, behind those of the extensions.
+REMOVE, ADD, MESSAGE_ID_DOMAIN, HIDE_CLIENT, PROXY = (1 << bit for bit in range(11, 16))
+HEADER_WORK = {"remove": REMOVE, "add": ADD, "message_id_domain": MESSAGE_ID_DOMAIN,
+               "hide_client": HIDE_CLIENT, "proxy_protocol": PROXY}
 GREET = b"EHLO client.example\r\n"
+LOGIN = GREET + b"AUTH PLAIN AGFwcABzZWNyZXQ=\r\n"
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 ENVELOPE = b"MAIL FROM:<app@example.com>\r\nRCPT TO:<someone@example.net>\r\n"
 # Sizes are the transcripts' own business; here they would only make each run slow.
 LARGEST = 16 * 1024
@@ -31,16 +39,43 @@ def expand(line):
     return re.sub(r"\{base64:([^}]*)\}", lambda m: base64.b64encode(unescape(m[1])).decode(), line)
 
 
+def listener_of(words):
+    """How and settings of an @listener."""
+    how = {"starttls": STARTTLS, "implicit": IMPLICIT}.get(words[1], 0)
+    settings = 0
+    for word in words[2:]:
+        key = word.partition("=")[0]
+        how |= COMPAT if key == "compat" else 0
+        settings |= HEADER_WORK.get(key, 0)
+    return how, settings
+
+
+def take_proxy_header(said):
+    """What a proxy says first, and the rest."""
+    end = said.find(b"\r\n") + 2
+    if said.startswith(SIGNATURE):
+        end = 16 + int.from_bytes(said[14:16], "big")
+    elif not said.startswith(b"PROXY "):
+        end = len(said)
+    # As many octets as its length can say; less than eight would choose a header of the fuzzer's.
+    end = min(max(end, 8), 255)
+    return said[:end], said[end:]
+
+
 def seed(transcript):
-    how, said = 0, b""
+    how, settings, said = IMPLICIT, 0, b""
+    plain = False
     for line in transcript.read_bytes().decode("latin-1").split("\n"):
         line = expand(line)
-        if line.startswith("@listener") and "compat" in line.split():
-            how |= COMPAT
-        if line.startswith("@listener starttls"):
-            how |= STARTTLS
-        elif line == "@login" and not said:
-            how |= LOGGED_IN
+        if line.startswith("@listener"):
+            how, settings = listener_of(line.split())
+        elif line.startswith("@set disabled_extensions"):
+            for keyword in line.split()[2].upper().split(","):
+                settings |= 1 << EXTENSIONS.index(keyword)
+        elif line == "@plain":
+            plain = True
+        elif line == "@login":
+            said += LOGIN
         elif line == "@greet":
             said += GREET
         elif line == "@envelope":
@@ -51,7 +86,19 @@ def seed(transcript):
             said += line[3:].encode("latin-1") + b"\r\n"
         elif line.startswith("c: "):
             said += unescape(line[3:])
-    return bytes([how, 0]) + said
+    header = b""
+    if settings & PROXY:
+        header, said = take_proxy_header(said)
+        header = bytes([len(header)]) + header
+    if said.startswith(LOGIN):
+        # The fuzzer has an opening of its own.
+        how, said = how | LOGGED_IN, said[len(LOGIN):]
+    elif how & IMPLICIT and not plain:
+        said = HELLO + said
+    if settings:
+        header = settings.to_bytes(2, "little") + header
+        how |= SETTINGS
+    return bytes([how, 0]) + header + said
 
 
 def main():

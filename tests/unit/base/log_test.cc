@@ -75,5 +75,20 @@ TEST(Logger, DropsAndCountsWhenNobodyReads) {
   ::close(pipe_ends[1]);
 }
 
+TEST(Logger, WithoutABufferDropsEveryLine) {
+  Logger logger({.most_buffered = 0});
+  logger.write(Level::kInfo, "dropped", {});
+  logger.write(Level::kError, "dropped", {});
+  logger.write(Level::kDebug, "below the least", {});
+  EXPECT_EQ(logger.dropped(), 2u);
+}
+
+TEST(Logger, StampsLinesByItsClock) {
+  const Logger logger(
+      {.most_buffered = 0, .clock = [] { return WallTime(std::chrono::seconds(1767323045)); }});
+  const std::string text = logger.line(Level::kInfo, "stamped").finish();
+  EXPECT_TRUE(text.starts_with("time=2026-01-02T03:04:05.")) << text;
+}
+
 }  // namespace
 }  // namespace sallyport::log
