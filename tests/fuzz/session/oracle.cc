@@ -17,6 +17,12 @@ constexpr std::string_view kCrlf = "\r\n";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
+/// The verb is BDAT, and not only the beginning of another word; `command` is in upper case.
+bool is_bdat(std::string_view command) {
+  if (!command.starts_with("BDAT")) return false;
+  return command.size() == 4 || !(is_digit(command[4]) || (command[4] >= 'A' && command[4] <= 'Z'));
+}
+
 void print(const char* name, std::string_view text) {
   std::fprintf(stderr, "%s: ", name);
   for (const char c : text) {
@@ -161,7 +167,12 @@ class Judge {
     while (command.ends_with(' ') || command.ends_with('\t')) command.pop_back();
     const std::string verb = command.substr(0, command.find(' '));
     is_hello_ = !faulty && !challenged_ && (verb == "EHLO" || verb == "HELO");
-    if (!faulty && !challenged_ && verb == "BDAT") return hear_bdat(command);
+    if (!challenged_ && is_bdat(command)) {
+      if (!faulty && !is_turned_away(line)) return hear_bdat(command);
+      // What follows it is not known to be commands.
+      hold(reply().code >= 400, "a BDAT that can't be read was obeyed");
+      return end();
+    }
 
     // The signature of a binary PROXY header has line ends of its own.
     static constexpr std::string_view kSignature("\r\n\r\n\0\r\nQUIT\n", 12);
@@ -341,7 +352,8 @@ class Judge {
     const bool last = command.ends_with(" LAST");
     if (last) command.resize(command.size() - 5);
     const std::string digits = command.substr(std::min<std::size_t>(5, command.size()));
-    const bool is_number = !digits.empty() && std::ranges::all_of(digits, is_digit);
+    const bool is_number =
+        command.starts_with("BDAT ") && !digits.empty() && std::ranges::all_of(digits, is_digit);
     std::uint64_t size = 0;
     const bool fits =
         is_number &&
