@@ -150,6 +150,7 @@ class Process(unittest.TestCase):
         authority = Authority(folder / "pki")
         provider = self.enterContext(Provider(authority, {"content": hold}))
         gateway = Sallyport(folder, authority, smtp_upstream("p", provider, authority), drain_timeout="1h").start()
+        self.addCleanup(gateway.process.kill)  # for when this test fails
         with gateway.client() as client:
             sender = threading.Thread(target=outcome, args=(client,))
             sender.start()
