@@ -1,5 +1,6 @@
 #include "proxy/server/relay_in_force.h"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -17,10 +18,13 @@ relay::Delivery shutting_down() {
 }  // namespace
 
 Result<void> RelayInForce::apply(std::shared_ptr<const config::Config> config) {
-  const Duration longest_delivery = config->session.upstream_timeout;
+  const Duration upstream_timeout = config->session.upstream_timeout;
   auto made = relay::Relay::make(surroundings_, std::move(config), relay_.get());
   if (!made) return fail(made.error());
-  if (relay_) retire(surroundings_.loop.after(longest_delivery));
+  // A shorter timeout is not for what is under way: to cut it off would cut off new deliveries,
+  // too, where old and new relay share an upstream.
+  if (relay_) retire(surroundings_.loop.after(longest_delivery_));
+  longest_delivery_ = std::max(longest_delivery_, upstream_timeout);
   relay_ = std::move(*made);
   return {};
 }

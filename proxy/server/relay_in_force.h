@@ -35,6 +35,7 @@ class RelayInForce final : public relay::Deliverer {
 
   const relay::Surroundings surroundings_;
   std::shared_ptr<relay::Relay> relay_;
+  Duration longest_delivery_ = {};  // of any session so far: they keep the config they began with
   runtime::TaskGroup retiring_;
 };
 
