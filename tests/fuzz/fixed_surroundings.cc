@@ -3,8 +3,10 @@
 // NAME.
 //
 // With the same inputs and arguments a target then does the same twice, if these have a -seed and
-// -reload=0 (else libFuzzer reads its corpus again when a second has passed), under `setarch -R`
-// (addresses are numbers that are compared, too). The wall clock stays: libFuzzer goes by it.
+// say -reload=0 (else libFuzzer reads its corpus again when a second has passed) and
+// -detect_leaks=0 (else a thread of libFuzzer's own may make it run an input again, in search of a
+// leak), under `setarch -R` (addresses are numbers that are compared, too). The wall clock stays:
+// libFuzzer goes by it.
 #include <atomic>
 #include <chrono>
 #include <cstddef>
