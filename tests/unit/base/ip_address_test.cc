@@ -45,8 +45,7 @@ TEST(IpAddress, IsOfTheNetworkOfOneCustomer) {
       {"0.0.0.0", "::", false},
   };
   for (const auto& [one, other, same] : cases) {
-    EXPECT_EQ(IpAddress::parse(one)->network() == IpAddress::parse(other)->network(), same)
-        << one << ' ' << other;
+    EXPECT_EQ(ip(one).network() == ip(other).network(), same) << one << ' ' << other;
   }
 }
 
