@@ -21,7 +21,8 @@ std::shared_ptr<const UserTable> Authenticator::users() const {
   return users_;
 }
 
-runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials credentials) {
+runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials credentials,
+                                             std::uint64_t network) {
   // RFC 4616 section 2: whom one may act for is our policy, and it is: nobody but oneself.
   if (!credentials.authzid.empty() && credentials.authzid != credentials.authcid) {
     co_return Rejected{Rejected::Cause::kForeignAuthzid};
@@ -36,15 +37,19 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
   const std::function<Result<bool>()> work = [&] {
     return verify_password_(hash, credentials.password);
   };
-  const Result<bool> matches = co_await queue_.run(loop, mac, work);
-  if (!matches) co_return Unavailable{matches.error().text};
+  const Result<bool> matches = co_await queue_.run(loop, network, mac, work);
+  if (!matches) {
+    const Error& error = matches.error();
+    co_return Unavailable{.reason = error.text, .busy = error.code == ErrorCode::kLimit};
+  }
   if (!user) co_return Rejected{Rejected::Cause::kUnknownUser};
   if (!*matches) co_return Rejected{Rejected::Cause::kWrongPassword};
 
   // Meanwhile the users may have been replaced.
   user = users()->find(credentials.authcid);
   if (!user) co_return Rejected{Rejected::Cause::kUnknownUser};
-  if (user->password_hash != hash) co_return Unavailable{"the users have just been reloaded"};
+  if (user->password_hash != hash)
+    co_return Unavailable{.reason = "the users have just been reloaded"};
   cache_.insert(mac, loop.now());
   co_return Accepted{std::move(user), false};
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -36,6 +37,7 @@ struct Rejected {
 /// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
 struct Unavailable {
   std::string reason;
+  bool busy = false;  ///< Too many passwords are waiting to be checked.
 };
 
 using Verdict = std::variant<Accepted, Rejected, Unavailable>;
@@ -69,7 +71,11 @@ class Authenticator {
   /// for a wrong password; the same credentials asked for many times at once are hashed once.
   ///
   /// An `authzid` other than `authcid` is rejected without a look at the users.
-  runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials);
+  ///
+  /// `network`: of the client, as IpAddress::network has it. Networks take turns at the hashes, and
+  /// when too many wait, those of the network that has most of them are unavailable first.
+  runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials,
+                                std::uint64_t network);
 
   /// Hashes being computed and waiting: for metrics.
   HashingQueue::Load load() const { return queue_.load(); }

@@ -242,6 +242,9 @@ void add_process(Page& page, const ProcessMetrics& process) {
   page.single("sallyport_content_refusals_total",
               "Messages deferred because too much content was held.", MetricType::Counter,
               static_cast<double>(process.content_refusals.value()));
+  page.single("sallyport_auth_queue_refusals_total",
+              "Logins deferred because too many passwords were waiting to be checked.",
+              MetricType::Counter, static_cast<double>(process.auth_queue_refusals.value()));
   page.single("sallyport_unfit_messages_total", "Messages refused for what is in them, by reason.",
               "reason", process.unfit_messages);
 }

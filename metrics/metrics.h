@@ -168,12 +168,13 @@ struct alignas(64) UpstreamMetrics {
 /// Of the process.
 struct ProcessMetrics {
   ByLabel<ReloadResult, kReloadResultNames> config_reloads;
-  Gauge config_loaded;        ///< When the config in force was read. Set it at start, too.
-  Gauge certificate_expires;  ///< When the first certificate shown to clients ends. Unset: not
-                              ///< exposed.
-  Gauge certificates_failed;  ///< Files of [tls] that were to be used and could not be.
-  Gauge content_limit;        ///< `message.budget`, in octets.
-  Counter content_refusals;   ///< Messages answered 452 4.3.1 because the budget was used up.
+  Gauge config_loaded;          ///< When the config in force was read. Set it at start, too.
+  Gauge certificate_expires;    ///< When the first certificate shown to clients ends. Unset: not
+                                ///< exposed.
+  Gauge certificates_failed;    ///< Files of [tls] that were to be used and could not be.
+  Gauge content_limit;          ///< `message.budget`, in octets.
+  Counter content_refusals;     ///< Messages answered 452 4.3.1 because the budget was used up.
+  Counter auth_queue_refusals;  ///< Logins answered 454 4.7.0 because too many were waiting.
   ByLabel<Unfit, kUnfitNames> unfit_messages;  ///< Refused after their end, with 5xx.
 };
 

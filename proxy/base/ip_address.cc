@@ -57,6 +57,14 @@ bool IpAddress::is_loopback() const {
   return is_v4() ? octets_[kMappedOctets] == 127 : octets_ == kLoopback;
 }
 
+std::uint64_t IpAddress::network() const {
+  const bool v4 = is_v4();
+  std::uint64_t network = 0;
+  for (std::size_t i = 0; i < 8; ++i) network = network << 8 | octets_[v4 ? 8 + i : i];
+  // IPv4 addresses stand where no /64 of a client is: ffff:ffff:… is multicast.
+  return v4 ? network | 0xffff'ffff'0000'0000u : network;
+}
+
 std::string IpAddress::str() const {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const bool v4 = is_v4();

@@ -27,6 +27,9 @@ class IpAddress {
   bool is_v4() const;
   /// 127.0.0.0/8 or ::1.
   bool is_loopback() const;
+  /// The network that one customer is given at the least: an IPv4 address, or the /64 of an IPv6
+  /// address (RFC 6177). A number that no other network has.
+  std::uint64_t network() const;
   /// The literal, IPv4 without its mapping, IPv6 in the form of RFC 5952.
   std::string str() const;
 

@@ -43,7 +43,9 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
   const std::string authcid = credentials->authcid;
-  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials));
+  const IpAddress client = IpAddress::parse(client_ip_).value_or(IpAddress());
+  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
+                                                        client.network());
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
@@ -58,8 +60,9 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
                            {"cause", name(rejected->cause)}});
     reject_login();
   } else {
-    const auto& reason = std::get<auth::Unavailable>(verdict).reason;
+    const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
+    if (busy) context_.metrics.process().auth_queue_refusals.add();
     context_.logger.write(log::Level::kError, "auth",
                           {{"result", "unavailable"},
                            {"client", client_ip_},

@@ -5,14 +5,6 @@
 namespace sallyport::submission {
 namespace {
 
-/// IPv4 addresses stand where no /64 of a client is: ffff:ffff:… is multicast.
-std::uint64_t network_of(const IpAddress& client) {
-  const IpAddress::Octets& octets = client.octets();
-  std::uint64_t network = 0;
-  for (std::size_t i = 0; i < 8; ++i) network = network << 8 | octets[client.is_v4() ? 8 + i : i];
-  return client.is_v4() ? network | 0xffff'ffff'0000'0000u : network;
-}
-
 std::uint64_t random_secret() {
   std::random_device device;
   return std::uint64_t{device()} << 32 | device();
@@ -32,7 +24,7 @@ std::size_t NetworkCount::Hash::operator()(std::uint64_t network) const {
 
 std::optional<NetworkCount::Slot> NetworkCount::take(const IpAddress& client, std::uint32_t most) {
   if (client.is_loopback()) return Slot();
-  const std::uint64_t network = network_of(client);
+  const std::uint64_t network = client.network();
   Shard& shard = shard_of(network);
   const std::lock_guard lock(shard.mutex);
   const auto [entry, is_new] = shard.open.try_emplace(network, 0);

@@ -12,11 +12,10 @@
 
 namespace sallyport::submission {
 
-/// Open connections by the network they come from: an IPv4 address, or the /64 of an IPv6 address,
-/// which is the least that one customer is given (RFC 6177). Loopback is not counted: who is on
-/// this host can have what it wants. Thread-safe; shared by all workers, outlives every Slot. A
-/// network is in the table for as long as it has a connection, so there are never more of them than
-/// connections.
+/// Open connections by the network they come from, as IpAddress::network has it. Loopback is not
+/// counted: who is on this host can have what it wants. Thread-safe; shared by all workers,
+/// outlives every Slot. A network is in the table for as long as it has a connection, so there are
+/// never more of them than connections.
 class NetworkCount {
  public:
   /// A connection that counts until this dies.

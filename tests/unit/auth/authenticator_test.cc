@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <map>
 #include <vector>
@@ -45,6 +46,8 @@ class FakeHasher {
   std::map<std::string, std::string> passwords_;
 };
 
+constexpr std::uint64_t kNetwork = 1;
+
 config::User user(std::string name, std::string password_hash) {
   config::User made;
   made.name = std::move(name);
@@ -80,8 +83,8 @@ class AuthenticatorTest : public testing::Test {
         authenticator_({.verify_password = hasher_.verifier()}, users_) {}
 
   std::string verify(std::string authcid, std::string_view password, std::string authzid = "") {
-    return told(loop_.run(
-        authenticator_.verify(loop_, {std::move(authzid), std::move(authcid), Secret(password)})));
+    return told(loop_.run(authenticator_.verify(
+        loop_, {std::move(authzid), std::move(authcid), Secret(password)}, kNetwork)));
   }
   /// Lets virtual time pass.
   void pass(Duration span) {
@@ -141,7 +144,7 @@ TEST_F(AuthenticatorTest, TheCacheForgetsAfterItsLifetime) {
 
 TEST_F(AuthenticatorTest, ACacheHitDoesNotSuspend) {
   EXPECT_EQ(verify("billing", "right"), "billing");
-  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")});
+  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")}, kNetwork);
   const auto frame = hit.start();
   frame.resume();  // no loop runs: it gets to its end by itself or not at all
   EXPECT_TRUE(frame.done());
@@ -175,7 +178,8 @@ TEST_F(AuthenticatorTest, ACachedUserHasTheLimitsOfTheNewTable) {
   config::User changed = *users_->find("billing");
   changed.limits.connections = 7;
   authenticator_.replace_users(table({changed}));
-  const Verdict verdict = loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}));
+  const Verdict verdict =
+      loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}, kNetwork));
   EXPECT_EQ(std::get<Accepted>(verdict).user->limits.connections, 7u);
 }
 
@@ -198,6 +202,44 @@ TEST_F(AuthenticatorTest, AnOutageIsNoRejection) {
   EXPECT_EQ(verify("billing", "right"), "billing") << "nor is it remembered";
 }
 
+struct Attempt {
+  std::uint64_t network;
+  std::string authcid;
+  std::string password;
+  std::string outcome = {};
+};
+
+Task<void> attempt(Authenticator& authenticator, Loop& loop, Attempt& one) {
+  one.outcome = told(co_await authenticator.verify(
+      loop, {"", one.authcid, Secret(std::string_view(one.password))}, one.network));
+}
+
+Task<void> attempt_all(Authenticator& authenticator, Loop& loop, std::vector<Attempt>& all) {
+  runtime::TaskGroup group(loop);
+  for (Attempt& one : all) group.spawn(attempt(authenticator, loop, one));
+  (void)co_await group.join();
+}
+
+TEST_F(AuthenticatorTest, AFloodFromOneNetworkKeepsNobodyOfAnotherOut) {
+  Authenticator authenticator(
+      {.hashing = {.most_running = 1, .most_waiting = 4}, .verify_password = hasher_.verifier()},
+      users_);
+  std::vector<Attempt> attempts;
+  for (int i = 0; i < 100; ++i) attempts.push_back({1, "billing", "guess" + std::to_string(i)});
+  attempts.push_back({2, "billing", "right"});
+  attempts.push_back({3, "billing", "wrong"});
+  attempts.push_back({4, "nobody", "wrong"});
+  for (int i = 0; i < 100; ++i) attempts.push_back({1, "nobody", "guess" + std::to_string(i)});
+  loop_.run(attempt_all(authenticator, loop_, attempts));
+  EXPECT_EQ(attempts[100].outcome, "billing");
+  EXPECT_EQ(attempts[101].outcome, "wrong password");
+  EXPECT_EQ(attempts[102].outcome, "unknown user");
+  const auto refused =
+      std::ranges::count(attempts, "too many logins are waiting to be checked", &Attempt::outcome);
+  EXPECT_EQ(refused, 198);
+  EXPECT_EQ(hasher_.calls, 5);
+}
+
 struct Counts {
   std::atomic<int> accepted = 0;
   std::atomic<int> rejected = 0;
@@ -205,7 +247,8 @@ struct Counts {
 
 Task<void> count_one(Authenticator& authenticator, Loop& loop, std::string password,
                      Counts& counts) {
-  const Verdict verdict = co_await authenticator.verify(loop, {"", "billing", Secret(password)});
+  const Verdict verdict =
+      co_await authenticator.verify(loop, {"", "billing", Secret(password)}, kNetwork);
   ++(std::holds_alternative<Accepted>(verdict) ? counts.accepted : counts.rejected);
 }
 

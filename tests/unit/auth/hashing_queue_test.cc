@@ -29,8 +29,8 @@ using Work = std::function<Result<bool>()>;
 
 /// One `run`, its outcome written down as "true", "false" or the error's text.
 Task<void> note_run(HashingQueue& queue, Loop& loop, CredentialsMac mac, Work work,
-                    std::string& outcome) {
-  const Result<bool> result = co_await queue.run(loop, mac, work);
+                    std::string& outcome, std::uint64_t network = 1) {
+  const Result<bool> result = co_await queue.run(loop, network, mac, work);
   outcome = !result ? result.error().text : *result ? "true" : "false";
 }
 
@@ -109,6 +109,82 @@ TEST(HashingQueue, FirstComeFirstServed) {
   loop.run(main(loop, queue, order));
   ASSERT_EQ(order.size(), 20u);
   EXPECT_TRUE(std::ranges::is_sorted(order));
+}
+
+constexpr std::string_view kRefused = "too many logins are waiting to be checked";
+
+/// One that asks, of which network, and with which key.
+struct Asker {
+  std::uint64_t network;
+  int key;
+  std::string outcome = {};
+};
+
+/// All ask in one turn of the loop, in order; returns the keys in the order they were worked out.
+std::vector<int> serve(HashingQueue::Options options, std::vector<Asker>& askers) {
+  Loop loop(runtime::Time::kVirtual);
+  HashingQueue queue(options);
+  std::vector<int> order;  // one at a time, so no lock
+  const auto main = [](Loop& l, HashingQueue& q, std::vector<Asker>& all,
+                       std::vector<int>& served) -> Task<void> {
+    TaskGroup group(l);
+    for (Asker& asker : all) {
+      const Work work = [&served, &asker] {
+        served.push_back(asker.key);
+        return true;
+      };
+      group.spawn(note_run(q, l, key(asker.key), work, asker.outcome, asker.network));
+    }
+    (void)co_await group.join();
+  };
+  loop.run(main(loop, queue, askers, order));
+  EXPECT_EQ(queue.load().running, 0u);
+  EXPECT_EQ(queue.load().waiting, 0u);
+  return order;
+}
+
+TEST(HashingQueue, NetworksTakeTurns) {
+  std::vector<Asker> askers;
+  for (int i = 0; i < 50; ++i) askers.push_back({.network = 1, .key = i});
+  askers.push_back({.network = 2, .key = 100});
+  askers.push_back({.network = 3, .key = 200});
+  const auto order = serve({.most_running = 1, .most_waiting = 100}, askers);
+  ASSERT_EQ(order.size(), askers.size());
+  EXPECT_EQ((std::vector<int>(order.begin(), order.begin() + 5)),
+            (std::vector<int>{0, 1, 100, 200, 2}));
+}
+
+TEST(HashingQueue, WhoHasMostInLineIsRefusedFirst) {
+  std::vector<Asker> askers;
+  for (int i = 0; i < 10; ++i) askers.push_back({.network = 1, .key = i});
+  askers.push_back({.network = 2, .key = 100});
+  askers.push_back({.network = 1, .key = 10});
+  // Key 0 is worked out at once, 1 to 4 have places, and 4 loses its own.
+  const auto order = serve({.most_running = 1, .most_waiting = 4}, askers);
+  EXPECT_EQ(order, (std::vector<int>{0, 1, 100, 2, 3}));
+  for (const Asker& asker : askers) {
+    const bool served = asker.key < 4 || asker.key == 100;
+    EXPECT_EQ(asker.outcome, served ? "true" : kRefused) << asker.key;
+  }
+}
+
+TEST(HashingQueue, WhoFollowsOneThatLosesItsPlaceIsToldSo) {
+  std::vector<Asker> askers = {{1, 0}, {1, 1}, {1, 2}, {1, 2}, {2, 100}};
+  EXPECT_EQ(serve({.most_running = 1, .most_waiting = 2}, askers), (std::vector<int>{0, 1, 100}));
+  EXPECT_EQ(askers[2].outcome, kRefused);
+  EXPECT_EQ(askers[3].outcome, kRefused);
+  EXPECT_EQ(askers[4].outcome, "true");
+}
+
+// The same credentials from two networks, one of which is flooded: they are waited for in the line
+// of the other.
+TEST(HashingQueue, WhoFollowsIsNotRefusedForTheNetworkOfTheOneWhoLeads) {
+  std::vector<Asker> askers = {{1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, 3}, {3, 100}};
+  EXPECT_EQ(serve({.most_running = 1, .most_waiting = 3}, askers),
+            (std::vector<int>{0, 1, 3, 100}));
+  EXPECT_EQ(askers[2].outcome, kRefused);
+  EXPECT_EQ(askers[3].outcome, "true");
+  EXPECT_EQ(askers[4].outcome, "true");
 }
 
 // Four loops on four threads contend for two places and share keys across loops.

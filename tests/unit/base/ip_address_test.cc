@@ -32,6 +32,23 @@ TEST(IpAddress, IsReadAndWritten) {
   }
 }
 
+TEST(IpAddress, IsOfTheNetworkOfOneCustomer) {
+  const struct {
+    const char* one;
+    const char* other;
+    bool same;
+  } cases[] = {
+      {"192.0.2.1", "::ffff:192.0.2.1", true},
+      {"192.0.2.1", "192.0.2.2", false},
+      {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
+      {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
+      {"0.0.0.0", "::", false},
+  };
+  for (const auto& [one, other, same] : cases) {
+    EXPECT_EQ(ip(one).network() == ip(other).network(), same) << one << ' ' << other;
+  }
+}
+
 TEST(IpAddress, IsALiteralAndNothingElse) {
   for (const std::string_view text :
        {"", "1.2.3", "1.2.3.4.5", "01.2.3.4", "256.1.1.1", " 1.2.3.4", "1.2.3.4 ", "[::1]",

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "auth/authenticator.h"
 #include "auth/password_hash.h"
@@ -38,10 +39,10 @@ class Taker final : public relay::Deliverer {
 
 /// Everything that outlives the sessions.
 struct World {
-  explicit World(runtime::Loop& loop)
+  explicit World(runtime::Loop& loop, auth::Authenticator::Options options = {})
       : metrics({.version = "test"}),
         limits(loop.now()),
-        authenticator({}, users()),
+        authenticator(std::move(options), users()),
         logger({.least = log::Level::kError}),
         context{.loop = loop,
                 .authenticator = authenticator,
