@@ -89,24 +89,6 @@ def table(bench):
     return "\n".join(lines) + "\n"
 
 
-def functions(out, *words):
-    """Instructions by function, as callgrind_annotate tells them."""
-    told = subprocess.run(["callgrind_annotate", "--threshold=100", "--show-percs=no", *words, out],
-                          capture_output=True, text=True, check=True).stdout
-    told = subprocess.run(["c++filt"], input=told, capture_output=True, text=True, check=True).stdout
-    found = {}
-    for line in told.splitlines():
-        if match := re.match(r"\s*([\d,]+)\s+\S+?:(.+?)(?: \[.*\])?$", line):
-            found[match[2]] = found.get(match[2], 0) + int(match[1].replace(",", ""))
-    return found
-
-
-def profile(less, more, n, *words):
-    before, after = functions(less, *words), functions(more, *words)
-    each = {name: (count - before.get(name, 0)) / n for name, count in after.items()}
-    return sorted(((count, name) for name, count in each.items() if count >= 1), reverse=True)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=STEADY[0], help="N (default: %(default)s)")
