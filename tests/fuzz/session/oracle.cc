@@ -13,6 +13,7 @@ namespace sallyport::fuzz {
 namespace {
 
 constexpr std::size_t kMostLine = 12288 + 2;
+constexpr std::size_t kMostCommand = 2048;  // CRLF included
 constexpr std::string_view kCrlf = "\r\n";
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -168,7 +169,8 @@ class Judge {
     const std::string verb = command.substr(0, command.find(' '));
     is_hello_ = !faulty && !challenged_ && (verb == "EHLO" || verb == "HELO");
     if (!challenged_ && is_bdat(command)) {
-      if (!faulty && !is_turned_away(line)) return hear_bdat(command);
+      const bool is_read = !faulty && line.size() <= kMostCommand;
+      if (is_read && !is_turned_away(line)) return hear_bdat(command);
       // What follows it is not known to be commands.
       hold(reply().code >= 400, "a BDAT that can't be read was obeyed");
       return end();
