@@ -13,24 +13,12 @@ using Slot = NetworkCount::Slot;
 
 IpAddress ip(const std::string& text) { return IpAddress::parse(text).value(); }
 
-TEST(NetworkCount, CountsIpv4ByAddressAndIpv6BySixtyFourBits) {
-  const struct {
-    std::string one, other;
-    bool same;
-  } cases[] = {
-      {"192.0.2.1", "192.0.2.1", true},
-      {"192.0.2.1", "::ffff:192.0.2.1", true},
-      {"192.0.2.1", "192.0.2.2", false},
-      {"2001:db8:1:2::1", "2001:db8:1:2:ffff::9", true},
-      {"2001:db8:1:2::1", "2001:db8:1:3::1", false},
-      {"0.0.0.0", "::", false},
-  };
-  for (const auto& [one, other, same] : cases) {
-    NetworkCount networks;
-    const auto first = networks.take(ip(one), 1);
-    EXPECT_TRUE(first);
-    EXPECT_EQ(networks.take(ip(other), 1).has_value(), !same) << one << ' ' << other;
-  }
+TEST(NetworkCount, CountsTheNetworkOfAnAddress) {
+  NetworkCount networks;
+  const auto first = networks.take(ip("2001:db8:1:2::1"), 1);
+  EXPECT_TRUE(first);
+  EXPECT_FALSE(networks.take(ip("2001:db8:1:2:ffff::9"), 1));
+  EXPECT_TRUE(networks.take(ip("2001:db8:1:3::1"), 1));
 }
 
 TEST(NetworkCount, ForgetsANetworkWithItsLastConnection) {
