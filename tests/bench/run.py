@@ -210,7 +210,7 @@ class Bench:
     # Scenarios
 
     def steady(self):
-        self.compare("steady", 10_000, 500, "--size", 10240, "--connections", 50)
+        self.compare("steady", 40_000, 1500, "--size", 10240, "--connections", 50)
 
     def oneshot(self):
         self.compare("oneshot", 1500, 150, "--size", 4096, "--per-connection", 1, "--connections", 20)
