@@ -12,6 +12,7 @@
 #include <memory>
 #include <system_error>
 
+#include "proxy/base/unnamed_file.h"
 #include "proxy/config/load.h"
 
 namespace sallyport::config {
@@ -58,20 +59,9 @@ Result<void> check_listable(const std::string& path) {
 
 /// Tries it: a read-only file system or a sandbox is not told by the permissions of the folder.
 Result<void> check_writable(const std::string& path) {
-  const int file = open(path.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-  if (file >= 0) {
-    close(file);
-    return {};
-  }
-  const int reason = errno;
-  // No such files on this file system: what is made there has a name for a moment.
-  const bool unsupported = reason == EOPNOTSUPP || reason == EISDIR || reason == EINVAL;
-  if (!unsupported) return system_failure(reason);
-  std::string name = path + "/sallyport-XXXXXX";
-  const int named = mkostemp(name.data(), O_CLOEXEC);
-  if (named < 0) return system_failure(errno);
-  unlink(name.c_str());
-  close(named);
+  const int file = create_unnamed_file(path);
+  if (file < 0) return system_failure(errno);
+  close(file);
   return {};
 }
 

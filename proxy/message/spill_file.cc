@@ -1,12 +1,12 @@
 #include "proxy/message/spill_file.h"
 
-#include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "proxy/base/unnamed_file.h"
 
 namespace sallyport::message {
 namespace {
@@ -16,21 +16,10 @@ std::unexpected<Error> failed(const std::string& what, int error) {
   return fail(full ? ErrorCode::kLimit : ErrorCode::kSystem, what + ": " + std::strerror(error));
 }
 
-// For file systems without O_TMPFILE, such as overlayfs on old kernels.
-int create_and_unlink(const std::string& directory) {
-  std::string path = directory + "/sallyport-XXXXXX";
-  const int descriptor = ::mkostemp(path.data(), O_CLOEXEC);
-  if (descriptor >= 0) ::unlink(path.c_str());
-  return descriptor;
-}
-
 }  // namespace
 
 Result<SpillFile> SpillFile::create(const std::string& directory) {
-  int descriptor = ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600);
-  if (descriptor < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL)) {
-    descriptor = create_and_unlink(directory);
-  }
+  const int descriptor = create_unnamed_file(directory);
   if (descriptor < 0) return failed("a temporary file in " + directory, errno);
   return SpillFile(descriptor);
 }
