@@ -43,9 +43,8 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
   const std::string authcid = credentials->authcid;
-  const IpAddress client = IpAddress::parse(client_ip_).value_or(IpAddress());
   auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
-                                                        client.network());
+                                                        client_address().network());
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();

@@ -44,8 +44,8 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
   }
   transport_->unread(std::string_view(octets).substr(header.size));
   if (header.client) client_ip_ = header.client->str();
-  const IpAddress client = IpAddress::parse(client_ip_).value_or(IpAddress());
-  auto slot = context_.networks.take(client, config().session.max_connections_per_network);
+  const std::uint32_t most = config().session.max_connections_per_network;
+  auto slot = context_.networks.take(client_address(), most);
   if (!slot) {
     if (gate_.settings.tls != config::TlsMode::kImplicit) dialog_.say(replies::kTooManyConnections);
     turn_away(metrics::Refusal::kNetwork);

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/smtp/capabilities.h"
 #include "proxy/smtp/command.h"
 #include "proxy/smtp/order.h"
@@ -153,6 +154,8 @@ class Session {
   runtime::Task<void> discard(smtp::BdatCommand command, smtp::Reply refusal);
 
   const config::Config& config() const { return *snapshot_.config; }
+  /// Where the client is; a proxy before us may have said so.
+  IpAddress client_address() const { return IpAddress::parse(client_ip_).value_or(IpAddress()); }
   TimePoint after(Duration span) { return context_.loop.after(span); }
 
   Context& context_;
