@@ -138,29 +138,6 @@ class Process(unittest.TestCase):
         self.assertEqual(result["reply"][0], 250)
         self.assertEqual(gateway.process.wait(PATIENCE), 0)
 
-    def test_a_second_sigterm_ends_at_once(self):
-        reached, go_on = threading.Event(), threading.Event()
-        self.addCleanup(go_on.set)
-
-        def hold(_, __):
-            reached.set()
-            go_on.wait(PATIENCE)
-
-        folder = self.enterContext(Scratch())
-        authority = Authority(folder / "pki")
-        provider = self.enterContext(Provider(authority, {"content": hold}))
-        gateway = Sallyport(folder, authority, smtp_upstream("p", provider, authority), drain_timeout="1h").start()
-        self.addCleanup(gateway.process.kill)  # for when this test fails
-        with gateway.client() as client:
-            sender = threading.Thread(target=outcome, args=(client,))
-            sender.start()
-            self.assertTrue(reached.wait(PATIENCE))
-            gateway.signal(signal.SIGTERM)
-            wait_for("the drain", lambda: gateway.log_lines("drain"))
-            gateway.signal(signal.SIGTERM)
-            self.assertEqual(gateway.process.wait(PATIENCE), 1)
-            sender.join()
-
     def test_sighup_takes_a_new_config_without_dropping_a_session(self):
         gateway = self.gateway()
         with gateway.client() as client:

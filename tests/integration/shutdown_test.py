@@ -13,7 +13,8 @@ import threading
 import types
 import unittest
 
-from harness import PATIENCE, Authority, Sallyport, Scratch, capture_upstream, outcome, smtp_upstream, wait_for
+from harness import (PATIENCE, Authority, Provider, Sallyport, Scratch, capture_upstream, outcome, smtp_upstream,
+                     wait_for)
 
 LONG = "1h"
 SESSION = f'[session]\ngreeting_timeout = "{LONG}"\nupstream_timeout = "{LONG}"\n'
@@ -66,19 +67,19 @@ class Upstream(unittest.TestCase):
     """At the second SIGTERM a delivery is cut off, whatever it waits for."""
 
     def setUp(self):
+        self.folder = self.enterContext(Scratch())
+        self.authority = Authority(self.folder / "pki")
         self.provider = self.enterContext(socket.create_server(("127.0.0.1", 0), backlog=0))
         self.provider.settimeout(PATIENCE)
         self.port = self.provider.getsockname()[1]
 
     @contextlib.contextmanager
-    def delivery(self, tls):
-        """A gateway that delivers a message to us, and must end, whatever we make it wait for."""
-        folder = self.enterContext(Scratch())
-        authority = Authority(folder / "pki")
-        upstream = smtp_upstream("p", types.SimpleNamespace(port=self.port), authority,
+    def delivery(self, tls="implicit", port=None):
+        """A gateway that delivers a message to `port` (else to us), and must end, whatever it is made to wait for."""
+        upstream = smtp_upstream("p", types.SimpleNamespace(port=port or self.port), self.authority,
                                  extra=f'connect_timeout = "{LONG}"', tls=tls)
-        gateway = Sallyport(folder, authority, upstream, drain_timeout=LONG, extra=SESSION).start()
-        self.addCleanup(gateway.process.kill)
+        gateway = Sallyport(self.folder, self.authority, upstream, drain_timeout=LONG, extra=SESSION).start()
+        self.addCleanup(gateway.process.kill)  # for when this test fails
         with gateway.client() as client:
             sender = threading.Thread(target=outcome, args=(client,))
             sender.start()
@@ -95,7 +96,7 @@ class Upstream(unittest.TestCase):
         return self.enterContext(connection)
 
     def test_a_handshake_is_broken_off(self):
-        with self.delivery("implicit"):
+        with self.delivery():
             self.assertEqual(self.accept().recv(1), b"\x16")
 
     def test_a_handshake_after_starttls_is_broken_off(self):
@@ -110,8 +111,20 @@ class Upstream(unittest.TestCase):
 
     def test_connecting_is_broken_off(self):
         # Whoever is in the queue fills it: the kernel answers nobody else.
-        with socket.create_connection(("127.0.0.1", self.port), PATIENCE), self.delivery("implicit"):
+        with socket.create_connection(("127.0.0.1", self.port), PATIENCE), self.delivery():
             wait_for("the gateway to connect", lambda: connects_to(self.port))
+
+    def test_waiting_for_the_verdict_is_broken_off(self):
+        reached, go_on = threading.Event(), threading.Event()
+        self.addCleanup(go_on.set)
+
+        def hold(_, __):
+            reached.set()
+            go_on.wait(PATIENCE)
+
+        provider = self.enterContext(Provider(self.authority, {"content": hold}))
+        with self.delivery(port=provider.port):
+            self.assertTrue(reached.wait(PATIENCE))
 
 
 if __name__ == "__main__":
