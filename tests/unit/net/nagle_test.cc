@@ -64,9 +64,26 @@ Task<void> listen_first(Loop& loop, std::unique_ptr<NagleStream> inner, ClientTl
   EXPECT_EQ(*co_await (*stream)->read(loop.after(10s)), "220 hello\r\n");
 }
 
+/// Both ends of a connection, each of which may hold its octets back.
+struct Sides {
+  explicit Sides(Loop& loop) : from_client(loop), from_server(loop) {
+    auto [near, far] = MemoryStream::pair(loop);
+    wire = far.get();
+    client = std::make_unique<NagleStream>(loop, std::move(near), from_client, from_server);
+    server = std::make_unique<NagleStream>(loop, std::move(far), from_server, from_client);
+  }
+
+  InFlight from_client;
+  InFlight from_server;
+  const MemoryStream* wire = nullptr;  // the server's
+  std::unique_ptr<NagleStream> client;
+  std::unique_ptr<NagleStream> server;
+};
+
 class Nagle : public TlsTest, public testing::WithParamInterface<bool> {
  protected:
-  using Conversation = Task<void> (*)(Loop& loop, std::shared_ptr<const ServerTlsContext> server,
+  using Conversation = Task<void> (*)(Loop& loop, Sides& sides,
+                                      std::shared_ptr<const ServerTlsContext> server,
                                       ClientTlsContext& client);
 
   /// With a full handshake and then resumed, `conversation` never waits for an acknowledgement.
@@ -76,7 +93,8 @@ class Nagle : public TlsTest, public testing::WithParamInterface<bool> {
     if (GetParam()) limit_to_tls12(*client_context);
     for (int resumed = 0; resumed < 2; ++resumed) {
       const TimePoint before = loop_.now();
-      loop_.run(conversation(loop_, server_context, *client_context));
+      Sides sides(loop_);
+      loop_.run(conversation(loop_, sides, server_context, *client_context));
       EXPECT_LT(loop_.now() - before, kDelayedAcknowledgement);
     }
   }
@@ -86,41 +104,29 @@ INSTANTIATE_TEST_SUITE_P(Versions, Nagle, testing::Values(false, true),
                          [](const auto& version) { return version.param ? "Tls12" : "Tls13"; });
 
 TEST_P(Nagle, AClientThatSpeaksFirstNeverWaitsForADelayedAcknowledgement) {
-  expect_no_stall(
-      [](Loop& l, std::shared_ptr<const ServerTlsContext> s, ClientTlsContext& c) -> Task<void> {
-        InFlight clients(l);
-        InFlight servers(l);
-        auto [near, far] = MemoryStream::pair(l);
-        const MemoryStream* const wire = far.get();
-        TaskGroup group(l);
-        group.spawn(
-            speak_first(l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
-        auto stream = co_await accept_tls(
-            l, std::make_unique<NagleStream>(l, std::move(far), servers, clients), s, l.after(10s));
-        EXPECT_EQ(*co_await (*stream)->read(l.after(10s)), "EHLO client.example\r\n");
-        EXPECT_LE(wire->acknowledgements(), 1u);  // each costs a system call and a packet
-        EXPECT_TRUE(co_await (*stream)->write("250 hello\r\n", l.after(10s)));
-        (void)co_await group.join();
-      });
+  expect_no_stall([](Loop& l, Sides& sides, std::shared_ptr<const ServerTlsContext> s,
+                     ClientTlsContext& c) -> Task<void> {
+    TaskGroup group(l);
+    group.spawn(speak_first(l, std::move(sides.client), c));
+    auto stream = co_await accept_tls(l, std::move(sides.server), s, l.after(10s));
+    EXPECT_EQ(*co_await (*stream)->read(l.after(10s)), "EHLO client.example\r\n");
+    EXPECT_LE(sides.wire->acknowledgements(), 1u);  // each costs a system call and a packet
+    EXPECT_TRUE(co_await (*stream)->write("250 hello\r\n", l.after(10s)));
+    (void)co_await group.join();
+  });
 }
 
 TEST_P(Nagle, AServerThatSpeaksFirstNeedsNoAcknowledgementAndNeitherSideStalls) {
-  expect_no_stall(
-      [](Loop& l, std::shared_ptr<const ServerTlsContext> s, ClientTlsContext& c) -> Task<void> {
-        InFlight clients(l);
-        InFlight servers(l);
-        auto [near, far] = MemoryStream::pair(l);
-        const MemoryStream* const wire = far.get();
-        TaskGroup group(l);
-        group.spawn(listen_first(
-            l, std::make_unique<NagleStream>(l, std::move(near), clients, servers), c));
-        auto inner = std::make_unique<NagleStream>(l, std::move(far), servers, clients);
-        inner->use_nagle();
-        auto stream = co_await accept_tls(l, std::move(inner), s, l.after(10s));
-        EXPECT_TRUE(co_await (*stream)->write("220 hello\r\n", l.after(10s)));
-        (void)co_await group.join();
-        EXPECT_EQ(wire->acknowledgements(), 0u);
-      });
+  expect_no_stall([](Loop& l, Sides& sides, std::shared_ptr<const ServerTlsContext> s,
+                     ClientTlsContext& c) -> Task<void> {
+    TaskGroup group(l);
+    group.spawn(listen_first(l, std::move(sides.client), c));
+    sides.server->use_nagle();
+    auto stream = co_await accept_tls(l, std::move(sides.server), s, l.after(10s));
+    EXPECT_TRUE(co_await (*stream)->write("220 hello\r\n", l.after(10s)));
+    (void)co_await group.join();
+    EXPECT_EQ(sides.wire->acknowledgements(), 0u);
+  });
 }
 
 }  // namespace
