@@ -5,6 +5,7 @@
 #include <limits>
 #include <ostream>
 #include <streambuf>
+#include <string>
 #include <utility>
 
 #include "metrics/registry.h"
@@ -180,6 +181,26 @@ void add_listeners(Page& page, const Rows<ListenerMetrics>& rows) {
   }
 }
 
+/// Only what was counted: most pairs of a verb and a code never occur.
+void add_refused_commands(Page& page, const Rows<ListenerMetrics>& rows) {
+  auto& family = page.family("sallyport_refused_commands_total",
+                             "Commands of clients that were refused.", MetricType::Counter);
+  constexpr auto codes = RefusedCommands::kCodes;
+  for (const auto& [row, metrics] : rows) {
+    for (std::size_t verb = 0; verb < kVerbNames.size(); ++verb) {
+      for (std::size_t column = 0; column <= codes.size(); ++column) {
+        const std::uint64_t count = metrics->refused_commands.value(verb, column);
+        if (count == 0) continue;
+        auto& series = family.emplace_back();
+        const std::string code = column < codes.size() ? std::to_string(codes[column]) : "other";
+        series.label = {label("listener", row), label("verb", kVerbNames[verb]),
+                        label("code", code)};
+        series.counter.value = static_cast<double>(count);
+      }
+    }
+  }
+}
+
 void add_users(Page& page, const Rows<UserMetrics>& rows) {
   using M = UserMetrics;
   page.each("sallyport_messages_total", "Messages submitted, by what their client heard.", "user",
@@ -255,9 +276,15 @@ void add_sources(Page& page, const Registry::Options& options) {
   };
   page.single("sallyport_content_bytes", "Message content held now, in memory and on disk.",
               MetricType::Gauge, read(options.content_octets));
-  page.single("sallyport_log_lines_dropped_total",
-              "Log lines lost because their reader was too slow.", MetricType::Counter,
-              read(options.log_lines_dropped));
+  const log::CountByKind dropped =
+      options.log_lines_dropped ? options.log_lines_dropped() : log::CountByKind{};
+  auto& lines = page.family("sallyport_log_lines_dropped_total", "Log lines that were not written.",
+                            MetricType::Counter);
+  for (std::size_t i = 0; i < dropped.size(); ++i) {
+    auto& series = lines.emplace_back();
+    series.label = {label("kind", log::kKindNames[i])};
+    series.counter.value = static_cast<double>(dropped[i]);
+  }
   Gauge started;
   started.set(options.started);
   page.single("sallyport_start_time_seconds", "When this process began.", MetricType::Gauge,
@@ -271,7 +298,9 @@ void add_sources(Page& page, const Registry::Options& options) {
 
 std::string Registry::expose() const {
   Page page(state_->last_size.load(std::memory_order_relaxed) + 4096);
-  add_listeners(page, state_->listeners.rows());
+  const auto listeners = state_->listeners.rows();
+  add_listeners(page, listeners);
+  add_refused_commands(page, listeners);
   page.each("sallyport_auth_total", "AUTH exchanges of clients, by how they ended.", "mechanism",
             state_->mechanisms.rows(), "result", &AuthMetrics::results);
   add_users(page, state_->users.rows());

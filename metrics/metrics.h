@@ -5,6 +5,7 @@
 // keeps it: from then on counting is one relaxed atomic addition, with no look-up, lock or string.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 
 #include "metrics/cells.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 
 namespace sallyport::metrics {
 
@@ -101,6 +103,34 @@ enum class Unfit : std::uint8_t {
 inline constexpr std::array<std::string_view, 4> kUnfitNames = {"line_ends", "nul", "loop",
                                                                 "header_size"};
 
+/// SMTP verbs as labels, in the order of smtp::Verb.
+inline constexpr std::array<std::string_view, 15> kVerbNames = {
+    "EHLO", "HELO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA",   "BDAT",
+    "RSET", "NOOP", "VRFY",     "EXPN", "HELP", "QUIT", "UNKNOWN"};
+
+/// Commands that a session refused, by verb and reply code. Both labels have a fixed set of values.
+class RefusedCommands {
+ public:
+  /// The codes with a label of their own; any other one counts as "other".
+  static constexpr std::array<std::uint16_t, 18> kCodes = {
+      421, 450, 451, 452, 454, 500, 501, 502, 503, 504, 530, 535, 538, 550, 552, 553, 554, 555};
+
+  /// Counts a refusal. `verb` is an index into kVerbNames.
+  void add(std::size_t verb, std::uint16_t code) { cells_[verb * kColumns + column(code)].add(); }
+  /// `column` may be kCodes.size(): the other codes.
+  std::uint64_t value(std::size_t verb, std::size_t column) const {
+    return cells_[verb * kColumns + column].value();
+  }
+
+ private:
+  static constexpr std::size_t kColumns = kCodes.size() + 1;
+  static std::size_t column(std::uint16_t code) {
+    return static_cast<std::size_t>(std::ranges::find(kCodes, code) - kCodes.begin());
+  }
+
+  std::array<Counter, kVerbNames.size() * kColumns> cells_;
+};
+
 enum class PoolState : std::uint8_t { kIdle, kBusy };
 inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};
 
@@ -116,6 +146,7 @@ struct alignas(64) ListenerMetrics {
   Counter handshakes_failed;
   ByLabel<TlsVersion, kTlsVersionNames> full_handshakes;
   ByLabel<TlsVersion, kTlsVersionNames> resumed_handshakes;
+  RefusedCommands refused_commands;
 
   void handshake(TlsVersion version, bool resumed) {
     (resumed ? resumed_handshakes : full_handshakes)[version].add();
@@ -188,7 +219,7 @@ class Registry {
     std::size_t most_users = 1000;  ///< See `set_most_users`.
     /// Read at each exposition, on its thread; unset: 0. They must outlive the Registry.
     std::function<std::uint64_t()> content_octets{};
-    std::function<std::uint64_t()> log_lines_dropped{};
+    std::function<log::CountByKind()> log_lines_dropped{};
   };
 
   explicit Registry(Options options);

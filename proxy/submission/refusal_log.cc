@@ -1,52 +1,110 @@
 #include "proxy/submission/refusal_log.h"
 
-#include <cstddef>
 #include <utility>
 
+#include "proxy/base/ip_address.h"
 #include "proxy/config/values.h"
 
 namespace sallyport::submission {
 namespace {
 
-// Enough to see who it is; a flood of all reasons at once is some ten lines a second.
-constexpr std::uint32_t kMostLines = 10;
+// Enough to see which client it is, and for tools that block addresses by what the log says.
+constexpr std::uint32_t kMostLinesOfNetwork = 10;
+constexpr std::uint32_t kMostLines = 100;
 constexpr Duration kInterval = std::chrono::seconds(10);
 
 template <std::size_t... kIndex>
 std::array<Throttle, sizeof...(kIndex)> throttles(std::index_sequence<kIndex...>) {
-  return {((void)kIndex, Throttle(kMostLines, kInterval))...};
+  return {((void)kIndex, Throttle(kMostLinesOfNetwork, kInterval))...};
+}
+
+log::Kind kind_of(const RefusalLog::Client& client) {
+  return client.user.empty() ? log::Kind::kStranger : log::Kind::kTransaction;
 }
 
 }  // namespace
 
-RefusalLog::RefusalLog()
-    : refusals_(throttles(std::make_index_sequence<metrics::kRefusalNames.size()>())),
-      offences_(throttles(std::make_index_sequence<metrics::kOffenceNames.size()>())) {}
+RefusalLog::RefusalLog() = default;
+
+RefusalLog::Gate::Gate()
+    : by_network_(throttles(std::make_index_sequence<kGroups>())), all_(kMostLines, kInterval) {}
+
+std::optional<std::uint64_t> RefusalLog::Gate::pass(TimePoint now, std::string_view ip) {
+  const IpAddress address = IpAddress::parse(ip).value_or(IpAddress());
+  // Spreads neighbouring networks; a client that chooses its group gains nothing by it.
+  const std::uint64_t mixed = address.network() * 0x9e3779b97f4a7c15u;
+  Throttle& of_network = by_network_[mixed >> 60];
+  if (!of_network.pass(now) || !all_.pass(now)) {
+    ++suppressed_;
+    return std::nullopt;
+  }
+  return std::exchange(suppressed_, 0);
+}
+
+std::optional<log::Line> RefusalLog::begin(log::Logger& logger, TimePoint now, log::Level level,
+                                           std::string_view event, Gate& gate,
+                                           const Client& client) {
+  if (!logger.enabled(level)) return std::nullopt;
+  const auto suppressed = gate.pass(now, client.ip);
+  if (!suppressed) return std::nullopt;
+  log::Line line = logger.line(level, event);
+  line.field("client", client.ip).field("listener", config::str(client.listener));
+  if (!client.ehlo.empty()) line.field("ehlo", client.ehlo);
+  if (!client.user.empty()) line.field("user", client.user);
+  if (*suppressed > 0) line.field("suppressed", *suppressed);
+  return line;
+}
 
 void RefusalLog::refused(log::Logger& logger, TimePoint now, metrics::Refusal reason,
-                         const Client& client) {
+                         const Client& client, std::string_view detail) {
   const auto index = static_cast<std::size_t>(reason);
-  write(logger, now, "connection_refused", metrics::kRefusalNames[index], refusals_[index], client);
+  auto line =
+      begin(logger, now, log::Level::kWarning, "connection_refused", refusals_[index], client);
+  if (!line) return;
+  line->field("cause", metrics::kRefusalNames[index]);
+  if (!detail.empty()) line->field("detail", detail);
+  logger.write(log::Level::kWarning, std::move(*line), kind_of(client));
 }
 
 void RefusalLog::broke_off(log::Logger& logger, TimePoint now, metrics::Offence reason,
                            const Client& client) {
   const auto index = static_cast<std::size_t>(reason);
-  write(logger, now, "session_broken_off", metrics::kOffenceNames[index], offences_[index], client);
+  auto line =
+      begin(logger, now, log::Level::kWarning, "session_broken_off", offences_[index], client);
+  if (!line) return;
+  line->field("cause", metrics::kOffenceNames[index]);
+  logger.write(log::Level::kWarning, std::move(*line), kind_of(client));
 }
 
-void RefusalLog::write(log::Logger& logger, TimePoint now, std::string_view event,
-                       std::string_view reason, Throttle& throttle, const Client& client) {
-  const auto unwritten = throttle.pass(now);
-  if (!unwritten) return;
-  log::Line line = logger.line(log::Level::kWarning, event);
-  line.field("reason", reason)
-      .field("listener", config::str(client.listener))
-      .field("client", client.ip);
-  if (!client.user.empty()) line.field("user", client.user);
-  if (!client.detail.empty()) line.field("detail", client.detail);
-  if (*unwritten > 0) line.field("unwritten", *unwritten);
-  logger.write(log::Level::kWarning, std::move(line));
+void RefusalLog::handshake_failed(log::Logger& logger, TimePoint now, const Client& client,
+                                  std::string_view error) {
+  auto line = begin(logger, now, log::Level::kInfo, "tls_handshake_failed", handshakes_, client);
+  if (!line) return;
+  line->field("error", error);
+  logger.write(log::Level::kInfo, std::move(*line), kind_of(client));
+}
+
+void RefusalLog::login_failed(log::Logger& logger, TimePoint now, LoginFailure cause,
+                              const Client& client, std::string_view mechanism,
+                              std::string_view authcid, std::string_view detail) {
+  const auto index = static_cast<std::size_t>(cause);
+  const log::Level level =
+      cause == LoginFailure::kUnavailable ? log::Level::kError : log::Level::kWarning;
+  auto line = begin(logger, now, level, "auth", logins_[index], client);
+  if (!line) return;
+  line->field("cause", kLoginFailureNames[index]).field("mechanism", mechanism);
+  if (!authcid.empty()) line->field("authcid", authcid);
+  if (!detail.empty()) line->field("detail", detail);
+  logger.write(level, std::move(*line), kind_of(client));
+}
+
+void RefusalLog::command_refused(log::Logger& logger, TimePoint now, smtp::Verb verb,
+                                 const Client& client, std::string_view reply) {
+  auto line = begin(logger, now, log::Level::kInfo, "refused",
+                    commands_[static_cast<std::size_t>(verb)], client);
+  if (!line) return;
+  line->field("verb", smtp::name(verb)).field("reply", reply);
+  logger.write(log::Level::kInfo, std::move(*line), kind_of(client));
 }
 
 }  // namespace sallyport::submission

@@ -1,10 +1,9 @@
 #include "proxy/base/log.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <algorithm>
-#include <csignal>
+#include <string>
+#include <string_view>
 
 namespace sallyport::log {
 namespace {
@@ -43,51 +42,16 @@ TEST(LogLine, OctetsThatAreNotUtf8BecomeQuestionMarks) {
   EXPECT_NE(std::move(line).finish().find("good=gr\xc3\xbc\xc3\x9f bad=a????z"), std::string::npos);
 }
 
-TEST(Logger, WritesEverythingBeforeItDies) {
-  int pipe_ends[2];
-  ASSERT_EQ(::pipe(pipe_ends), 0);
-  {
-    Logger logger({.format = Format::kLogfmt, .least = Level::kInfo, .descriptor = pipe_ends[1]});
-    logger.write(Level::kDebug, "hidden", {});
-    for (int i = 0; i < 10; ++i) logger.write(Level::kInfo, "shown", {{"n", std::to_string(i)}});
-  }
-  ::close(pipe_ends[1]);
-  std::string text(4096, '\0');
-  text.resize(static_cast<std::size_t>(::read(pipe_ends[0], text.data(), text.size())));
-  ::close(pipe_ends[0]);
-  EXPECT_EQ(std::ranges::count(text, '\n'), 10);
-  EXPECT_EQ(text.find("hidden"), std::string::npos);
-  EXPECT_NE(text.find("event=shown n=9\n"), std::string::npos);
-}
-
-TEST(Logger, DropsAndCountsWhenNobodyReads) {
-  int pipe_ends[2];
-  ASSERT_EQ(::pipe(pipe_ends), 0);
-  std::string drained(1 << 20, '\0');
-  {
-    Logger logger({.descriptor = pipe_ends[1], .most_buffered = 4096});
-    const std::string text(1000, 'x');
-    for (int i = 0; i < 200; ++i) logger.write(Level::kInfo, "e", {{"text", text}});
-    EXPECT_GT(logger.dropped(), 0u);
-    ::close(pipe_ends[0]);  // the writer gets EPIPE and lets go
-    std::signal(SIGPIPE, SIG_IGN);
-  }
-  ::close(pipe_ends[1]);
-}
-
-TEST(Logger, WithoutABufferDropsEveryLine) {
-  Logger logger({.most_buffered = 0});
-  logger.write(Level::kInfo, "dropped", {});
-  logger.write(Level::kError, "dropped", {});
-  logger.write(Level::kDebug, "below the least", {});
-  EXPECT_EQ(logger.dropped(), 2u);
-}
-
-TEST(Logger, StampsLinesByItsClock) {
-  const Logger logger(
-      {.most_buffered = 0, .clock = [] { return WallTime(std::chrono::seconds(1767323045)); }});
-  const std::string text = logger.line(Level::kInfo, "stamped").finish();
-  EXPECT_TRUE(text.starts_with("time=2026-01-02T03:04:05.")) << text;
+TEST(LogLine, TakesEveryTypeOfValueInShort) {
+  const std::string text = "two words";
+  const Field fields[] = {
+      {"text", text}, {"number", 5},    {"negative", -5},   {"yes", true},
+      {"took", 10ms}, {"literal", "x"}, {"unsigned", 1ull}, {"view", std::string_view("v")}};
+  Line line(Format::kJson, Level::kInfo, "e", kWhen);
+  for (const Field& field : fields) line.field(field);
+  EXPECT_TRUE(std::move(line).finish().ends_with(
+      ",\"text\":\"two words\",\"number\":5,\"negative\":-5,\"yes\":true,"
+      "\"took\":0.010000,\"literal\":\"x\",\"unsigned\":1,\"view\":\"v\"}\n"));
 }
 
 }  // namespace

@@ -10,10 +10,11 @@ std::unique_ptr<Registry> exercised_registry() {
       Registry::Options{.version = "1.2.3",
                         .started = WallTime(std::chrono::seconds(1'700'000'000)),
                         .content_octets = [] { return std::uint64_t{4096}; },
-                        .log_lines_dropped = [] { return std::uint64_t{2}; }});
+                        .log_lines_dropped = [] { return log::CountByKind{0, 2, 3}; }});
   auto& listener = registry->for_listener("[::]:465");
   listener.connections.add();
   listener.handshake(TlsVersion::k13, true);
+  listener.refused_commands.add(4, 550);
   registry->for_mechanism("plain").results[AuthResult::kAccepted].add();
   auto& user = registry->for_user("billing");
   user.message(Outcome::kAccepted, 10'240, 3);

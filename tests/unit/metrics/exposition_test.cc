@@ -39,7 +39,8 @@ TEST(Exposition, ShowsWhatWasCounted) {
       "sallyport_certificates_failed 1",
       "sallyport_content_bytes 4096",
       "sallyport_content_limit_bytes 536870912",
-      "sallyport_log_lines_dropped_total 2",
+      "sallyport_log_lines_dropped_total{kind=\"transaction\"} 2",
+      "sallyport_refused_commands_total{listener=\"[::]:465\",verb=\"MAIL\",code=\"550\"} 1",
       "sallyport_start_time_seconds 1700000000",
       "sallyport_build_info{version=\"1.2.3\"} 1",
   };
