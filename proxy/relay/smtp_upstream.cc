@@ -76,8 +76,8 @@ void SmtpUpstream::tell_operator(const Attempt& attempt) {
                 attempt.stage == Stage::kTls ? "upstream_not_trusted" : "upstream_login_refused",
                 {{"upstream", config.name},
                  {"stage", relay::name(attempt.stage)},
-                 {"reason", attempt.reply ? one_line(*attempt.reply) : attempt.error.text},
-                 {"times", std::to_string(std::exchange(untold_, 0))}});
+                 {"error", attempt.reply ? one_line(*attempt.reply) : attempt.error.text},
+                 {"suppressed", std::exchange(untold_, 0) - 1}});
 }
 
 }  // namespace sallyport::relay

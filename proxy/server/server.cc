@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "proxy/admin/endpoint.h"
+#include "proxy/config/values.h"
 #include "proxy/runtime/cpus.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/signals.h"
@@ -72,8 +73,7 @@ class Control {
     if (!co_await start_workers()) co_return co_await end(kFailure);
     if (!start_admin()) co_return co_await end(kFailure);
     ready_ = true;
-    logger_.write(log::Level::kInfo, "ready",
-                  {{"version", SALLYPORT_VERSION}, {"workers", std::to_string(workers_.size())}});
+    log_ready();
 
     while (stops_asked_ == 0) {
       wake_.reset();
@@ -118,8 +118,30 @@ class Control {
     if (snapshot_.tls) process.certificate_expires.set(certificates.first_end());
     process.certificates_failed.set(static_cast<std::int64_t>(certificates.complaints.size()));
     for (const config::Problem& complaint : certificates.complaints) {
-      logger_.write(log::Level::kError, "certificate_failed", {{"problem", complaint.str()}});
+      logger_.write(log::Level::kError, "certificate_failed", {{"error", complaint.str()}});
     }
+  }
+
+  /// What runs, and where: the first line to look for.
+  void log_ready() {
+    const auto add = [](std::string& list, std::string_view one) {
+      if (!list.empty()) list += ',';
+      list += one;
+    };
+    std::string listeners;
+    for (const config::Listener& listener : config().listeners) {
+      add(listeners, config::str(listener.address));
+    }
+    std::string upstreams;
+    for (const config::Upstream& upstream : config().upstreams) add(upstreams, upstream.name);
+    const std::string admin = config().admin ? config::str(*config().admin) : "off";
+    logger_.write(log::Level::kInfo, "ready",
+                  {{"version", SALLYPORT_VERSION},
+                   {"config", path_},
+                   {"workers", workers_.size()},
+                   {"listeners", listeners},
+                   {"admin", admin},
+                   {"upstreams", upstreams}});
   }
 
   /// Better said at start than found out by clients that must wait.
@@ -128,9 +150,9 @@ class Control {
     const std::uint64_t limit = descriptor_limit();
     if (limit >= wanted) return;
     logger_.write(log::Level::kWarning, "descriptors",
-                  {{"limit", std::to_string(limit)},
-                   {"wanted", std::to_string(wanted)},
-                   {"reason",
+                  {{"limit", limit},
+                   {"wanted", wanted},
+                   {"error",
                     "the hard limit on open files (RLIMIT_NOFILE) is too low for "
                     "session.max_connections: raise it, or lower max_connections"}});
   }
@@ -200,7 +222,7 @@ class Control {
   void refuse(const std::string& cause, const std::vector<config::Problem>& problems) {
     for (const config::Problem& problem : problems) {
       logger_.write(log::Level::kError, "reload_failed",
-                    {{"cause", cause}, {"problem", problem.str()}});
+                    {{"cause", cause}, {"error", problem.str()}});
     }
     metrics_.process().config_reloads[metrics::ReloadResult::kFailure].add();
   }
@@ -224,7 +246,8 @@ class Control {
     const auto address = runtime::SocketAddress::parse(at->host, at->port);
     auto listener = address ? runtime::TcpListener::listen(loop_, *address) : fail(address.error());
     if (!listener) {
-      logger_.write(log::Level::kError, "listen", {{"admin", listener.error().text}});
+      logger_.write(log::Level::kError, "listen",
+                    {{"listener", config::str(*at)}, {"error", listener.error().text}});
       return false;
     }
     const admin::Sources sources{.metrics = [this] { return metrics_.expose(); },
@@ -254,7 +277,7 @@ class Control {
   runtime::Task<ExitCode> end(ExitCode code) {
     ready_ = false;
     const Duration at_most = code == kOk ? Duration(config().drain_timeout) : 0s;
-    logger_.write(log::Level::kInfo, "drain", {{"at_most_ms", std::to_string(at_most / 1ms)}});
+    logger_.write(log::Level::kInfo, "drain", {{"at_most", at_most}});
     for (const auto& worker : workers_) worker->drain(at_most);
     bool aborted = false;
     while (running_ > 0) {
@@ -267,7 +290,7 @@ class Control {
     workers_.clear();
     if (endpoint_) co_await endpoint_->stop();
     if (code == kOk && !all_clean_) code = kFailure;
-    logger_.write(log::Level::kInfo, "end", {{"exit_code", std::to_string(code)}});
+    logger_.write(log::Level::kInfo, "end", {{"exit_code", static_cast<int>(code)}});
     co_return code;
   }
 

@@ -73,11 +73,11 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
     if (arrival) {
       welcome(*door, std::move(*arrival));
     } else if (arrival.error().code != ErrorCode::kCancelled) {
-      if (const auto unwritten = complaints.pass(context_.loop.now())) {
+      if (const auto suppressed = complaints.pass(context_.loop.now())) {
         context_.logger.write(log::Level::kError, "accept",
                               {{"listener", name(door->endpoint)},
-                               {"reason", arrival.error().text},
-                               {"unwritten", std::to_string(*unwritten)}});
+                               {"error", arrival.error().text},
+                               {"suppressed", *suppressed}});
       }
       (void)co_await door->closing.wait(context_.loop.after(kBackOff));
     }

@@ -9,16 +9,16 @@
 namespace sallyport::submission {
 namespace {
 
-std::string_view name(auth::Rejected::Cause cause) {
+LoginFailure failure_of(auth::Rejected::Cause cause) {
   switch (cause) {
     case auth::Rejected::Cause::kUnknownUser:
-      return "unknown_user";
+      return LoginFailure::kUnknownUser;
     case auth::Rejected::Cause::kWrongPassword:
-      return "wrong_password";
+      return LoginFailure::kWrongPassword;
     case auth::Rejected::Cause::kForeignAuthzid:
-      return "foreign_authzid";
+      return LoginFailure::kForeignAuthzid;
   }
-  return "";
+  return LoginFailure::kWrongPassword;
 }
 
 }  // namespace
@@ -51,22 +51,16 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
     log_in(std::move(accepted->user));
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     results[metrics::AuthResult::kRejected].add();
-    context_.logger.write(log::Level::kWarning, "auth",
-                          {{"result", "rejected"},
-                           {"client", client_ip_},
-                           {"mechanism", mechanism},
-                           {"user", authcid},
-                           {"cause", name(rejected->cause)}});
+    context_.refusals.login_failed(context_.logger, context_.loop.now(),
+                                   failure_of(rejected->cause), log_client(), mechanism, authcid);
     reject_login();
   } else {
     const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
     if (busy) context_.metrics.process().auth_queue_refusals.add();
-    context_.logger.write(log::Level::kError, "auth",
-                          {{"result", "unavailable"},
-                           {"client", client_ip_},
-                           {"mechanism", mechanism},
-                           {"reason", reason}});
+    context_.refusals.login_failed(context_.logger, context_.loop.now(), LoginFailure::kUnavailable,
+                                   log_client(), mechanism, authcid, reason);
+    count_refusal(454);
     dialog_.say(replies::auth_unavailable(reason));
   }
 }
@@ -132,9 +126,9 @@ void Session::log_in(std::shared_ptr<const config::User> user) {
   if (!connection) {
     user_metrics.limit_refusals[metrics::Limit::kConnections].add();
     gate_.metrics.connections_refused[metrics::Refusal::kUser].add();
-    context_.logger.write(
-        log::Level::kWarning, "auth",
-        {{"result", "too_many_connections"}, {"client", client_ip_}, {"user", user->name}});
+    context_.refusals.login_failed(context_.logger, context_.loop.now(),
+                                   LoginFailure::kTooManyConnections, log_client(), {}, user->name);
+    count_refusal(421);
     return end(policy::reply_for(connection.error(), user->name).wire());
   }
   login_ = std::make_unique<Login>(std::move(user), std::move(limits), std::move(*connection),
@@ -144,6 +138,7 @@ void Session::log_in(std::shared_ptr<const config::User> user) {
 
 void Session::reject_login() {
   dialog_.say(replies::kBadCredentials);
+  count_refusal(535);
   if (++auth_failures_ >= config().session.max_auth_failures) {
     break_off(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }

@@ -7,9 +7,23 @@ namespace sallyport::submission {
 
 void Session::turn_away(metrics::Refusal reason, std::string_view detail) {
   gate_.metrics.connections_refused[reason].add();
-  context_.refusals.refused(
-      context_.logger, context_.loop.now(), reason,
-      {.listener = gate_.settings.address, .ip = client_ip_, .detail = detail});
+  context_.refusals.refused(context_.logger, context_.loop.now(), reason, log_client(), detail);
+}
+
+RefusalLog::Client Session::log_client() const {
+  return {.listener = gate_.settings.address,
+          .ip = client_ip_,
+          .ehlo = client_name_,
+          .user = login_ ? std::string_view(login_->user->name) : std::string_view()};
+}
+
+void Session::count_refusal(std::uint16_t code) {
+  gate_.metrics.refused_commands.add(static_cast<std::size_t>(verb_), code);
+}
+
+void Session::log_refusal(std::string_view reply) {
+  context_.refusals.command_refused(context_.logger, context_.loop.now(), verb_, log_client(),
+                                    reply);
 }
 
 void Session::break_off(metrics::Offence reason, replies::Wire reply) {
@@ -19,9 +33,7 @@ void Session::break_off(metrics::Offence reason, replies::Wire reply) {
 
 void Session::note(metrics::Offence reason) {
   gate_.metrics.offences[reason].add();
-  const std::string_view user = login_ ? std::string_view(login_->user->name) : std::string_view();
-  context_.refusals.broke_off(context_.logger, context_.loop.now(), reason,
-                              {.listener = gate_.settings.address, .ip = client_ip_, .user = user});
+  context_.refusals.broke_off(context_.logger, context_.loop.now(), reason, log_client());
 }
 
 bool Session::repel(std::string_view octets) {

@@ -13,10 +13,16 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   // Who was not offered CHUNKING does not know what BDAT is, or has it wrong. Octets may follow or
   // not: to wait for them could take for ever, to read them as commands could be anything.
   if (!offered().has(smtp::Extension::kChunking)) {
-    co_return end(refusal ? refusal->wire() : std::string(replies::kUnknownCommand));
+    refusal ? refuse(*refusal) : refuse(replies::kUnknownCommand);
+    open_ = false;
+    co_return;
   }
   // Nor can anybody tell where the next command is when the number can't be read.
-  if (!command) co_return end(command.error().wire());
+  if (!command) {
+    refuse(command.error());
+    open_ = false;
+    co_return;
+  }
   if (refusal) co_return co_await discard(*command, *refusal);
 
   if (!transaction_->content) {

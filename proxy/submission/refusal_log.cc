@@ -56,13 +56,13 @@ std::optional<log::Line> RefusalLog::begin(log::Logger& logger, TimePoint now, l
 }
 
 void RefusalLog::refused(log::Logger& logger, TimePoint now, metrics::Refusal reason,
-                         const Client& client, std::string_view detail) {
+                         const Client& client, std::string_view error) {
   const auto index = static_cast<std::size_t>(reason);
   auto line =
       begin(logger, now, log::Level::kWarning, "connection_refused", refusals_[index], client);
   if (!line) return;
   line->field("cause", metrics::kRefusalNames[index]);
-  if (!detail.empty()) line->field("detail", detail);
+  if (!error.empty()) line->field("error", error);
   logger.write(log::Level::kWarning, std::move(*line), kind_of(client));
 }
 
@@ -86,15 +86,16 @@ void RefusalLog::handshake_failed(log::Logger& logger, TimePoint now, const Clie
 
 void RefusalLog::login_failed(log::Logger& logger, TimePoint now, LoginFailure cause,
                               const Client& client, std::string_view mechanism,
-                              std::string_view authcid, std::string_view detail) {
+                              std::string_view authcid, std::string_view error) {
   const auto index = static_cast<std::size_t>(cause);
   const log::Level level =
       cause == LoginFailure::kUnavailable ? log::Level::kError : log::Level::kWarning;
   auto line = begin(logger, now, level, "auth", logins_[index], client);
   if (!line) return;
-  line->field("cause", kLoginFailureNames[index]).field("mechanism", mechanism);
+  line->field("cause", kLoginFailureNames[index]);
+  if (!mechanism.empty()) line->field("mechanism", mechanism);
   if (!authcid.empty()) line->field("authcid", authcid);
-  if (!detail.empty()) line->field("detail", detail);
+  if (!error.empty()) line->field("error", error);
   logger.write(level, std::move(*line), kind_of(client));
 }
 

@@ -44,9 +44,9 @@ class RefusalLog {
 
   RefusalLog();
 
-  /// `connection_refused`. `detail` says more than the reason does; empty: nothing.
+  /// `connection_refused`. `error` says more than the reason does; empty: nothing.
   void refused(log::Logger& logger, TimePoint now, metrics::Refusal reason, const Client& client,
-               std::string_view detail = {});
+               std::string_view error = {});
   /// `session_broken_off`.
   void broke_off(log::Logger& logger, TimePoint now, metrics::Offence reason, const Client& client);
   /// `tls_handshake_failed`.
@@ -55,7 +55,7 @@ class RefusalLog {
   /// `auth`. `authcid` is the name the client tried to log in with; empty: not known.
   void login_failed(log::Logger& logger, TimePoint now, LoginFailure cause, const Client& client,
                     std::string_view mechanism, std::string_view authcid,
-                    std::string_view detail = {});
+                    std::string_view error = {});
   /// `refused`. `reply` is what the client heard, in one line.
   void command_refused(log::Logger& logger, TimePoint now, smtp::Verb verb, const Client& client,
                        std::string_view reply);

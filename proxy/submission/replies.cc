@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <charconv>
+
 #include "proxy/base/base64.h"
 
 namespace sallyport::submission::replies {
@@ -87,6 +90,10 @@ Wire for_fault(smtp::LineBuffer::State state) {
   return {};
 }
 
-std::string text(const smtp::Reply& reply) { return reply.one_line(); }
+std::uint16_t code(Wire reply) {
+  std::uint16_t code = 0;
+  std::from_chars(reply.data(), reply.data() + std::min<std::size_t>(reply.size(), 3), code);
+  return code;
+}
 
 }  // namespace sallyport::submission::replies

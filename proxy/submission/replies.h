@@ -103,7 +103,8 @@ smtp::Reply no_storage();
 /// The reply to a line that could not be taken; none for `kLine` and `kPartial`.
 Wire for_fault(smtp::LineBuffer::State state);
 
-/// A reply as one line with its codes, for the log.
-std::string text(const smtp::Reply& reply);
+/// The code of a reply.
+std::uint16_t code(Wire reply);
+
 
 }  // namespace sallyport::submission::replies

@@ -119,6 +119,7 @@ runtime::Task<void> Session::converse() {
 }
 
 const Session::Handler* Session::admit(const smtp::CommandLine& command, std::size_t size) {
+  verb_ = command.verb;
   if (size + 2 > kMostCommandLine && command.verb != smtp::Verb::kAuth) {
     refuse_line(command.verb, replies::kLineTooLong);
     return nullptr;
@@ -133,7 +134,9 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
 }
 
 void Session::refuse_line(smtp::Verb verb, replies::Wire reply) {
-  verb == smtp::Verb::kBdat ? end(reply) : refuse(reply);
+  verb_ = verb;
+  refuse(reply);
+  if (verb == smtp::Verb::kBdat) open_ = false;
 }
 
 smtp::SessionState Session::state() const {
@@ -229,7 +232,7 @@ void Session::noop(std::string_view) { dialog_.say(replies::kOk); }
 
 void Session::vrfy(std::string_view) { dialog_.say(replies::kCannotVerify); }
 
-void Session::expn(std::string_view) { dialog_.say(replies::kNoExpn); }
+void Session::expn(std::string_view) { decline(replies::kNoExpn); }
 
 void Session::help(std::string_view) { dialog_.say(replies::kHelp); }
 
@@ -243,12 +246,24 @@ void Session::unknown(std::string_view) { refuse(replies::kUnknownCommand); }
 
 void Session::refuse(const smtp::Reply& reply) {
   ++errors_;
-  dialog_.say(reply);
+  decline(reply);
 }
 
 void Session::refuse(replies::Wire reply) {
   ++errors_;
+  decline(reply);
+}
+
+void Session::decline(const smtp::Reply& reply) {
   dialog_.say(reply);
+  count_refusal(reply.code);
+  log_refusal(reply.one_line());
+}
+
+void Session::decline(replies::Wire reply) {
+  dialog_.say(reply);
+  count_refusal(replies::code(reply));
+  log_refusal(reply.substr(0, reply.find('\r')));
 }
 
 void Session::end(std::string_view wire) {

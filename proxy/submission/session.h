@@ -81,6 +81,9 @@ class Session {
   /// A reply to a command that should not have been sent: it counts as an error.
   void refuse(const smtp::Reply& reply);
   void refuse(replies::Wire reply);
+  /// A refusal that is no error of the client, such as a limit: counted and logged.
+  void decline(const smtp::Reply& reply);
+  void decline(replies::Wire reply);
   /// Says a last reply; the loop ends.
   void end(std::string_view wire);
   /// The client can't be heard any more: says why, if somebody may still listen.
@@ -99,6 +102,12 @@ class Session {
   runtime::Task<Result<std::string_view>> first_octets(TimePoint deadline);
 
   // break_off.cc
+  /// Counts that the command under way is refused with this code. A line in the log elsewhere says
+  /// so, or `log_refusal`.
+  void count_refusal(std::uint16_t code);
+  void log_refusal(std::string_view reply);
+  /// The client, as log lines name it. Views members.
+  RefusalLog::Client log_client() const;
   /// Counts and logs a connection that never becomes a session.
   void turn_away(metrics::Refusal reason, std::string_view detail = {});
   /// Ends the session for what the client did: counted, logged, and said in `reply`.
@@ -173,6 +182,7 @@ class Session {
   std::string client_name_;       // of EHLO or HELO
   std::unique_ptr<Login> login_;  // once authenticated
   std::unique_ptr<Transaction> transaction_;
+  smtp::Verb verb_ = smtp::Verb::kUnknown;  // of the command under way
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;
   std::uint32_t messages_ = 0;

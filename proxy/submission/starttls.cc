@@ -54,8 +54,8 @@ runtime::Task<bool> Session::start_tls(TimePoint deadline) {
   if (!accepted && accepted.error().code == ErrorCode::kCancelled) co_return false;
   if (!accepted) {
     gate_.metrics.handshakes_failed.add();
-    context_.logger.write(log::Level::kInfo, "tls_handshake_failed",
-                          {{"client", client_ip_}, {"reason", accepted.error().text}});
+    context_.refusals.handshake_failed(context_.logger, context_.loop.now(), log_client(),
+                                       accepted.error().text);
     co_return false;
   }
   tls_ = &(*accepted)->info();

@@ -31,7 +31,11 @@ metrics::Limit counted_as(policy::Limit limit) {
 void Session::mail(std::string_view arguments) {
   // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
   const std::uint32_t most = config().session.max_messages;
-  if (most != 0 && transactions_ >= most) return end(replies::kTooManyTransactions);
+  if (most != 0 && transactions_ >= most) {
+    decline(replies::kTooManyTransactions);
+    open_ = false;
+    return;
+  }
   ++transactions_;
   auto command = smtp::parse_mail(arguments, offered());
   if (!command) return refuse(command.error());
@@ -47,6 +51,7 @@ void Session::mail(std::string_view arguments) {
                             .recipients = {}};
   if (refusal) {
     dialog_.say(*refusal);
+    count_refusal(refusal->code);  // and the line of the transaction tells of it
     record(transaction_->envelope, 0, refused(std::move(*refusal)));
     transaction_.reset();
     return;
@@ -91,7 +96,7 @@ void Session::rcpt(std::string_view arguments) {
   if (!command) return refuse(command.error());
   auto& recipients = transaction_->envelope.recipients;
   if (recipients.size() >= transaction_->max_recipients) {
-    return dialog_.say(replies::kTooManyRecipients);
+    return decline(replies::kTooManyRecipients);
   }
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;

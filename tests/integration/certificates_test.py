@@ -67,7 +67,7 @@ class Certificates(unittest.TestCase):
         return context
 
     def complaints(self, gateway, part):
-        return [line["problem"] for line in gateway.log_lines("certificate_failed") if part in line["problem"]]
+        return [line["error"] for line in gateway.log_lines("certificate_failed") if part in line["error"]]
 
     def test_each_name_gets_its_certificate(self):
         one, two = self.issue("one.test"), self.issue("*.two.test")
@@ -208,7 +208,7 @@ class ClientCertificates(Certificates):
         return client
 
     def reasons(self, gateway):
-        return [line["reason"] for line in gateway.log_lines("tls_handshake_failed")]
+        return [line["error"] for line in gateway.log_lines("tls_handshake_failed")]
 
     def test_required_lets_in_only_who_shows_one_and_logs_who_it_was(self):
         with self.gateway(f'client_ca = "{self.devices.ca}"\n') as gateway:

@@ -163,7 +163,7 @@ class Descriptors(unittest.TestCase):
                 rest = [each for each in rest if each not in greeted]
         resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
         self.assertIsNone(gateway.process.poll())
-        self.assertIn("Too many open files", gateway.log_lines("accept")[0]["reason"])
+        self.assertIn("Too many open files", gateway.log_lines("accept")[0]["error"])
         # Ten times a second it tried, and each ten seconds it may say so: once for each listening socket.
         self.assertLessEqual(len(gateway.log_lines("accept")), 8)
         with gateway.client() as client:
