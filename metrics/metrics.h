@@ -112,11 +112,11 @@ inline constexpr std::array<std::string_view, 15> kVerbNames = {
 class RefusedCommands {
  public:
   /// The codes with a label of their own; any other one counts as "other".
-  static constexpr std::array<std::uint16_t, 18> kCodes = {
-      421, 450, 451, 452, 454, 500, 501, 502, 503, 504, 530, 535, 538, 550, 552, 553, 554, 555};
+  static constexpr std::array<int, 18> kCodes = {421, 450, 451, 452, 454, 500, 501, 502, 503,
+                                                 504, 530, 535, 538, 550, 552, 553, 554, 555};
 
   /// Counts a refusal. `verb` is an index into kVerbNames.
-  void add(std::size_t verb, std::uint16_t code) { cells_[verb * kColumns + column(code)].add(); }
+  void add(std::size_t verb, int code) { cells_[verb * kColumns + column(code)].add(); }
   /// `column` may be kCodes.size(): the other codes.
   std::uint64_t value(std::size_t verb, std::size_t column) const {
     return cells_[verb * kColumns + column].value();
@@ -124,7 +124,7 @@ class RefusedCommands {
 
  private:
   static constexpr std::size_t kColumns = kCodes.size() + 1;
-  static std::size_t column(std::uint16_t code) {
+  static std::size_t column(int code) {
     return static_cast<std::size_t>(std::ranges::find(kCodes, code) - kCodes.begin());
   }
 

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/message/message.h"
@@ -30,6 +32,9 @@ struct Delivery {
   std::string upstream_reply;  ///< Its reply as one line, or what went wrong with it.
   std::string upstream_id;     ///< Its message id, where its reply has one.
   std::uint32_t attempts = 0;  ///< Upstreams tried.
+  /// What the attempts before the last came to, one line each: upstream, stage, words.
+  std::vector<std::string> earlier_attempts;
+  std::string_view cause;  ///< Why it was not delivered: a word of relay/cause.h; empty: it was.
   bool reused_connection = false;
   Duration upstream_time{};  ///< From the start of the last mail transaction to its end.
 };

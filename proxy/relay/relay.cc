@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "proxy/relay/capture_upstream.h"
+#include "proxy/relay/cause.h"
 #include "proxy/relay/replies.h"
 #include "proxy/relay/smtp_upstream.h"
 
@@ -87,12 +88,18 @@ bool is_hopeless(const Attempt& attempt) {
   return attempt.end == End::kUnsuited && attempt.said().is_permanent();
 }
 
-Delivery not_tried(const message::Message& message, smtp::EnhancedCode status,
-                   std::string_view why) {
+Delivery not_tried(const message::Message& message, smtp::EnhancedCode status, std::string_view why,
+                   std::string_view cause) {
   Delivery delivery;
   delivery.reply = not_tried_reply(message, status, why);
-  delivery.upstream_reply = why;
+  delivery.cause = cause;
   return delivery;
+}
+
+/// An attempt that another one followed, in one line for the log.
+std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
+  return fmt::format("{} {}: {}", upstream.config.name, name(attempt.stage),
+                     attempt.reply ? one_line(*attempt.reply) : attempt.error.text);
 }
 
 }  // namespace
@@ -155,7 +162,7 @@ const Relay::Member* Relay::find(const config::Upstream& upstream,
 }
 
 Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline) {
-  if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping");
+  if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping", cause::kStopping);
   ++deliveries_;
   Delivery delivery = co_await try_route(message, deadline);
   if (--deliveries_ == 0) all_done_.set();
@@ -176,16 +183,23 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
       Attempt attempt = co_await try_upstream(upstream, message, deadline);
       ++delivery.attempts;
-      if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) continue;
+      if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) {
+        delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
+        continue;
+      }
+      if (decisive) delivery.earlier_attempts.push_back(in_one_line(*last, *decisive));
       decisive = std::move(attempt);
       last = &upstream;
     }
     if (decisive) break;
   }
-  if (!decisive) co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender");
+  if (!decisive) {
+    co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender", cause::kNoUpstream);
+  }
 
   delivery.outcome = outcome_of(*decisive);
   delivery.reply = client_reply(message, last->config.name, *decisive);
+  delivery.cause = cause_of(*decisive);
   delivery.upstream = last->config.name;
   delivery.upstream_reply = decisive->str();
   delivery.reused_connection = decisive->reused_connection;

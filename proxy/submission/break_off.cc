@@ -17,7 +17,7 @@ RefusalLog::Client Session::log_client() const {
           .user = login_ ? std::string_view(login_->user->name) : std::string_view()};
 }
 
-void Session::count_refusal(std::uint16_t code) {
+void Session::count_refusal(int code) {
   gate_.metrics.refused_commands.add(static_cast<std::size_t>(verb_), code);
 }
 

@@ -3,10 +3,13 @@
 #include "proxy/submission/content.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "proxy/base/utf8.h"
 #include "proxy/message/trace.h"
+#include "proxy/relay/cause.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
 
@@ -127,6 +130,18 @@ std::optional<smtp::Reply> Content::refusal() const {
   return std::nullopt;
 }
 
+namespace {
+
+std::string_view cause_of(const Content& content, const smtp::Reply& refusal) {
+  if (const auto reason = content.unfit()) {
+    return metrics::kUnfitNames[static_cast<std::size_t>(*reason)];
+  }
+  if (content.out_of_budget()) return relay::cause::kNoBudget;
+  return refusal.is_permanent() ? relay::cause::kTooLarge : relay::cause::kNoStorage;
+}
+
+}  // namespace
+
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
   dialog_.say(replies::kStartMailInput);
@@ -140,13 +155,15 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
   if (auto refusal = judge(content)) {
-    co_await conclude(transaction_->envelope, content.size(), refused(std::move(*refusal)));
+    transaction_->message_id = content.header().message_id();
+    co_await conclude(transaction_->envelope, content.size(), std::move(*refusal));
     co_return;
   }
   // Whoever waits for earlier replies must not wait for the upstream, too.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
   const message::Message message = assemble(content);
+  transaction_->message_id = message.message_id;
   auto delivery =
       co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout));
   co_await conclude(message.envelope, content.size(), std::move(delivery));
@@ -179,7 +196,7 @@ runtime::Task<void> Session::settle(Content& content) {
   }
 }
 
-std::optional<smtp::Reply> Session::judge(const Content& content) {
+std::optional<relay::Delivery> Session::judge(const Content& content) {
   if (auto refusal = content.refusal()) {
     auto& metrics = context_.metrics.process();
     if (const auto reason = content.unfit()) {
@@ -187,14 +204,17 @@ std::optional<smtp::Reply> Session::judge(const Content& content) {
     } else if (content.out_of_budget()) {
       metrics.content_refusals.add();
     }
-    return refusal;
+    const std::string_view cause = cause_of(content, *refusal);
+    return refused(std::move(*refusal), cause);
   }
-  if (auto refusal = judge_authors(*login_->user, content.header())) return refusal;
+  if (auto refusal = judge_authors(*login_->user, content.header())) {
+    return refused(std::move(*refusal), relay::cause::kAuthorNotAllowed);
+  }
   const policy::Charge charge{.messages = 1,
                               .recipients = transaction_->envelope.recipients.size(),
                               .bytes = content.size()};
   const auto taken = login_->limits->take(charge, context_.loop.now());
-  if (!taken) return over_limit(taken.error());
+  if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
   return std::nullopt;
 }
 

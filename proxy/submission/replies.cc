@@ -90,8 +90,8 @@ Wire for_fault(smtp::LineBuffer::State state) {
   return {};
 }
 
-std::uint16_t code(Wire reply) {
-  std::uint16_t code = 0;
+int code(Wire reply) {
+  int code = 0;
   std::from_chars(reply.data(), reply.data() + std::min<std::size_t>(reply.size(), 3), code);
   return code;
 }

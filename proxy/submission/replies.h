@@ -104,7 +104,6 @@ smtp::Reply no_storage();
 Wire for_fault(smtp::LineBuffer::State state);
 
 /// The code of a reply.
-std::uint16_t code(Wire reply);
-
+int code(Wire reply);
 
 }  // namespace sallyport::submission::replies

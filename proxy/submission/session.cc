@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "proxy/config/values.h"
+#include "proxy/relay/cause.h"
 #include "proxy/smtp/command.h"
 #include "proxy/smtp/order.h"
 #include "proxy/submission/replies.h"
@@ -73,15 +75,17 @@ runtime::Task<void> Session::run() {
   if (gate_.settings.tls == config::TlsMode::kImplicit && !co_await start_tls(deadline)) co_return;
   dialog_.say(replies::greeting(config().hostname));
   co_await converse();
-  drop_transaction("the session ended");
+  drop_transaction(relay::cause::kSessionEnded);
   co_await dialog_.close(after(kGoodbyeTime));
   if (context_.logger.enabled(log::Level::kDebug)) {
     context_.logger.write(log::Level::kDebug,
                           std::move(context_.logger.line(log::Level::kDebug, "connection")
                                         .field("client", client_ip_)
+                                        .field("listener", config::str(gate_.settings.address))
                                         .field("user", login_ ? login_->user->name : std::string())
                                         .field("messages", messages_)
-                                        .field("errors", errors_)));
+                                        .field("errors", errors_)),
+                          login_ ? log::Kind::kTransaction : log::Kind::kStranger);
   }
 }
 
@@ -211,7 +215,7 @@ bool Session::greet(std::string_view arguments, bool extended) {
     refuse(name.error());
     return false;
   }
-  drop_transaction("the client said EHLO again");  // RFC 5321 section 4.1.4
+  drop_transaction(relay::cause::kClientReset);  // RFC 5321 section 4.1.4
   client_name_ = std::move(*name);
   greeted_ = true;
   extended_ = extended;
@@ -238,7 +242,7 @@ void Session::help(std::string_view) { dialog_.say(replies::kHelp); }
 
 void Session::quit(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) return refuse(fine.error());
-  drop_transaction("the client said QUIT");
+  drop_transaction(relay::cause::kClientQuit);
   end(replies::kBye);
 }
 
@@ -274,7 +278,10 @@ void Session::end(std::string_view wire) {
 void Session::end(const Error& error) {
   if (error.code == ErrorCode::kTimeout) dialog_.say(replies::timed_out(config().hostname));
   if (error.code == ErrorCode::kCancelled) dialog_.say(replies::shutting_down(config().hostname));
-  drop_transaction(error.text);
+  drop_transaction(error.code == ErrorCode::kTimeout     ? relay::cause::kClientTimeout
+                   : error.code == ErrorCode::kCancelled ? relay::cause::kStopping
+                                                         : relay::cause::kClientGone,
+                   error.text);
   open_ = false;
 }
 

@@ -104,7 +104,7 @@ class Session {
   // break_off.cc
   /// Counts that the command under way is refused with this code. A line in the log elsewhere says
   /// so, or `log_refusal`.
-  void count_refusal(std::uint16_t code);
+  void count_refusal(int code);
   void log_refusal(std::string_view reply);
   /// The client, as log lines name it. Views members.
   RefusalLog::Client log_client() const;
@@ -135,15 +135,18 @@ class Session {
   void mail(std::string_view arguments);
   void rcpt(std::string_view arguments);
   void rset(std::string_view arguments);
-  std::optional<smtp::Reply> judge_sender(const smtp::MailCommand& command);
+  /// Why MAIL is refused; nullopt: it is not.
+  std::optional<relay::Delivery> judge_sender(const smtp::MailCommand& command);
   smtp::Reply over_limit(const policy::Refusal& refusal);
-  /// Drops the transaction, if one is open, and logs why it came to nothing.
-  void drop_transaction(std::string_view why);
-  /// Our own refusal in the form of the relay's, so that both are told in the same way.
-  static relay::Delivery refused(smtp::Reply reply);
+  /// Drops the transaction, if one is open, and logs why: a word of relay/cause.h, and text.
+  void drop_transaction(std::string_view cause, std::string_view error = {});
+  /// Our own refusal in the form of the relay's, so that both are reported in the same way.
+  /// `cause`: a word of relay/cause.h.
+  static relay::Delivery refused(smtp::Reply reply, std::string_view cause);
   /// Logs the end of the transaction: what came of it, or why it was given up.
   void record(const message::Envelope& envelope, std::uint64_t size,
-              const std::optional<relay::Delivery>& delivery, std::string_view why = {});
+              const std::optional<relay::Delivery>& delivery, std::string_view cause = {},
+              std::string_view error = {});
 
   // content.cc
   runtime::Task<void> data(std::string_view arguments);
@@ -152,7 +155,8 @@ class Session {
   runtime::Task<void> settle(Content& content);
   /// Weighs and relays what was received whole, and answers.
   runtime::Task<void> submit(Content& content);
-  std::optional<smtp::Reply> judge(const Content& content);
+  /// Why the message is refused; nullopt: it is not.
+  std::optional<relay::Delivery> judge(const Content& content);
   message::Message assemble(Content& content);
   runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,
                                relay::Delivery delivery);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "proxy/policy/sender_policy.h"
+#include "proxy/relay/cause.h"
 #include "proxy/submission/session.h"
 #include "proxy/submission/transaction_log.h"
 
@@ -50,9 +51,9 @@ void Session::mail(std::string_view arguments) {
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
   if (refusal) {
-    dialog_.say(*refusal);
-    count_refusal(refusal->code);  // and the line of the transaction tells of it
-    record(transaction_->envelope, 0, refused(std::move(*refusal)));
+    dialog_.say(refusal->reply);
+    count_refusal(refusal->reply.code);  // the line of the transaction has the reply
+    record(transaction_->envelope, 0, refusal);
     transaction_.reset();
     return;
   }
@@ -64,13 +65,13 @@ void Session::mail(std::string_view arguments) {
   dialog_.say(replies::kSenderOk);
 }
 
-std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& command) {
+std::optional<relay::Delivery> Session::judge_sender(const smtp::MailCommand& command) {
   // RFC 1870 section 6.1: said before a single octet of it is sent.
   if (command.parameters.size.value_or(0) > config().message.max_size) {
-    return replies::too_large(config().message.max_size);
+    return refused(replies::too_large(config().message.max_size), relay::cause::kTooLarge);
   }
   if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
-    return refusal;
+    return refused(std::move(*refusal), relay::cause::kSenderNotAllowed);
   }
   // Nothing is charged or taken yet: this only saves the client from sending what would be refused
   // later.
@@ -78,11 +79,11 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
   const std::uint64_t declared = command.parameters.size.value_or(0);
   if (declared > 0 && held + declared > context_.budget.limit()) {
     context_.metrics.process().content_refusals.add();
-    return replies::no_budget();
+    return refused(replies::no_budget(), relay::cause::kNoBudget);
   }
   const policy::Charge least{.messages = 1, .recipients = 1, .bytes = declared};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
-  if (!allowed) return over_limit(allowed.error());
+  if (!allowed) return refused(over_limit(allowed.error()), relay::cause::kUserLimit);
   return std::nullopt;
 }
 
@@ -106,34 +107,40 @@ void Session::rcpt(std::string_view arguments) {
 
 void Session::rset(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) return refuse(fine.error());
-  drop_transaction("the client said RSET");
+  drop_transaction(relay::cause::kClientReset);
   dialog_.say(replies::kOk);
 }
 
-void Session::drop_transaction(std::string_view why) {
+void Session::drop_transaction(std::string_view cause, std::string_view error) {
   if (!transaction_) return;
-  record(transaction_->envelope, 0, std::nullopt, why);
+  record(transaction_->envelope, 0, std::nullopt, cause, error);
   transaction_.reset();
 }
 
-relay::Delivery Session::refused(smtp::Reply reply) {
+relay::Delivery Session::refused(smtp::Reply reply, std::string_view cause) {
   relay::Delivery delivery;
   delivery.outcome = reply.is_permanent() ? relay::Outcome::kRefused : relay::Outcome::kDeferred;
   delivery.reply = std::move(reply);
+  delivery.cause = cause;
   return delivery;
 }
 
 void Session::record(const message::Envelope& envelope, std::uint64_t size,
-                     const std::optional<relay::Delivery>& delivery, std::string_view why) {
+                     const std::optional<relay::Delivery>& delivery, std::string_view cause,
+                     std::string_view error) {
   const TimePoint now = context_.loop.now();
   log_transaction(context_.logger,
                   {.id = transaction_->id.view(),
+                   .listener = gate_.settings.address,
                    .client_ip = client_ip_,
+                   .ehlo = client_name_,
                    .user = login_->user->name,
+                   .message_id = transaction_->message_id,
                    .envelope = envelope,
                    .size = size,
                    .delivery = delivery ? &*delivery : nullptr,
-                   .why = why,
+                   .cause = cause,
+                   .error = error,
                    .tls = tls_,
                    .receiving = std::min(now, transaction_->received) - transaction_->began,
                    .total = now - transaction_->began});

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "proxy/base/clock.h"
 #include "proxy/message/envelope.h"
@@ -17,6 +18,7 @@ struct Transaction {
   message::Envelope envelope;
   std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
   std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
+  std::string message_id;            ///< Once the content has ended; empty: it has none.
   TimePoint began;                   ///< When MAIL came.
   TimePoint received = kNever;       ///< When the content ended.
 };

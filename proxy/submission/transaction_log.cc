@@ -1,10 +1,33 @@
 #include "proxy/submission/transaction_log.h"
 
-#include <utility>
+#include <fmt/format.h>
 
-#include "proxy/submission/replies.h"
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proxy/config/values.h"
 
 namespace sallyport::submission {
+namespace {
+
+// The line must have room for the rest; `recipients` has the number of them all.
+constexpr std::size_t kMostListed = 1536;
+
+/// The first recipients, as many whole ones as there is room for.
+std::string list(const std::vector<message::Recipient>& recipients) {
+  std::string list;
+  for (const message::Recipient& recipient : recipients) {
+    const std::string path = recipient.forward_path.str();
+    if (list.size() + path.size() + 1 > kMostListed) break;
+    if (!list.empty()) list += ',';
+    list += path;
+  }
+  return list;
+}
+
+}  // namespace
 
 void log_transaction(log::Logger& logger, const TransactionRecord& record) {
   const relay::Delivery* delivery = record.delivery;
@@ -15,29 +38,41 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
   const auto& recipients = record.envelope.recipients;
   log::Line line = logger.line(level, "transaction");
   line.field("id", record.id)
-      .field("result", delivery ? relay::name(delivery->outcome) : "aborted")
-      .field("client", record.client_ip)
+      .field("result", delivery ? relay::name(delivery->outcome) : "aborted");
+  const std::string_view cause = delivery ? delivery->cause : record.cause;
+  if (!cause.empty()) line.field("cause", cause);
+  if (!record.error.empty()) line.field("error", record.error);
+  line.field("client", record.client_ip)
+      .field("listener", config::str(record.listener))
+      .field("ehlo", record.ehlo)
       .field("user", record.user)
-      .field("reverse_path", record.envelope.reverse_path.str())
-      .field("recipients", recipients.size());
-  if (!recipients.empty()) line.field("recipient", recipients.front().forward_path.str());
-  line.field("size", record.size);
-  if (!delivery) line.field("why", record.why);
-  if (delivery) line.field("reply", replies::text(delivery->reply));
+      .field("from", record.envelope.reverse_path.str())
+      .field("to", list(recipients))
+      .field("recipients", recipients.size())
+      .field("size", record.size);
+  if (!record.message_id.empty()) line.field("message_id", record.message_id);
+  if (delivery) line.field("code", delivery->reply.code);
   if (delivery && !delivery->upstream.empty()) {
-    line.field("upstream", delivery->upstream)
-        .field("upstream_reply", delivery->upstream_reply)
-        .field("upstream_id", delivery->upstream_id)
-        .field("attempts", delivery->attempts)
+    line.field("upstream", delivery->upstream).field("upstream_reply", delivery->upstream_reply);
+    if (!delivery->upstream_id.empty()) line.field("upstream_id", delivery->upstream_id);
+    line.field("attempts", delivery->attempts)
         .field("reused_connection", delivery->reused_connection)
         .field("upstream_time", delivery->upstream_time);
+  } else if (delivery && level != log::Level::kInfo) {
+    line.field("reply", delivery->reply.one_line());
   }
   if (record.tls) line.field("tls", record.tls->version).field("cipher", record.tls->cipher);
   if (record.tls && !record.tls->client_certificate.empty()) {
     line.field("client_certificate", record.tls->client_certificate);
   }
   line.field("receiving_time", record.receiving).field("total_time", record.total);
-  logger.write(level, std::move(line));
+  if (delivery) {
+    // Last: they are what may be cut off.
+    for (std::size_t i = 0; i < delivery->earlier_attempts.size(); ++i) {
+      line.field(fmt::format("attempt{}", i + 1), delivery->earlier_attempts[i]);
+    }
+  }
+  logger.write(level, std::move(line), log::Kind::kTransaction);
 }
 
 }  // namespace sallyport::submission

@@ -110,7 +110,7 @@ class Process(unittest.TestCase):
             outcome(client, content=message("secret-subject", "secret body\n"))
         line = wait_for("the log line", lambda: gateway.log_lines("transaction"))[0]
         self.assertEqual(line["user"], USER)
-        self.assertEqual(line["reverse_path"], "invoices@example.com")
+        self.assertEqual(line["from"], "invoices@example.com")
         self.assertEqual(line["upstream"], "p")
         self.assertIn("queued as P1", line["upstream_reply"])
         for secret in (PASSWORD, "upstream secret", "secret body", "secret-subject"):
