@@ -189,12 +189,13 @@ std::optional<smtp::Reply> Session::judge(const Content& content) {
     }
     return refusal;
   }
-  if (auto refusal = judge_authors(*login_->user, content.header())) return refusal;
+  if (auto refusal = judge_authors(login_->identity.user(), content.header())) return refusal;
   const policy::Charge charge{.messages = 1,
                               .recipients = transaction_->envelope.recipients.size(),
                               .bytes = content.size()};
-  const auto taken = login_->limits->take(charge, context_.loop.now());
+  auto taken = login_->limits->take(charge, context_.loop.now());
   if (!taken) return over_limit(taken.error());
+  transaction_->receipt = std::move(*taken);
   return std::nullopt;
 }
 
@@ -234,6 +235,8 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
   using enum metrics::Outcome;
   const bool delivered = delivery.outcome == relay::Outcome::kDelivered;
   const bool permanent = delivery.outcome == relay::Outcome::kRefused;
+  // What no upstream has is not paid for; what one may have, is.
+  if (delivered || delivery.outcome == relay::Outcome::kUnknown) transaction_->receipt.keep();
   login_->metrics.message(delivered   ? kAccepted
                           : permanent ? kRejected
                                       : kDeferred,
