@@ -19,7 +19,7 @@ void Session::break_off(metrics::Offence reason, replies::Wire reply) {
 
 void Session::note(metrics::Offence reason) {
   gate_.metrics.offences[reason].add();
-  const std::string_view user = login_ ? std::string_view(login_->user->name) : std::string_view();
+  const std::string_view user = login_ ? std::string_view(login_->identity.name()) : std::string_view();
   context_.refusals.broke_off(context_.logger, context_.loop.now(), reason,
                               {.listener = gate_.settings.address, .ip = client_ip_, .user = user});
 }

@@ -29,6 +29,7 @@ metrics::Limit counted_as(policy::Limit limit) {
 }  // namespace
 
 void Session::mail(std::string_view arguments) {
+  if (!renew_login()) return;
   // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
   const std::uint32_t most = config().session.max_messages;
   if (most != 0 && transactions_ >= most) return end(replies::kTooManyTransactions);
@@ -64,7 +65,7 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
   if (command.parameters.size.value_or(0) > config().message.max_size) {
     return replies::too_large(config().message.max_size);
   }
-  if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
+  if (auto refusal = policy::check_reverse_path(login_->identity.user(), command.reverse_path)) {
     return refusal;
   }
   // Nothing is charged or taken yet: this only saves the client from sending what would be refused
@@ -83,7 +84,7 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
 
 smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
   login_->metrics.limit_refusals[counted_as(refusal.limit)].add();
-  return policy::reply_for(refusal, login_->user->name);
+  return policy::reply_for(refusal, login_->identity.name());
 }
 
 void Session::rcpt(std::string_view arguments) {
@@ -124,7 +125,7 @@ void Session::record(const message::Envelope& envelope, std::uint64_t size,
   log_transaction(context_.logger,
                   {.id = transaction_->id.view(),
                    .client_ip = client_ip_,
-                   .user = login_->user->name,
+                   .user = login_->identity.name(),
                    .envelope = envelope,
                    .size = size,
                    .delivery = delivery ? &*delivery : nullptr,
