@@ -2,57 +2,82 @@
 
 #include <utility>
 
+#include "auth/network_path.h"
+#include "proxy/base/ascii.h"
+
 namespace sallyport::auth {
 
 Authenticator::Authenticator(Options options, std::shared_ptr<const UserTable> users)
     : verify_password_(std::move(options.verify_password)),
-      queue_(options.hashing),
+      queue_(std::move(options.hashing)),
       cache_(options.most_cached, options.cache_lifetime),
+      known_(options.known),
       users_(std::move(users)) {}
 
 void Authenticator::replace_users(std::shared_ptr<const UserTable> users) {
   // The old table may be the last of its kind and large: it dies outside the lock.
   const std::lock_guard lock(users_mutex_);
+  if (users_ == users) return;
   users_.swap(users);
+  generation_.fetch_add(1, std::memory_order_release);
 }
 
-std::shared_ptr<const UserTable> Authenticator::users() const {
+Authenticator::Users Authenticator::users() const {
   const std::lock_guard lock(users_mutex_);
-  return users_;
+  return {.table = users_, .generation = generation_.load(std::memory_order_relaxed)};
+}
+
+Renewal Authenticator::renew(Identity& identity) const {
+  if (identity.generation() == generation_.load(std::memory_order_acquire)) return Renewal::kHolds;
+  const auto [table, generation] = users();
+  auto user = table->find(identity.name());
+  if (!user) return Renewal::kRemoved;
+  if (user->password_hash != identity.user().password_hash) return Renewal::kPasswordChanged;
+  identity = Identity(std::move(user), generation);
+  return Renewal::kHolds;
 }
 
 runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials credentials,
-                                             std::uint64_t network) {
-  // RFC 4616 section 2: whom one may act for is our policy, and it is: nobody but oneself.
-  if (!credentials.authzid.empty() && credentials.authzid != credentials.authcid) {
-    co_return Rejected{Rejected::Cause::kForeignAuthzid};
+                                             const IpAddress& client) {
+  // RFC 4616 section 2: whom one may act for is our policy. One may act for oneself only.
+  if (!credentials.authzid.empty() &&
+      !ascii::equals_ignoring_case(credentials.authzid, credentials.authcid)) {
+    co_return Rejected{Rejected::Cause::kForeignAuthzid, std::move(credentials.authcid)};
   }
-  std::shared_ptr<const UserTable> table = users();
-  std::shared_ptr<const config::User> user = table->find(credentials.authcid);
+  Users now = users();
+  std::shared_ptr<const config::User> user = now.table->find(credentials.authcid);
   // An unknown user goes the same way to the end: same MAC, same look-up, same hash.
-  const std::string hash = user ? user->password_hash : table->decoy_hash();
-  const CredentialsMac mac = cache_.mac(credentials.authcid, hash, credentials.password);
-  if (user && cache_.contains(mac, loop.now())) co_return Accepted{std::move(user), true};
+  const std::string name = user ? user->name : ascii::lower(credentials.authcid);
+  const std::string hash = user ? user->password_hash : now.table->decoy_hash();
+  const CredentialsMac mac = cache_.mac(name, hash, credentials.password);
+  const NetworkPath path = path_of(client);
+  if (user && cache_.contains(mac, loop.now())) {
+    known_.remember(path, loop.now());
+    co_return Accepted{Identity(std::move(user), now.generation), true};
+  }
 
-  const std::function<Result<bool>()> work = [&] {
-    return verify_password_(hash, credentials.password);
-  };
-  const Result<bool> matches = co_await queue_.run(loop, network, mac, work);
+  const HashingQueue::Work work = [&] { return verify_password_(hash, credentials.password); };
+  const Place place{.path = path, .standing = known_.standing(path, loop.now())};
+  const Result<bool> matches = co_await queue_.run(loop, place, mac, work);
   if (!matches) {
     const Error& error = matches.error();
     co_return Unavailable{.reason = error.text, .busy = error.code == ErrorCode::kLimit};
   }
-  if (!user) co_return Rejected{Rejected::Cause::kUnknownUser};
-  if (!*matches) co_return Rejected{Rejected::Cause::kWrongPassword};
+  if (!user) {
+    co_return Rejected{Rejected::Cause::kUnknownUser, std::move(credentials.authcid)};
+  }
+  if (!*matches) co_return Rejected{Rejected::Cause::kWrongPassword, name};
 
   // Meanwhile the users may have been replaced.
-  user = users()->find(credentials.authcid);
-  if (!user) co_return Rejected{Rejected::Cause::kUnknownUser};
+  now = users();
+  user = now.table->find(name);
+  if (!user) co_return Rejected{Rejected::Cause::kUnknownUser, name};
   if (user->password_hash != hash) {
     co_return Unavailable{.reason = "the users have just been reloaded"};
   }
   cache_.insert(mac, loop.now());
-  co_return Accepted{std::move(user), false};
+  known_.remember(path, loop.now());
+  co_return Accepted{Identity(std::move(user), now.generation), false};
 }
 
 }  // namespace sallyport::auth

@@ -2,6 +2,7 @@
 // protocol: sessions make replies of its verdicts and count them.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,20 +12,23 @@
 #include <variant>
 
 #include "auth/hashing_queue.h"
+#include "auth/identity.h"
+#include "auth/known_networks.h"
 #include "auth/password_hash.h"
 #include "auth/sasl.h"
 #include "auth/user_table.h"
 #include "auth/verified_cache.h"
 #include "proxy/base/clock.h"
+#include "proxy/base/ip_address.h"
 #include "proxy/config/config.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/runtime/task.h"
 
 namespace sallyport::auth {
 
-/// `235 2.7.0`. The user as the table has it now; a session keeps it as its snapshot.
+/// `235 2.7.0`. The user as the table has it now; a session asks for it again at each message.
 struct Accepted {
-  std::shared_ptr<const config::User> user;
+  Identity identity;
   bool from_cache = false;  ///< No password was hashed. For metrics.
 };
 
@@ -32,6 +36,7 @@ struct Accepted {
 struct Rejected {
   enum class Cause { kUnknownUser, kWrongPassword, kForeignAuthzid };
   Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
+  std::string name = {};  ///< The user, as configured; as the client said it if there is none.
 };
 
 /// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
@@ -54,6 +59,7 @@ class Authenticator {
   struct Options {
     Duration cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
     std::size_t most_cached = 65536;     ///< Verified credentials, ≈ 100 octets each.
+    KnownNetworks::Options known = {};   ///< From where users logged in lately.
     HashingQueue::Options hashing = {};  ///< Say `fit(…)`: the default is one.
     PasswordVerifier verify_password = auth::verify_password;
   };
@@ -61,8 +67,12 @@ class Authenticator {
   Authenticator(Options options, std::shared_ptr<const UserTable> users);
 
   /// Takes a new table, from any thread. Verifications under way end with the table as it is then;
-  /// who was removed or has a new hash is not accepted by an old check, nor out of the cache.
+  /// a user that was removed or has a new hash is not accepted by an old check, nor out of the
+  /// cache. The same table again changes nothing.
   void replace_users(std::shared_ptr<const UserTable> users);
+  /// Says whether `identity` still holds, and makes its rights those of the table in force. One
+  /// atomic load if the users were not replaced since.
+  Renewal renew(Identity& identity) const;
   /// A reload may change it, from any thread; it holds for what is already cached, too.
   void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
 
@@ -70,24 +80,36 @@ class Authenticator {
   /// HMAC. Otherwise one hash is computed on the thread pool of `loop`, for an unknown user like
   /// for a wrong password; the same credentials asked for many times at once are hashed once.
   ///
-  /// An `authzid` other than `authcid` is rejected without a look at the users.
+  /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
+  /// users.
   ///
-  /// `network`: of the client, as IpAddress::network has it. Networks take turns at the hashes, and
-  /// when too many wait, those of the network that has most of them are unavailable first.
+  /// `client`: where it is. Networks take turns at the hashes; those from which a login succeeded
+  /// lately have turns and places of their own.
   runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials,
-                                std::uint64_t network);
+                                const IpAddress& client);
+
+  /// For a shutdown, from any thread: logins that wait for their turn, now or later, are
+  /// unavailable.
+  void stop_waiting() { queue_.close(); }
 
   /// Hashes being computed and waiting: for metrics.
   HashingQueue::Load load() const { return queue_.load(); }
 
  private:
-  std::shared_ptr<const UserTable> users() const;
+  /// A table and its number.
+  struct Users {
+    std::shared_ptr<const UserTable> table;
+    std::uint64_t generation = 0;
+  };
+  Users users() const;
 
   PasswordVerifier verify_password_;
   HashingQueue queue_;
   VerifiedCache cache_;
+  KnownNetworks known_;
   mutable std::mutex users_mutex_;
   std::shared_ptr<const UserTable> users_;
+  std::atomic<std::uint64_t> generation_ = 1;  // of users_; written under the mutex
 };
 
 }  // namespace sallyport::auth

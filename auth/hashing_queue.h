@@ -1,8 +1,10 @@
 // Password hashing is the most expensive thing a stranger can make us do. The queue bounds how much
-// of it runs at once in the process, how much may wait, shares that out among those who ask, and
-// does the same piece of it only once.
+// of it runs at once in the process and how long it may be waited for, shares it out among the
+// networks that ask, and does the same piece of it only once.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,26 +15,36 @@
 
 #include "auth/fair_queue.h"
 #include "auth/verified_cache.h"
+#include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/runtime/task.h"
+#include "proxy/runtime/threads.h"
 
 namespace sallyport::auth {
 
-/// Slow work, at most so much of it at a time, for all loops of the process. The networks that ask
-/// take turns, and when too much waits, who has most in line is refused first: a flood of wrong
-/// passwords from one network keeps no user of another from logging in. Thread-safe. It must
-/// outlive every `run`, and every loop must outlive its own `run`s.
+/// Slow work, at most so much of it at a time, for all loops of the process, on threads that stand
+/// back behind the loops. Who waits is ordered by FairQueue: networks take turns, and networks that
+/// logged in lately have turns of their own. Places are as many as can be served in `longest_wait`
+/// at the pace of the last hashes. Thread-safe. It must outlive every `run`, and every loop must
+/// outlive its own `run`s.
 class HashingQueue {
  public:
-  struct Options {
-    std::size_t most_running = 1;   ///< Hashes computed at one time; see `fit`.
-    std::size_t most_waiting = 64;  ///< Hashes that wait for a thread; past it one is refused.
+  using Work = std::function<Result<bool>()>;
+  /// Runs a piece of work off the loop and gives what it returned. For tests: a hash in virtual
+  /// time.
+  using Runner = std::function<runtime::Task<Result<bool>>(runtime::Loop& loop, const Work& work)>;
 
-    /// As many at a time as there are CPUs, but never the whole thread pool: name look-ups and file
-    /// access need a thread, too. 64 may wait for each: at 30 ms a hash the last waits 2 s.
-    static Options fit(std::size_t cpus, std::size_t pool_threads);
+  struct Options {
+    std::size_t most_running = 1;  ///< Hashes computed at one time; see `fit`.
+    /// For a hash to begin. Clients wait for a minute or more; a person does not.
+    Duration longest_wait = std::chrono::seconds(30);
+    Duration usual_cost = std::chrono::milliseconds(50);  ///< Of a hash, until some were measured.
+    Runner runner = {};                                   ///< Unset: threads of our own.
+
+    /// As many at a time as there are CPUs.
+    static Options fit(std::size_t cpus);
   };
   struct Load {
     std::size_t running = 0;
@@ -41,18 +53,21 @@ class HashingQueue {
 
   explicit HashingQueue(Options options);
 
-  /// Calls `work` on the thread pool when its turn comes, and gives what it returned. Whoever asks
-  /// with a `key` that is already under way waits for that answer instead: a thousand clients that
-  /// come back at once after a restart cost one hash. Suspends.
+  /// Calls `work` off the loop when its turn comes, and gives what it returned. A `key` that is
+  /// already under way is waited for instead: a thousand clients that come back at once after a
+  /// restart with the same credentials cost one hash. Suspends.
   ///
-  /// `network`: who asks, as IpAddress::network has it. kLimit when too much waits, at once or,
-  /// when another network needs the place, later.
+  /// `place`: of the client that asks. kLimit when too much waits, at once or, when another network
+  /// needs the place or the turn does not come in time, later.
   ///
   /// `key` decides the result: the same key must mean the same work. `work` must not throw, and
   /// must live until the task returns.
-  runtime::Task<Result<bool>> run(runtime::Loop& loop, std::uint64_t network,
-                                  const CredentialsMac& key,
-                                  const std::function<Result<bool>()>& work);
+  runtime::Task<Result<bool>> run(runtime::Loop& loop, const Place& place,
+                                  const CredentialsMac& key, const Work& work);
+
+  /// For a shutdown, from any thread: what waits, now or later, is refused with kLimit. Hashes that
+  /// are being computed are finished.
+  void close();
 
   Load load() const;
 
@@ -62,27 +77,36 @@ class HashingQueue {
     runtime::Loop* loop = nullptr;
     runtime::Event* event = nullptr;
   };
-  /// One piece of work, who does it, and who else waits for its result.
+  /// One piece of work, the run that does it, and the others that wait for its result.
   struct Flight {
     CredentialsMac key;
-    std::uint64_t network = 0;  // in whose line it waits
+    Place place;  // where it waits
     Waiter leader;
     bool waiting = false;
-    bool refused = false;
     Result<bool> outcome = false;
     std::vector<Waiter> followers = {};
   };
   using FlightPtr = std::shared_ptr<Flight>;
 
   /// The flight that `self` joins or leads, which may take another one's place; null: no room.
-  FlightPtr board(std::uint64_t network, const CredentialsMac& key, const Waiter& self,
+  FlightPtr board(const Place& place, const CredentialsMac& key, const Waiter& self,
                   FlightPtr& displaced);
-  static void wake(const Waiter& waiter, runtime::Loop& own);
-  static void wake_all(const Flight& flight, runtime::Loop& own);
-  void land(const CredentialsMac& key, Result<bool> outcome, runtime::Loop& own);
+  /// `self` waits no longer; false: it is being woken already.
+  bool leave(const FlightPtr& flight, const Waiter& self);
+  /// Takes a flight that waits no more out of the books.
+  void refuse(Flight& flight);
+  static void wake(const Waiter& waiter, runtime::Loop* own);
+  static void wake_all(const Flight& flight, runtime::Loop* own);
+  void land(const CredentialsMac& key, Result<bool> outcome, Duration took, runtime::Loop& own);
+  std::size_t most_running() const { return std::max<std::size_t>(options_.most_running, 1); }
+  /// How many can wait and still be served in time.
+  std::size_t places() const;
 
   const Options options_;
+  runtime::Threads threads_;
   mutable std::mutex mutex_;
+  bool closed_ = false;
+  Duration usual_cost_;  // a moving average
   std::size_t running_ = 0;
   FairQueue<FlightPtr> waiting_;  // for a thread
   std::unordered_map<CredentialsMac, FlightPtr, MacHash, MacEqual> flights_;

@@ -21,8 +21,13 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
     ++costs[{cost->memory_kib, cost->passes, cost->lanes}];
     const auto kept = std::make_shared<const config::User>(std::move(user));
     if (kept->name.empty()) return fail(ErrorCode::kInvalid, "a user has an empty name");
-    if (!table->users_.emplace(kept->name, kept).second) {
-      return fail(ErrorCode::kInvalid, "user '" + kept->name + "' is there twice");
+    if (const auto [other, is_new] = table->users_.emplace(kept->name, kept); !is_new) {
+      return fail(ErrorCode::kInvalid, "user '" + kept->name + "' is there twice" +
+                                           (other->first == kept->name
+                                                ? std::string()
+                                                : ", as '" + std::string(other->first) +
+                                                      "', too: names are compared without "
+                                                      "regard to case"));
     }
   }
   HashCost most_common = kDefaultHashCost;

@@ -7,18 +7,20 @@
 #include <unordered_map>
 #include <vector>
 
+#include "proxy/base/ascii.h"
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
 
 namespace sallyport::auth {
 
-/// Users by name: exact octets, case and all, as RFC 4616 compares identities that were not
-/// prepared. A look-up costs the same among ten users and among 100,000. Thread-safe because it
-/// never changes.
+/// Users by name, without regard to the case of A-Z: mail programs and their users capitalise names
+/// as they like, and RFC 4616 leaves the comparison to the server. All other octets count as they
+/// are. A look-up costs the same among ten users and among 100,000. Thread-safe because it never
+/// changes.
 class UserTable {
  public:
-  /// A table of these users. kInvalid names the user whose name is empty or taken twice, or whose
-  /// hash is not argon2id.
+  /// A table of these users. kInvalid names the user whose name is empty or is another one's but for
+  /// case, or whose hash is not argon2id.
   static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users);
 
   /// The user of that name, or null. It outlives the table for as long as it is held.
@@ -35,7 +37,9 @@ class UserTable {
   UserTable() = default;
 
   // The keys view the users' own names.
-  std::unordered_map<std::string_view, std::shared_ptr<const config::User>> users_;
+  std::unordered_map<std::string_view, std::shared_ptr<const config::User>, ascii::CaselessHash,
+                     ascii::CaselessEqual>
+      users_;
   std::string decoy_hash_;
 };
 

@@ -34,7 +34,7 @@ enum class Refusal : std::uint8_t {
 inline constexpr std::array<std::string_view, 4> kRefusalNames = {"process", "network", "user",
                                                                   "proxy_protocol"};
 
-/// Why we broke a session off: for what its client did.
+/// Why we broke a session off: for what its client did, or because its login no longer holds.
 enum class Offence : std::uint8_t {
   kEarlyTalker,      ///< It spoke before our greeting.
   kHttp,             ///< It spoke HTTP.
@@ -44,10 +44,11 @@ enum class Offence : std::uint8_t {
   kTooManyErrors,    ///< `session.max_errors`.
   kTooManyFailures,  ///< `session.max_auth_failures`.
   kTooSlow,          ///< It sent content more slowly than `session.min_data_rate`.
+  kRevoked,          ///< Its user was removed, or has another password since it logged in.
 };
-inline constexpr std::array<std::string_view, 8> kOffenceNames = {
-    "early_talker", "http",        "tls",           "proxy_header",
-    "injection",    "many_errors", "auth_failures", "too_slow"};
+inline constexpr std::array<std::string_view, 9> kOffenceNames = {
+    "early_talker", "http",          "tls",      "proxy_header", "injection",
+    "many_errors",  "auth_failures", "too_slow", "revoked"};
 
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };

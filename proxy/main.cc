@@ -1,10 +1,14 @@
 // The composition root: the command line, and nothing that could not be said in one line each.
 
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <variant>
 
 #include "auth/password_hash.h"
 #include "proxy/server/command_line.h"
 #include "proxy/server/hash_password.h"
+#include "proxy/server/process.h"
 #include "proxy/server/server.h"
 
 namespace sallyport::server {
@@ -21,6 +25,7 @@ int perform(const RunCommand& command) { return run(command.config); }
 int perform(const CheckCommand& command) { return check(command.config); }
 
 int perform(const HashPasswordCommand&) {
+  protect_process();
   const auto password = read_password();
   const auto hash = password ? auth::hash_password(*password) : fail(password.error());
   if (!hash) {
@@ -46,6 +51,13 @@ int perform(const PrintCommand& command) {
 
 int main(int argc, char** argv) {
   using namespace sallyport::server;
-  return std::visit([](const auto& command) { return perform(command); },
-                    parse_command_line(argc, argv));
+  const int code = std::visit([](const auto& command) { return perform(command); },
+                              parse_command_line(argc, argv));
+  // Output that was lost is no success: a script would go on with an empty hash.
+  if (std::fflush(stdout) != 0 && code == kOk) {
+    std::fprintf(stderr, "sallyport: standard output cannot be written: %s\n",
+                 std::strerror(errno));
+    return kFailure;
+  }
+  return code;
 }

@@ -1,6 +1,7 @@
 #include "proxy/base/ascii.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace sallyport::ascii {
 
@@ -23,6 +24,10 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_wsp(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_wsp(text.back())) text.remove_suffix(1);
   return text;
+}
+
+std::size_t CaselessHash::operator()(std::string_view text) const {
+  return std::hash<std::string>()(lower(text));
 }
 
 }  // namespace sallyport::ascii

@@ -2,6 +2,7 @@
 // regard to case and never by locale.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -25,5 +26,18 @@ bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
 std::string lower(std::string_view text);
 /// A view without the spaces and tabs at both ends.
 std::string_view trim(std::string_view text);
+
+/// For tables whose keys are the same but for the case of A-Z; a view can be looked up.
+struct CaselessHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const;
+};
+/// The equality that goes with CaselessHash.
+struct CaselessEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const {
+    return equals_ignoring_case(a, b);
+  }
+};
 
 }  // namespace sallyport::ascii

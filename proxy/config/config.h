@@ -180,6 +180,7 @@ struct Session {
   std::uint32_t max_connections = 10000;  ///< In the whole process.
   std::uint32_t max_connections_per_network = 1000;          ///< Of an IPv4 address or an IPv6 /64.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
+  milliseconds max_age = std::chrono::hours(24);  ///< Of a session; past it 421 between messages.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
   std::uint64_t min_data_rate = 500;  ///< Octets of content a second; 0: none is asked for.

@@ -57,19 +57,26 @@ std::expected<Config, std::vector<Problem>> parse(std::string_view text, const s
   return config;
 }
 
-std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_view text,
-                                                                   const std::string& path,
-                                                                   const Limits& defaults,
-                                                                   std::span<const User> taken) {
+std::expected<std::vector<User>, std::vector<Problem>> read_users_text(std::string_view text,
+                                                                       const std::string& path,
+                                                                       const Limits& defaults,
+                                                                       Names& names) {
   const auto document = parse_toml(text);
   if (!document) return refuse(path, document.error());
   Problems problems(path);
   const Section top(*document, "", schema::kUsersFile, problems);
-  Names names;
-  for (const User& user : taken) names.taken(user.name, "an [[auth.user]] of the configuration");
   auto users = read_users(top.tables("user", schema::kUsersFileUser), defaults, names);
   if (!problems.empty()) return refuse(problems);
   return users;
+}
+
+std::expected<std::vector<User>, std::vector<Problem>> parse_users(std::string_view text,
+                                                                   const std::string& path,
+                                                                   const Limits& defaults,
+                                                                   std::span<const User> taken) {
+  Names names(Names::Case::kIgnored);
+  for (const User& user : taken) names.taken(user.name, "an [[auth.user]] of the configuration");
+  return read_users_text(text, path, defaults, names);
 }
 
 }  // namespace sallyport::config

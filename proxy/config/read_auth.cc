@@ -50,7 +50,9 @@ std::vector<std::string> read_mechanisms(const Section& section) {
   return mechanisms;
 }
 
-void read_users_file(const Section& section, const Outside& outside, Config& config) {
+/// `names`: of the users read before, to be told apart from those of the file.
+void read_users_file(const Section& section, const Outside& outside, Names& names,
+                     Config& config) {
   const auto form = path_form("the path of a users file", config.file);
   if (!section.read("file", config.auth.file, form)) return;
   Result<std::string> text = outside.read_file(config.auth.file);
@@ -59,7 +61,8 @@ void read_users_file(const Section& section, const Outside& outside, Config& con
                                       quote(config.auth.file), text.error().text, form.expected));
     return;
   }
-  auto users = parse_users(*text, config.auth.file, config.limits, config.auth.users);
+  names.next_file(config.file);
+  auto users = read_users_text(*text, config.auth.file, config.limits, names);
   if (users) {
     config.auth.file_users = std::move(*users);
   } else {
@@ -109,9 +112,9 @@ void read_auth(const Section& top, const Outside& outside, Config& config) {
     if (auth->has("mechanisms")) config.auth.mechanisms = read_mechanisms(*auth);
     auth->read("cache_lifetime", config.auth.cache_lifetime,
                duration_form(milliseconds(0), std::chrono::hours(24)));
-    Names names;
+    Names names(Names::Case::kIgnored);
     config.auth.users = read_users(auth->tables("user", schema::kAuthUser), config.limits, names);
-    read_users_file(*auth, outside, config);
+    read_users_file(*auth, outside, names, config);
   }
   const bool nobody = auth ? auth->lacks("user") && !auth->has("file") : !top.has("auth");
   if (nobody) {

@@ -24,6 +24,8 @@ void read_session(const Section& section, Session& session) {
   section.read("max_auth_failures", session.max_auth_failures, count);
   section.read("max_connections", session.max_connections, count);
   section.read("max_connections_per_network", session.max_connections_per_network, count);
+  section.read("max_age", session.max_age,
+               duration_form(std::chrono::minutes(1), std::chrono::days(365)));
   section.read("greeting_timeout", session.greeting_timeout, timeout);
   section.read("command_timeout", session.command_timeout, timeout);
   section.read("data_timeout", session.data_timeout, timeout);

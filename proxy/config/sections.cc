@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "proxy/base/ascii.h"
 #include "proxy/config/forms.h"
 
 namespace sallyport::config {
@@ -17,12 +20,29 @@ Result<void> readable(const Outside& outside, const std::string& path) {
 
 }  // namespace
 
+std::string Names::key_of(const std::string& name) const {
+  return letters_ == Case::kIgnored ? ascii::lower(name) : name;
+}
+
 void Names::take(const Section& section, std::string_view key, const std::string& name) {
-  const auto [first, inserted] =
-      first_.emplace(name, fmt::format("line {}", section.place_of(key).line));
+  const auto [entry, inserted] = first_.try_emplace(
+      key_of(name), First{name, fmt::format("line {}", section.place_of(key).line)});
   if (inserted) return;
-  section.blame(key, fmt::format("is {}, which {} has already; expected another one", quote(name),
-                                 first->second));
+  const First& first = entry->second;
+  const std::string spelled =
+      first.name == name
+          ? std::string()
+          : fmt::format(" as {}: names are compared without regard to case", quote(first.name));
+  section.blame(key, fmt::format("is {}, which {} has already{}; expected another one", quote(name),
+                                 first.where, spelled));
+}
+
+void Names::taken(const std::string& name, std::string where) {
+  first_.try_emplace(key_of(name), First{name, std::move(where)});
+}
+
+void Names::next_file(const std::string& file) {
+  for (auto& [key, first] : first_) first.where += " of " + file;
 }
 
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,

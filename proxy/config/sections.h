@@ -3,6 +3,8 @@
 // default.
 #pragma once
 
+#include <cstdint>
+#include <expected>
 #include <map>
 #include <string>
 #include <string_view>
@@ -18,13 +20,27 @@ namespace sallyport::config {
 /// Names that must be used once, with the place of the first use.
 class Names {
  public:
+  /// Whether names that differ only in the case of A-Z are the same.
+  enum class Case : std::uint8_t { kDistinct, kIgnored };
+
+  explicit Names(Case letters = Case::kDistinct) : letters_(letters) {}
+
   /// Notes `name`, or blames `key` of `section` because it was taken before.
   void take(const Section& section, std::string_view key, const std::string& name);
   /// A name that is taken elsewhere; `where` is how a message points there.
-  void taken(const std::string& name, std::string where) { first_.emplace(name, std::move(where)); }
+  void taken(const std::string& name, std::string where);
+  /// The places noted so far belong to `file`; from now on another one is read.
+  void next_file(const std::string& file);
 
  private:
-  std::map<std::string, std::string, std::less<>> first_;
+  struct First {
+    std::string name;
+    std::string where;
+  };
+  std::string key_of(const std::string& name) const;
+
+  const Case letters_;
+  std::map<std::string, First, std::less<>> first_;
 };
 
 /// hostname, workers, drain_timeout, partial_rejection.
@@ -50,6 +66,12 @@ void read_routes(const Section& top, Config& config);
 /// The path under `key`, of a PEM file that can be read.
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
                            std::string& into);
+
+/// The users of a users file. `names`: those that it may not have, and then those that it has.
+std::expected<std::vector<User>, std::vector<Problem>> read_users_text(std::string_view text,
+                                                                       const std::string& path,
+                                                                       const Limits& defaults,
+                                                                       Names& names);
 
 /// The limits in a table, on top of `defaults`.
 Limits read_limits(const Section& section, const Limits& defaults);

@@ -11,9 +11,11 @@ __extension__ using Wide = unsigned __int128;  // 64-bit amounts times nanosecon
 /// Twice this and a process's life still fit 63 bits, so nothing below can overflow.
 constexpr std::int64_t kLongest = std::int64_t{1} << 61;
 
-/// When everything taken so far and `cost` will have been earned back.
-std::int64_t arrival_after(std::int64_t arrival, std::int64_t now, nanoseconds cost) {
-  return std::max(arrival, now) + cost.count();
+/// A time owed at the pace of `from` as the time in which `to` earns the same.
+nanoseconds at_pace(nanoseconds owed, const GcraRate& from, const GcraRate& to) {
+  const bool same =
+      from.rate().amount == to.rate().amount && from.rate().period == to.rate().period;
+  return same ? owed : to.cost(from.units(owed));
 }
 
 }  // namespace
@@ -33,48 +35,47 @@ std::uint64_t GcraRate::units(nanoseconds owed) const {
   return static_cast<std::uint64_t>(std::min<Wide>(rounded_up, UINT64_MAX));
 }
 
-std::expected<void, nanoseconds> Gcra::take(const GcraRate& rate, std::uint64_t units,
+nanoseconds Step::apply(nanoseconds arrival) const { return std::max(arrival, not_before) + plus; }
+
+Step Step::then(const Step& next) const {
+  // max(max(x, a) + b, c) + d = max(x, max(a, c - b)) + b + d
+  return {.not_before = std::max(not_before, next.not_before - plus), .plus = plus + next.plus};
+}
+
+std::expected<Step, nanoseconds> Gcra::take(const GcraRate& rate, std::uint64_t units,
                                             SinceEpoch now) {
-  const nanoseconds cost = rate.cost(units);
-  const nanoseconds tolerance = rate.tolerance();
-  std::int64_t arrival = arrival_.load(std::memory_order_relaxed);
-  while (true) {
-    const std::int64_t next = arrival_after(arrival, now.count(), cost);
-    const nanoseconds early = nanoseconds(next) - now - tolerance;
-    if (early > nanoseconds(0)) return std::unexpected(early);
-    // Relaxed: the word is all there is, nothing else is published by it.
-    if (arrival_.compare_exchange_weak(arrival, next, std::memory_order_relaxed)) return {};
+  if (const auto admitted = peek(rate, units, now); !admitted) {
+    return std::unexpected(admitted.error());
   }
+  return spend(rate, units, now);
+}
+
+Step Gcra::spend(const GcraRate& rate, std::uint64_t units, SinceEpoch now) {
+  const Step step{.not_before = now, .plus = rate.cost(units)};
+  repeat(step);
+  return step;
 }
 
 std::expected<void, nanoseconds> Gcra::peek(const GcraRate& rate, std::uint64_t units,
                                             SinceEpoch now) const {
-  const std::int64_t arrival = arrival_.load(std::memory_order_relaxed);
-  const nanoseconds next(arrival_after(arrival, now.count(), rate.cost(units)));
+  const nanoseconds next = std::max(arrival_, now) + rate.cost(units);
   const nanoseconds early = next - now - rate.tolerance();
   if (early > nanoseconds(0)) return std::unexpected(early);
   return {};
 }
 
-void Gcra::give_back(const GcraRate& rate, std::uint64_t units) {
-  arrival_.fetch_sub(rate.cost(units).count(), std::memory_order_relaxed);
-}
+void Gcra::relax(const Gcra& other) { arrival_ = std::min(arrival_, other.arrival_); }
 
 void Gcra::convert(const GcraRate& from, const GcraRate& to, SinceEpoch now) {
-  const bool same_pace =
-      from.rate().amount == to.rate().amount && from.rate().period == to.rate().period;
-  std::int64_t arrival = arrival_.load(std::memory_order_relaxed);
-  while (true) {
-    const nanoseconds owed = nanoseconds(arrival) - now;
-    if (owed <= nanoseconds(0)) return;
-    const nanoseconds at_new_pace = same_pace ? owed : to.cost(from.units(owed));
-    const std::int64_t next = (now + std::min(at_new_pace, to.tolerance())).count();
-    if (arrival_.compare_exchange_weak(arrival, next, std::memory_order_relaxed)) return;
-  }
+  const nanoseconds owed = arrival_ - now;
+  if (owed <= nanoseconds(0)) return;
+  arrival_ = now + std::min(at_pace(owed, from, to), to.tolerance());
 }
 
-bool Gcra::idle(SinceEpoch now) const {
-  return arrival_.load(std::memory_order_relaxed) <= now.count();
+Step convert(const Step& step, const GcraRate& from, const GcraRate& to, SinceEpoch now) {
+  // Both rates see the time since then as units that were earned.
+  const nanoseconds ago = now - step.not_before;
+  return {.not_before = now - at_pace(ago, from, to), .plus = at_pace(step.plus, from, to)};
 }
 
 }  // namespace sallyport::policy

@@ -1,8 +1,7 @@
-// The Generic Cell Rate Algorithm: a rate limit whose whole state is one 64-bit word. Pure but for
-// that word; the time is handed in.
+// The Generic Cell Rate Algorithm: a rate limit whose whole state is one point in time. Pure; the
+// time of day is handed in.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <expected>
@@ -35,29 +34,49 @@ class GcraRate {
   std::chrono::nanoseconds tolerance_;
 };
 
+/// What one or more takings in a row do to the time of arrival `x`: `max(x, not_before) + plus`.
+/// Such functions are closed under composition, so however many takings there were, what they did
+/// together is again one Step.
+struct Step {
+  std::chrono::nanoseconds not_before{0};
+  std::chrono::nanoseconds plus{0};
+
+  std::chrono::nanoseconds apply(std::chrono::nanoseconds arrival) const;
+  /// First this, then `next`.
+  Step then(const Step& next) const;
+  bool operator==(const Step&) const = default;
+};
+
 /// The state: the "theoretical arrival time", when everything taken so far will have been earned
-/// back. Over any span of time no more is admitted than `burst + rate * span`. Lock-free;
+/// back. Over any span of time no more is admitted than `burst + rate * span`. A value; not
 /// thread-safe.
 class Gcra {
  public:
-  /// Takes `units`, or takes nothing and says how long until they could be taken if nobody else
-  /// takes any. `units` must be ones that `rate.ever_admits`.
-  std::expected<void, std::chrono::nanoseconds> take(const GcraRate& rate, std::uint64_t units,
+  /// Takes `units`, or takes nothing and says how long until they could be taken if nothing else
+  /// is. `units` must be ones that `rate.ever_admits`. The Step is what was done.
+  std::expected<Step, std::chrono::nanoseconds> take(const GcraRate& rate, std::uint64_t units,
                                                      SinceEpoch now);
+  /// Takes `units` that `peek` has just admitted.
+  Step spend(const GcraRate& rate, std::uint64_t units, SinceEpoch now);
   /// What `take` would say, without taking.
   std::expected<void, std::chrono::nanoseconds> peek(const GcraRate& rate, std::uint64_t units,
                                                      SinceEpoch now) const;
-  /// Gives back what `take` took a moment ago, at the same rate.
-  void give_back(const GcraRate& rate, std::uint64_t units);
+  /// Does again what a `take` did.
+  void repeat(const Step& step) { arrival_ = step.apply(arrival_); }
+  /// Something that was taken is not owed any more, and `other` is what would be owed without it.
+  void relax(const Gcra& other);
 
   /// The rate changed: what is owed keeps its number of units, but no more than the new burst.
   void convert(const GcraRate& from, const GcraRate& to, SinceEpoch now);
   /// Nothing is owed any more: as good as new.
-  bool idle(SinceEpoch now) const;
-  void reset() { arrival_.store(0, std::memory_order_relaxed); }
+  bool idle(SinceEpoch now) const { return arrival_ <= now; }
+  void reset() { arrival_ = {}; }
 
  private:
-  std::atomic<std::int64_t> arrival_ = 0;  // nanoseconds since the epoch
+  std::chrono::nanoseconds arrival_{};  // since the epoch
 };
+
+/// A step at the pace of `from` in terms of the pace of `to`, when that changes at `now`.
+Step convert(const Step& step, const GcraRate& from, const GcraRate& to, SinceEpoch now);
 
 }  // namespace sallyport::policy

@@ -1,6 +1,8 @@
 #include "proxy/policy/rate_limiter.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 #include <utility>
 
 namespace sallyport::policy {
@@ -27,21 +29,40 @@ ConnectionSlot::~ConnectionSlot() {
   if (owner_) owner_->connections_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-UserLimits::Rates::Rates(const config::Limits& from)
-    : limits(from),
-      of{worked_out(from.messages), worked_out(from.recipients), worked_out(from.bytes)} {}
+Receipt::Receipt(Receipt&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), id_(other.id_) {}
 
-UserLimits::UserLimits(const config::Limits& limits, TimePoint epoch) : epoch_(epoch) {
-  published_.push_back(std::make_unique<const Rates>(limits));
-  rates_.store(published_.back().get(), std::memory_order_release);
+Receipt& Receipt::operator=(Receipt&& other) noexcept {
+  std::swap(owner_, other.owner_);  // what we held goes when `other` does
+  std::swap(id_, other.id_);
+  return *this;
 }
+
+Receipt::~Receipt() {
+  if (owner_) owner_->settle(id_, false);
+}
+
+void Receipt::keep() {
+  if (owner_) std::exchange(owner_, nullptr)->settle(id_, true);
+}
+
+UserLimits::Rates UserLimits::rates_of(const config::Limits& limits) {
+  return {worked_out(limits.messages), worked_out(limits.recipients), worked_out(limits.bytes)};
+}
+
+UserLimits::UserLimits(const config::Limits& limits, TimePoint epoch)
+    : epoch_(epoch), limits_(limits), rates_(rates_of(limits)) {}
 
 SinceEpoch UserLimits::since_epoch(TimePoint now) const {
   return std::max(SinceEpoch(now - epoch_), SinceEpoch(0));
 }
 
 std::expected<ConnectionSlot, Refusal> UserLimits::connect() {
-  const std::optional<std::uint32_t> most = rates().limits.connections;
+  std::optional<std::uint32_t> most;
+  {
+    const std::lock_guard lock(mutex_);
+    most = limits_.connections;
+  }
   std::uint32_t open = connections_.load(std::memory_order_relaxed);
   do {
     if (most && open >= *most) {
@@ -53,16 +74,16 @@ std::expected<ConnectionSlot, Refusal> UserLimits::connect() {
 }
 
 std::expected<void, Refusal> UserLimits::peek(const Charge& charge, TimePoint now) const {
-  return look(rates(), charge, since_epoch(now));
+  const std::lock_guard lock(mutex_);
+  return look(charge, since_epoch(now));
 }
 
-std::expected<void, Refusal> UserLimits::look(const Rates& rates, const Charge& charge,
-                                              SinceEpoch now) const {
+std::expected<void, Refusal> UserLimits::look(const Charge& charge, SinceEpoch now) const {
   const std::array units = units_of(charge);
   std::optional<Refusal> worst;
-  for (std::size_t i = 0; i < kRated.size(); ++i) {
-    const GcraRate* const rate = rates.at(i);
-    if (rate == nullptr || units[i] == 0) continue;
+  for (std::size_t i = 0; i < kRates; ++i) {
+    const auto& rate = rates_[i];
+    if (!rate || units[i] == 0) continue;
     Refusal refusal{.limit = kRated[i], .asked = units[i], .rate = rate->rate()};
     if (!rate->ever_admits(units[i])) {
       refusal.permanent = true;
@@ -77,55 +98,85 @@ std::expected<void, Refusal> UserLimits::look(const Rates& rates, const Charge& 
   return {};
 }
 
-std::expected<void, Refusal> UserLimits::take(const Charge& charge, TimePoint now) {
-  const Rates& current = rates();
+std::expected<Receipt, Refusal> UserLimits::take(const Charge& charge, TimePoint now) {
   const SinceEpoch since = since_epoch(now);
-  // Most refusals are found here, before anything was taken that would have to go back.
-  if (const auto looked = look(current, charge, since); !looked) return looked;
-
   const std::array units = units_of(charge);
-  for (std::size_t i = 0; i < kRated.size(); ++i) {
-    const GcraRate* const rate = current.at(i);
-    if (rate == nullptr || units[i] == 0) continue;
-    const auto taken = state_[i].take(*rate, units[i], since);
-    if (taken) continue;
-    // Another session was faster since we looked.
-    for (std::size_t j = 0; j < i; ++j) {
-      if (const auto* other = current.at(j)) state_[j].give_back(*other, units[j]);
-    }
-    return std::unexpected(Refusal{
-        .limit = kRated[i], .asked = units[i], .rate = rate->rate(), .retry_after = taken.error()});
+  const std::lock_guard lock(mutex_);
+  if (const auto looked = look(charge, since); !looked) return std::unexpected(looked.error());
+  if (taken_.empty()) before_ = state_;
+  Taken taken{.id = ++last_id_};
+  for (std::size_t i = 0; i < kRates; ++i) {
+    const auto& rate = rates_[i];
+    if (!rate || units[i] == 0) continue;
+    taken.steps[i] = state_[i].spend(*rate, units[i], since);
   }
-  return {};
+  taken_.push_back(taken);
+  return Receipt(shared_from_this(), taken.id);
+}
+
+void UserLimits::settle(std::uint64_t id, bool keep) {
+  const std::lock_guard lock(mutex_);
+  const auto settled = std::ranges::lower_bound(taken_, id, {}, &Taken::id);
+  settled->open = false;
+  if (!keep) {
+    settled->steps = {};
+    States without = before_;
+    for (const Taken& taken : taken_) {
+      for (std::size_t i = 0; i < kRates; ++i) without[i].repeat(taken.steps[i]);
+    }
+    for (std::size_t i = 0; i < kRates; ++i) state_[i].relax(without[i]);
+  }
+  forget_what_is_settled(settled);
+}
+
+/// Neighbours that stay become one, and the oldest of all part of the state before.
+void UserLimits::forget_what_is_settled(std::vector<Taken>::iterator settled) {
+  const auto merge = [this](std::vector<Taken>::iterator first) {
+    const auto second = std::next(first);
+    for (std::size_t i = 0; i < kRates; ++i) {
+      first->steps[i] = first->steps[i].then(second->steps[i]);
+    }
+    taken_.erase(second);
+  };
+  if (const auto next = std::next(settled); next != taken_.end() && !next->open) merge(settled);
+  if (settled != taken_.begin() && !std::prev(settled)->open) merge(--settled);
+  if (settled != taken_.begin()) return;
+  for (std::size_t i = 0; i < kRates; ++i) before_[i].repeat(settled->steps[i]);
+  taken_.erase(settled);
 }
 
 std::optional<std::uint64_t> UserLimits::most_recipients() const {
-  const std::optional<config::Rate>& rate = rates().limits.recipients;
+  const std::lock_guard lock(mutex_);
+  const std::optional<config::Rate>& rate = limits_.recipients;
   return rate ? std::optional(rate->burst) : std::nullopt;
 }
 
 void UserLimits::change(const config::Limits& limits, TimePoint now) {
-  const Rates& old = rates();
-  if (old.limits == limits) return;
-  auto known = std::ranges::find_if(
-      published_, [&](const auto& candidate) { return candidate->limits == limits; });
-  if (known == published_.end()) {
-    known = published_.insert(known, std::make_unique<const Rates>(limits));
-  }
-  const Rates& next = **known;
-  for (std::size_t i = 0; i < kRated.size(); ++i) {
-    const GcraRate* const from = old.at(i);
-    const GcraRate* const to = next.at(i);
-    if (from != nullptr && to != nullptr) {
+  const std::lock_guard lock(mutex_);
+  if (limits_ == limits) return;
+  const Rates next = rates_of(limits);
+  for (std::size_t i = 0; i < kRates; ++i) {
+    const auto& from = rates_[i];
+    const auto& to = next[i];
+    const bool both = from && to;
+    if (both) {
       state_[i].convert(*from, *to, since_epoch(now));
+      before_[i].convert(*from, *to, since_epoch(now));
     } else {
       state_[i].reset();  // there was no limit, or there will be none
+      before_[i].reset();
+    }
+    for (Taken& taken : taken_) {
+      Step& step = taken.steps[i];
+      step = both && step != Step() ? convert(step, *from, *to, since_epoch(now)) : Step();
     }
   }
-  rates_.store(&next, std::memory_order_release);
+  limits_ = limits;
+  rates_ = next;
 }
 
 bool UserLimits::idle(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
   return std::ranges::all_of(state_,
                              [&](const Gcra& state) { return state.idle(since_epoch(now)); });
 }
@@ -133,7 +184,7 @@ bool UserLimits::idle(TimePoint now) const {
 LimitTable::LimitTable(TimePoint epoch) : epoch_(epoch) {}
 
 LimitTable::Shard& LimitTable::shard(std::string_view name) {
-  return shards_[NameHash()(name) % kShards];
+  return shards_[ascii::CaselessHash()(name) % kShards];
 }
 
 std::shared_ptr<UserLimits> LimitTable::find(const config::User& user, TimePoint now) {

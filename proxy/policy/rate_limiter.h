@@ -5,14 +5,15 @@
 //   connection  right after AUTH, until the session drops its ConnectionSlot;
 //   nothing     at MAIL and RCPT: `peek` there refuses early what would be refused later anyway;
 //   message     once the whole content was received and before it is relayed: 1 message, its
-//   accepted
-//               recipients and its octets, all or nothing. A transaction that was refused or given
-//               up before that costs nothing; one that the upstream refuses has been paid for,
-//               since it did cost the quota and reputation that limits guard.
+//               recipients and its octets, all or nothing. The Receipt gives them back unless it is
+//               kept: a message that was not delivered, whether it was refused, deferred or given
+//               up, costs nothing. One that was delivered, or may have been, is paid for from the
+//               moment it was charged.
 #pragma once
 
 #include <array>
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <functional>
@@ -22,8 +23,10 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "proxy/base/ascii.h"
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 #include "proxy/policy/gcra.h"
@@ -55,9 +58,30 @@ class ConnectionSlot {
   std::shared_ptr<UserLimits> owner_;
 };
 
+/// What one message has taken; gives it back when it dies, unless it was kept. Move-only.
+class Receipt {
+ public:
+  /// Of nothing.
+  Receipt() = default;
+  Receipt(Receipt&& other) noexcept;
+  Receipt& operator=(Receipt&& other) noexcept;
+  ~Receipt();
+
+  /// It stays taken: the message was delivered, or may have been.
+  void keep();
+
+ private:
+  friend class UserLimits;
+  Receipt(std::shared_ptr<UserLimits> owner, std::uint64_t id)
+      : owner_(std::move(owner)), id_(id) {}
+
+  std::shared_ptr<UserLimits> owner_;
+  std::uint64_t id_ = 0;
+};
+
 /// The state of one user's limits, shared by all of the user's sessions on all workers. No function
-/// takes a lock or waits. A reload changes the limits under running sessions' feet: a limit lowered
-/// to stop somebody must stop whoever is connected, too.
+/// waits, but for a lock that is held for a few comparisons. A reload changes the limits of
+/// sessions that run: a limit lowered to stop a user must stop its open sessions, too.
 class UserLimits : public std::enable_shared_from_this<UserLimits> {
  public:
   /// For LimitTable and tests. All times handed in later are held against `epoch`.
@@ -66,9 +90,9 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
   /// Takes one connection, or says that there are too many.
   std::expected<ConnectionSlot, Refusal> connect();
 
-  /// Takes everything in `charge`, or nothing: when one limit refuses, the others get theirs back.
-  /// Of several refusals the one that lasts longest is told.
-  std::expected<void, Refusal> take(const Charge& charge, TimePoint now);
+  /// Takes everything in `charge`, or nothing. Of several refusals the one that lasts longest is
+  /// told. A Receipt that gives back leaves the limits as if its charge had never been.
+  std::expected<Receipt, Refusal> take(const Charge& charge, TimePoint now);
   /// What `take` would say, without taking. At MAIL: `{.messages = 1, .recipients = 1, .bytes =
   /// SIZE}`.
   std::expected<void, Refusal> peek(const Charge& charge, TimePoint now) const;
@@ -81,37 +105,45 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
 
  private:
   friend class ConnectionSlot;
+  friend class Receipt;
   friend class LimitTable;
 
-  /// The limits, worked out. Never changes once it is published.
-  struct Rates {
-    explicit Rates(const config::Limits& from);
-    config::Limits limits;
-    std::array<std::optional<GcraRate>, 3> of;  // messages, recipients, bytes
-    /// Null: not limited.
-    const GcraRate* at(std::size_t i) const {
-      const std::optional<GcraRate>& rate = of[i];
-      return rate ? &*rate : nullptr;
-    }
+  static constexpr std::size_t kRates = 3;  // messages, recipients, bytes
+  using Rates = std::array<std::optional<GcraRate>, kRates>;
+  using Steps = std::array<Step, kRates>;
+  using States = std::array<Gcra, kRates>;
+
+  /// Charges in a row: one that may still be given back, or several that stay.
+  struct Taken {
+    std::uint64_t id = 0;
+    bool open = true;
+    Steps steps{};
   };
 
-  const Rates& rates() const { return *rates_.load(std::memory_order_acquire); }
+  static Rates rates_of(const config::Limits& limits);
+  void settle(std::uint64_t id, bool keep);
+  void forget_what_is_settled(std::vector<Taken>::iterator settled);
   void change(const config::Limits& limits, TimePoint now);
   bool idle(TimePoint now) const;
   SinceEpoch since_epoch(TimePoint now) const;
-  std::expected<void, Refusal> look(const Rates& rates, const Charge& charge, SinceEpoch now) const;
+  std::expected<void, Refusal> look(const Charge& charge, SinceEpoch now) const;
 
   const TimePoint epoch_;
-  std::array<Gcra, 3> state_;
   std::atomic<std::uint32_t> connections_ = 0;
-  std::atomic<const Rates*> rates_;
-  // Every set of limits this user ever had, as readers may still look at an old one. `change`
-  // reuses what is there, and is called under the table's lock.
-  std::vector<std::unique_ptr<const Rates>> published_;
+  mutable std::mutex mutex_;
+  // All below under the mutex.
+  config::Limits limits_;
+  Rates rates_;
+  States state_;  // with everything that was taken
+  // What was taken from the oldest open charge on, and the state before it: what is given back is
+  // left out, and the rest is done again.
+  States before_;
+  std::vector<Taken> taken_;  // in the order of their ids
+  std::uint64_t last_id_ = 0;
 };
 
-/// The limits of all users, one table a process. Thread-safe. State belongs to the user's name: it
-/// survives reloads and the end of sessions, and is forgotten only when forgetting changes nothing,
+/// The limits of all users, one table a process. Thread-safe. State belongs to the user's name, in
+/// whatever case: it survives reloads and the end of sessions, and is forgotten only when forgetting changes nothing,
 /// so the table is never larger than the users who sent within their longest burst.
 class LimitTable {
  public:
@@ -132,12 +164,11 @@ class LimitTable {
 
  private:
   static constexpr std::size_t kShards = 16;
-  struct NameHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
   struct Shard {
     mutable std::mutex mutex;
-    std::unordered_map<std::string, std::shared_ptr<UserLimits>, NameHash, std::equal_to<>> users;
+    std::unordered_map<std::string, std::shared_ptr<UserLimits>, ascii::CaselessHash,
+                       ascii::CaselessEqual>
+        users;
     std::size_t sweep_at = 64;  // entries; then the idle ones are dropped
   };
   Shard& shard(std::string_view name);

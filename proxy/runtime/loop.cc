@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
+
+#include "proxy/runtime/threads.h"
 
 namespace sallyport::runtime {
 namespace {
@@ -146,6 +149,17 @@ void Loop::queue_work(std::function<void()> work, std::coroutine_handle<> then) 
         --finished->loop->offloaded_;
         finished->loop->resume_soon(finished->then);
       });
+}
+
+void Loop::queue_work(Threads& threads, std::function<void()> work, std::coroutine_handle<> then) {
+  ++offloaded_;
+  threads.run([this, work = std::move(work), then] {
+    work();
+    post([this, then] {
+      --offloaded_;
+      resume_soon(then);
+    });
+  });
 }
 
 std::span<char> Loop::scratch(Scratch which) {

@@ -22,6 +22,8 @@ struct uv_loop_s;  // NOLINT(readability-identifier-naming): libuv's
 
 namespace sallyport::runtime {
 
+class Threads;
+
 /// Which clock a loop's deadlines follow.
 enum class Time {
   kReal,
@@ -58,6 +60,9 @@ class Loop {
   /// to outlive, what it touches. Cannot be cancelled: keep it short or bounded.
   template <class Work>
   auto offload(Work work) -> Task<std::invoke_result_t<Work&>>;
+  /// The same on threads of their own, which must outlive the call.
+  template <class Work>
+  auto offload(Threads& threads, Work work) -> Task<std::invoke_result_t<Work&>>;
 
   /// The loop's shared buffers. Whoever fills one hands out views that hold until the next
   /// suspension.
@@ -81,6 +86,7 @@ class Loop {
   bool nothing_to_do();
   void jump_to_next_deadline();
   void queue_work(std::function<void()> work, std::coroutine_handle<> then);
+  void queue_work(Threads& threads, std::function<void()> work, std::coroutine_handle<> then);
 
   const Time time_;
   std::unique_ptr<uv_loop_s> uv_;
@@ -134,6 +140,15 @@ auto Loop::offload(Work work) -> Task<std::invoke_result_t<Work&>> {
   std::optional<std::invoke_result_t<Work&>> result;
   co_await SuspendWith{
       [&](std::coroutine_handle<> caller) { queue_work([&] { result.emplace(work()); }, caller); }};
+  co_return std::move(*result);  // NOLINT(bugprone-unchecked-optional-access): the work has run
+}
+
+template <class Work>
+auto Loop::offload(Threads& threads, Work work) -> Task<std::invoke_result_t<Work&>> {
+  std::optional<std::invoke_result_t<Work&>> result;
+  co_await SuspendWith{[&](std::coroutine_handle<> caller) {
+    queue_work(threads, [&] { result.emplace(work()); }, caller);
+  }};
   co_return std::move(*result);  // NOLINT(bugprone-unchecked-optional-access): the work has run
 }
 

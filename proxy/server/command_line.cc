@@ -1,9 +1,19 @@
 #include "proxy/server/command_line.h"
 
+#include <fmt/format.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <array>
+#include <span>
 #include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proxy/config/nearest.h"
 
 namespace sallyport::server {
 namespace {
@@ -20,6 +30,57 @@ Signals of `sallyport run`:
   SIGHUP           read config, users and certificates again; sessions go on; a bad file changes nothing)";
 
 constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
+
+constexpr auto kCommands = std::to_array<std::string_view>(
+    {"run", "check", "hash-password", "version", "help"});
+
+PrintCommand not_understood(const std::string& what) {
+  return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
+}
+
+/// `which` of several things there are, and the nearest to `word`.
+std::string unknown(std::string_view which, std::string_view word,
+                    std::span<const std::string_view> known) {
+  std::string text = fmt::format("there is no {} '{}'", which, word);
+  if (const auto near = config::nearest(word, known)) {
+    return text + fmt::format("; did you mean '{}'?", *near);
+  }
+  return text + fmt::format("; expected {}", config::list(known, '\'', "or"));
+}
+
+/// The options of `command`, in their long form.
+std::vector<std::string> options_of(const CLI::App& command) {
+  std::vector<std::string> options;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+  }
+  return options;
+}
+
+/// The help of the whole or of one command.
+PrintCommand help(const CLI::App& app, std::string_view command) {
+  if (command.empty() || command == "help") return {app.help(), kOk};
+  if (std::ranges::find(kCommands, command) == kCommands.end()) {
+    return not_understood(unknown("command", command, kCommands));
+  }
+  return {app.get_subcommand(std::string(command))->help("sallyport"), kOk};
+}
+
+/// What was wrong with the arguments, the first of which names `command`.
+PrintCommand explain(const CLI::App& app, const CLI::ParseError& error) {
+  const auto chosen = app.get_subcommands();
+  const CLI::App& command = chosen.empty() ? app : *chosen.front();
+  const std::vector<std::string> left = app.remaining(true);
+  if (left.empty()) return not_understood(error.what());
+  const std::string& word = left.front();
+  if (!word.starts_with('-')) {
+    // It is not repeated: behind hash-password it may be a password.
+    return not_understood(fmt::format("{} takes no arguments but options", command.get_name()));
+  }
+  const std::vector<std::string> options = options_of(command);
+  const std::vector<std::string_view> known(options.begin(), options.end());
+  return not_understood(unknown("option", word.substr(0, word.find('=')), known));
+}
 
 }  // namespace
 
@@ -42,14 +103,26 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                                        "standard input, and print its argon2id "
                                        "hash for [[auth.user]]");
   app.add_subcommand("version", "Print version and build");
+  app.add_subcommand("help", "Print this, or the help of a command");
 
+  // The first word decides, and is looked at here: what CLI11 says of it helps nobody.
+  if (argc < 2) {
+    return not_understood("a command is missing; expected " +
+                          config::list(kCommands, '\'', "or"));
+  }
+  const std::string_view first = argv[1];
+  if (first == "--version" || first == "-V") return VersionCommand{};
+  if (first == "help") return help(app, argc > 2 ? argv[2] : "");
+  if (!first.starts_with('-') && std::ranges::find(kCommands, first) == kCommands.end()) {
+    return not_understood(unknown("command", first, kCommands));
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;
-    const bool help = app.exit(error, out, err) == 0;
-    return PrintCommand{help ? out.str() : err.str(), help ? kOk : kUsage};
+    if (app.exit(error, out, err) == 0) return PrintCommand{out.str(), kOk};
+    return explain(app, error);
   }
   if (run) return RunCommand{config};
   if (check) return CheckCommand{config};

@@ -18,11 +18,15 @@ constexpr std::uint64_t kOwnDescriptors = 256;
 
 }  // namespace
 
-void prepare_process() {
+void protect_process() {
   const rlimit no_core{0, 0};
   setrlimit(RLIMIT_CORE, &no_core);
   // A core_pattern that pipes to a program ignores the limit; it respects this.
   prctl(PR_SET_DUMPABLE, 0);
+}
+
+void prepare_process() {
+  protect_process();
 
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
@@ -32,7 +36,7 @@ void prepare_process() {
 
   std::signal(SIGPIPE, SIG_IGN);
 
-  // libuv reads this once. Hashing is bounded to fewer than all threads (auth::HashingQueue).
+  // libuv reads this once. Passwords are hashed on threads of their own (auth::HashingQueue).
   setenv("UV_THREADPOOL_SIZE", std::to_string(pool_threads()).c_str(), 1);
 }
 

@@ -7,9 +7,13 @@
 
 namespace sallyport::server {
 
-/// Sets up this process for serving: no core dumps (they would hold passwords), as many descriptors
-/// as the hard limit allows, SIGPIPE ignored, and a thread pool with room for password hashing and
-/// DNS side by side. To be called once, before any thread is started.
+/// Keeps what this process reads from other processes: no core dumps, and none may trace it or read
+/// its memory. For every command that sees a password or a key, before it does.
+void protect_process();
+
+/// Sets up this process for serving: protected, with as many descriptors as the hard limit allows,
+/// SIGPIPE ignored, and a thread pool with room for name look-ups and file access side by side. To
+/// be called once, before any thread is started.
 void prepare_process();
 
 /// How many descriptors this process may have open at once.

@@ -50,8 +50,7 @@ class Control {
                   .log_lines_dropped = [this] { return logger_.dropped(); }}),
         limits_(std::chrono::steady_clock::now()),
         authenticator_({.cache_lifetime = config().auth.cache_lifetime,
-                        .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus(),
-                                                                    pool_threads())},
+                        .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus())},
                        snapshot_.users),
         shared_{.logger = logger_,
                 .metrics = metrics_,
@@ -324,6 +323,7 @@ class Control {
 }  // namespace
 
 ExitCode check(const std::string& path) {
+  protect_process();
   const net::TicketKeys keys;
   const auto snapshot = load_snapshot(path, config::Outside::real(), keys);
   if (!snapshot) {

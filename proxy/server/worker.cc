@@ -21,6 +21,7 @@ class Worker::Body {
  public:
   Body(runtime::Loop& loop, const Shared& shared)
       : loop_(loop),
+        authenticator_(shared.authenticator),
         relay_({.loop = loop,
                 .logger = shared.logger,
                 .metrics = shared.metrics,
@@ -57,6 +58,7 @@ class Worker::Body {
   void abort() {
     if (std::exchange(aborted_, true)) return;
     stop(Duration::zero());
+    authenticator_.stop_waiting();
     clean_ = acceptor_.sessions() == 0 && relay_.deliveries() == 0;
     acceptor_.hang_up();
     relay_.cut_off();
@@ -83,6 +85,7 @@ class Worker::Body {
   }
 
   runtime::Loop& loop_;
+  auth::Authenticator& authenticator_;
   message::TransactionIds ids_;
   RelayInForce relay_;
   submission::Context context_;

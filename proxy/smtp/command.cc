@@ -94,8 +94,12 @@ Parse<AuthCommand> parse_auth(std::string_view arguments) {
   if (space == arguments.npos) return command;
 
   const std::string_view response = arguments.substr(space + 1);
+  if (response.contains(' ')) {
+    return invalid_arguments("AUTH wants a mechanism and at most one initial response");
+  }
   if (response.empty() || !std::ranges::all_of(response, is_base64_octet)) {
-    return invalid_arguments("The initial response of AUTH is not base64");
+    // RFC 4954 section 4: a client argument that is not base64 is 501, with 5.5.2.
+    return std::unexpected(Reply(501, {5, 5, 2}, "The initial response of AUTH is not base64"));
   }
   command.initial_response = std::string(response);
   return command;

@@ -42,26 +42,25 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   // Replies before this one must not wait for a password to be hashed.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
-  const std::string authcid = credentials->authcid;
   auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
-                                                        client_address().network());
+                                                        client_address());
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
-    log_in(std::move(accepted->user));
+    log_in(std::move(accepted->identity));
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     results[metrics::AuthResult::kRejected].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
-                                   failure_of(rejected->cause), log_client(), mechanism, authcid);
-    reject_login();
+                                   failure_of(rejected->cause), log_client(), mechanism, rejected->name);
+    fail_login(replies::kBadCredentials, 535);
   } else {
     const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
     if (busy) context_.metrics.process().auth_queue_refusals.add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(), LoginFailure::kUnavailable,
                                    log_client(), mechanism, authcid, reason);
-    count_refusal(454);
-    dialog_.say(replies::auth_unavailable(reason));
+    // A client that goes on at once would only make the queue longer.
+    fail_login(replies::auth_unavailable(reason), 454);
   }
 }
 
@@ -119,29 +118,47 @@ runtime::Task<std::optional<std::string>> Session::read_response() {
   co_return std::nullopt;
 }
 
-void Session::log_in(std::shared_ptr<const config::User> user) {
-  auto& user_metrics = context_.metrics.for_user(user->name);
-  auto limits = context_.limits.find(*user, context_.loop.now());
+void Session::log_in(auth::Identity identity) {
+  auto& user_metrics = context_.metrics.for_user(identity.name());
+  auto limits = context_.limits.find(identity.user(), context_.loop.now());
   auto connection = limits->connect();
   if (!connection) {
     user_metrics.limit_refusals[metrics::Limit::kConnections].add();
     gate_.metrics.connections_refused[metrics::Refusal::kUser].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
-                                   LoginFailure::kTooManyConnections, log_client(), {}, user->name);
+                                   LoginFailure::kTooManyConnections, log_client(), {}, identity.name());
     count_refusal(421);
-    return end(policy::reply_for(connection.error(), user->name).wire());
+    return end(policy::reply_for(connection.error(), identity.name()).wire());
   }
-  login_ = std::make_unique<Login>(std::move(user), std::move(limits), std::move(*connection),
+  login_ = std::make_unique<Login>(std::move(identity), std::move(limits), std::move(*connection),
                                    user_metrics);
   dialog_.say(replies::kAuthenticated);
 }
 
-void Session::reject_login() {
-  dialog_.say(replies::kBadCredentials);
-  count_refusal(535);
+void Session::fail_login(std::string_view reply, int code) {
+  dialog_.say(reply);
+  count_refusal(code);
   if (++auth_failures_ >= config().session.max_auth_failures) {
     break_off(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }
+}
+
+bool Session::renew_login() {
+  const std::uint64_t before = login_->identity.generation();
+  switch (context_.authenticator.renew(login_->identity)) {
+    case auth::Renewal::kHolds:
+      break;
+    case auth::Renewal::kRemoved:
+      break_off(metrics::Offence::kRevoked, replies::kUserRemoved);
+      return false;
+    case auth::Renewal::kPasswordChanged:
+      break_off(metrics::Offence::kRevoked, replies::kPasswordChanged);
+      return false;
+  }
+  if (login_->identity.generation() != before) {
+    login_->limits = context_.limits.find(login_->identity.user(), context_.loop.now());
+  }
+  return true;
 }
 
 }  // namespace sallyport::submission

@@ -14,7 +14,7 @@ RefusalLog::Client Session::log_client() const {
   return {.listener = gate_.settings.address,
           .ip = client_ip_,
           .ehlo = client_name_,
-          .user = login_ ? std::string_view(login_->user->name) : std::string_view()};
+          .user = login_ ? std::string_view(login_->identity.name()) : std::string_view()};
 }
 
 void Session::count_refusal(int code) {

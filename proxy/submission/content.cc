@@ -207,14 +207,15 @@ std::optional<relay::Delivery> Session::judge(const Content& content) {
     const std::string_view cause = cause_of(content, *refusal);
     return refused(std::move(*refusal), cause);
   }
-  if (auto refusal = judge_authors(*login_->user, content.header())) {
+  if (auto refusal = judge_authors(login_->identity.user(), content.header())) {
     return refused(std::move(*refusal), relay::cause::kAuthorNotAllowed);
   }
   const policy::Charge charge{.messages = 1,
                               .recipients = transaction_->envelope.recipients.size(),
                               .bytes = content.size()};
-  const auto taken = login_->limits->take(charge, context_.loop.now());
+  auto taken = login_->limits->take(charge, context_.loop.now());
   if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
+  transaction_->receipt = std::move(*taken);
   return std::nullopt;
 }
 
@@ -254,6 +255,8 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
   using enum metrics::Outcome;
   const bool delivered = delivery.outcome == relay::Outcome::kDelivered;
   const bool permanent = delivery.outcome == relay::Outcome::kRefused;
+  // What no upstream has is not paid for; what one may have, is.
+  if (delivered || delivery.outcome == relay::Outcome::kUnknown) transaction_->receipt.keep();
   login_->metrics.message(delivered   ? kAccepted
                           : permanent ? kRejected
                                       : kDeferred,

@@ -60,6 +60,11 @@ inline constexpr Wire kNoSuchMechanism = "504 5.5.4 Authentication mechanism not
 inline constexpr Wire kTooManyAuthFailures =
     "421 4.7.0 Too many failed authentications, closing connection\r\n";
 
+// The login no longer holds: the users were reloaded since.
+inline constexpr Wire kUserRemoved = "421 4.7.0 Your user was removed, closing connection\r\n";
+inline constexpr Wire kPasswordChanged =
+    "421 4.7.0 Your password was changed, log in again; closing connection\r\n";
+
 // The mail transaction.
 inline constexpr Wire kSenderOk = "250 2.1.0 Sender ok\r\n";
 inline constexpr Wire kRecipientOk = "250 2.1.5 Recipient ok\r\n";
@@ -70,6 +75,9 @@ inline constexpr Wire kStartMailInput = "354 Start mail input; end with <CRLF>.<
 // RFC 9422 section 4: the count is of one connection, so another one is what helps.
 inline constexpr Wire kTooManyTransactions =
     "421 4.7.0 Too many messages on one connection, open another one\r\n";
+
+inline constexpr Wire kTooOld =
+    "421 4.7.0 This connection has been open for too long, open another one\r\n";
 
 /// `220 HOSTNAME ESMTP`.
 std::string greeting(std::string_view hostname);

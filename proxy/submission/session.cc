@@ -65,7 +65,8 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
       network_(std::move(network)),
       transport_(stream.get()),
       dialog_(context.loop, std::move(stream)),
-      open_session_(gate.metrics.open_sessions.hold()) {}
+      open_session_(gate.metrics.open_sessions.hold()),
+      began_(context.loop.now()) {}
 
 Session::~Session() = default;
 
@@ -82,7 +83,7 @@ runtime::Task<void> Session::run() {
                           std::move(context_.logger.line(log::Level::kDebug, "connection")
                                         .field("client", client_ip_)
                                         .field("listener", config::str(gate_.settings.address))
-                                        .field("user", login_ ? login_->user->name : std::string())
+                                        .field("user", login_ ? login_->identity.name() : std::string())
                                         .field("messages", messages_)
                                         .field("errors", errors_)),
                           login_ ? log::Kind::kTransaction : log::Kind::kStranger);
@@ -102,6 +103,7 @@ runtime::Task<void> Session::converse() {
       if (!login_ && dialog_.is_at_line_start() && repel(dialog_.rest())) co_return;
       continue;
     }
+    if (!transaction_ && is_too_old()) co_return end(replies::kTooOld);
     if (next.state != smtp::LineBuffer::State::kLine) {
       const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
       refuse_line(verb, replies::for_fault(next.state));

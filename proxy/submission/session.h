@@ -56,7 +56,7 @@ class Session {
   struct Handler;
   /// Who authenticated, and what is kept for them while they are connected.
   struct Login {
-    std::shared_ptr<const config::User> user;
+    auth::Identity identity;
     std::shared_ptr<policy::UserLimits> limits;
     policy::ConnectionSlot connection;
     metrics::UserMetrics& metrics;
@@ -128,8 +128,11 @@ class Session {
   runtime::Task<std::optional<auth::Credentials>> run_exchange(auth::SaslExchange& exchange,
                                                                std::optional<std::string> initial);
   runtime::Task<std::optional<std::string>> read_response();
-  void log_in(std::shared_ptr<const config::User> user);
-  void reject_login();
+  void log_in(auth::Identity identity);
+  /// Says `reply`, and breaks off after the last failure that a session may have.
+  void fail_login(std::string_view reply, int code);
+  /// Makes the login's rights those in force. False: it holds no more, and the session has ended.
+  bool renew_login();
 
   // transaction.cc
   void mail(std::string_view arguments);
@@ -170,6 +173,8 @@ class Session {
   /// Where the client is; a proxy before us may have said so.
   IpAddress client_address() const { return IpAddress::parse(client_ip_).value_or(IpAddress()); }
   TimePoint after(Duration span) { return context_.loop.after(span); }
+  /// Has it lasted for as long as it may?
+  bool is_too_old() { return context_.loop.now() - began_ >= config().session.max_age; }
 
   Context& context_;
   const Snapshot snapshot_;
@@ -182,6 +187,7 @@ class Session {
   runtime::ByteStream* handshaking_ = nullptr;  // while the TLS handshake owns the stream
   const net::TlsInfo* tls_ = nullptr;           // of the dialog's stream, once it is TLS
   metrics::Gauge::Hold open_session_;
+  const TimePoint began_;
 
   std::string client_name_;       // of EHLO or HELO
   std::unique_ptr<Login> login_;  // once authenticated

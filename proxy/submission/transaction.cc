@@ -30,6 +30,7 @@ metrics::Limit counted_as(policy::Limit limit) {
 }  // namespace
 
 void Session::mail(std::string_view arguments) {
+  if (!renew_login()) return;
   // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
   const std::uint32_t most = config().session.max_messages;
   if (most != 0 && transactions_ >= most) {
@@ -70,7 +71,7 @@ std::optional<relay::Delivery> Session::judge_sender(const smtp::MailCommand& co
   if (command.parameters.size.value_or(0) > config().message.max_size) {
     return refused(replies::too_large(config().message.max_size), relay::cause::kTooLarge);
   }
-  if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
+  if (auto refusal = policy::check_reverse_path(login_->identity.user(), command.reverse_path)) {
     return refused(std::move(*refusal), relay::cause::kSenderNotAllowed);
   }
   // Nothing is charged or taken yet: this only saves the client from sending what would be refused
@@ -89,7 +90,7 @@ std::optional<relay::Delivery> Session::judge_sender(const smtp::MailCommand& co
 
 smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
   login_->metrics.limit_refusals[counted_as(refusal.limit)].add();
-  return policy::reply_for(refusal, login_->user->name);
+  return policy::reply_for(refusal, login_->identity.name());
 }
 
 void Session::rcpt(std::string_view arguments) {
@@ -134,7 +135,7 @@ void Session::record(const message::Envelope& envelope, std::uint64_t size,
                    .listener = gate_.settings.address,
                    .client_ip = client_ip_,
                    .ehlo = client_name_,
-                   .user = login_->user->name,
+                   .user = login_->identity.name(),
                    .message_id = transaction_->message_id,
                    .envelope = envelope,
                    .size = size,

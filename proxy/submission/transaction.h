@@ -8,6 +8,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/message/envelope.h"
 #include "proxy/message/transaction_id.h"
+#include "proxy/policy/rate_limiter.h"
 #include "proxy/submission/content.h"
 
 namespace sallyport::submission {
@@ -19,6 +20,7 @@ struct Transaction {
   std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
   std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
   std::string message_id;            ///< Once the content has ended; empty: it has none.
+  policy::Receipt receipt = {};      ///< What it has taken of the user's limits.
   TimePoint began;                   ///< When MAIL came.
   TimePoint received = kNever;       ///< When the content ended.
 };

@@ -1,12 +1,15 @@
 """The process as an operator meets it: command line, check, reload, drain, probes."""
 
 import contextlib
+import fcntl
 import os
 import pty
+import select
 import signal
 import smtplib
 import socket
 import subprocess
+import termios
 import threading
 import unittest
 
@@ -29,7 +32,31 @@ class CommandLine(unittest.TestCase):
             self.assertIn(subcommand, run(BINARY, subcommand, "--help").stdout)
 
     def test_version(self):
-        self.assertRegex(run(BINARY, "version").stdout, r"^sallyport \d+\.\d+\.\d+")
+        for word in ("version", "--version", "-V"):
+            self.assertRegex(run(BINARY, word).stdout, r"^sallyport \d+\.\d+\.\d+", word)
+
+    def test_help_is_no_error_however_it_is_asked_for(self):
+        whole = run(BINARY, "--help").stdout
+        for word in ("-h", "help"):
+            self.assertEqual(run(BINARY, word).stdout, whole, word)
+        self.assertIn("--config", run(BINARY, "help", "run").stdout)
+
+    def test_an_unknown_word_is_named_with_what_is_close_to_it(self):
+        for arguments, expected in ((["chek"], "there is no command 'chek'; did you mean 'check'?"),
+                                    (["foo"], "there is no command 'foo'; expected 'run', 'check'"),
+                                    (["run", "--confg", "x"], "there is no option '--confg'; did you mean '--config'?"),
+                                    ([], "a command is missing; expected 'run', 'check'")):
+            ended = subprocess.run([BINARY, *arguments], capture_output=True, text=True)
+            self.assertEqual(ended.returncode, 64, arguments)
+            self.assertIn(expected, ended.stderr)
+
+    def test_output_that_cannot_be_written_is_no_success(self):
+        for arguments in (["hash-password"], ["version"], ["--help"]):
+            with open("/dev/full", "w") as full:
+                ended = subprocess.run([BINARY, *arguments], input=PASSWORD + "\n", stdout=full, text=True,
+                                       stderr=subprocess.PIPE)
+            self.assertEqual(ended.returncode, 1, arguments)
+            self.assertIn("No space left on device", ended.stderr)
 
     def test_unknown_arguments_exit_with_64(self):
         for arguments in ([], ["fly"], ["run", "--confg", "x"]):
@@ -60,6 +87,95 @@ class CommandLine(unittest.TestCase):
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.assertNotIn(PASSWORD.encode(), shown)
         self.assertIn(b"$argon2id$", shown)
+
+
+    def test_a_signal_at_the_prompt_leaves_the_terminal_as_it_was(self):
+        for prompts, key, ends_by in (((b"Password: ",), b"\x03", signal.SIGINT),
+                                      ((b"Password: ", b"The same again: "), b"\x1c", signal.SIGQUIT)):
+            child, terminal = self.at_the_prompt(prompts)
+            self.assertFalse(termios.tcgetattr(terminal)[3] & termios.ECHO)
+            os.write(terminal, key)
+            self.assertEqual(os.WTERMSIG(os.waitpid(child, 0)[1]), ends_by)
+            self.assertTrue(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+    def test_a_stopped_prompt_gives_the_terminal_back_and_asks_again(self):
+        terminal, slave = pty.openpty()
+        reports, report = os.pipe()
+        for descriptor in (terminal, slave, reports, report):
+            self.addCleanup(os.close, descriptor)
+        shell = os.fork()
+        if shell == 0:
+            self.be_a_shell(slave, report)
+        self.addCleanup(os.waitpid, shell, 0)
+        self.addCleanup(os.kill, shell, signal.SIGKILL)
+        read_until(terminal, b"Password: ")
+        os.write(terminal, b"\x1a")
+        job = int(read_until(reports, b"\n").removeprefix(b"stopped "))
+        self.assertTrue(termios.tcgetattr(terminal)[3] & termios.ECHO)
+        os.killpg(job, signal.SIGCONT)
+        read_until(terminal, b"Password: ")
+        self.assertFalse(termios.tcgetattr(terminal)[3] & termios.ECHO)
+        os.write(terminal, b"\x03")
+        read_until(reports, b"ended")
+        self.assertTrue(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+    @staticmethod
+    def be_a_shell(slave, report):
+        """Runs `hash-password` as a job that can be stopped, and reports when it is or has ended."""
+        login_tty(slave)
+        signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+        job = os.fork()
+        if job == 0:
+            os.setpgid(0, 0)
+            os.tcsetpgrp(0, os.getpid())
+            signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+            os.execv(BINARY, [BINARY, "hash-password"])
+        while os.WIFSTOPPED(os.waitpid(job, os.WUNTRACED)[1]):
+            os.write(report, f"stopped {job}\n".encode())
+        os.write(report, b"ended\n")
+        os._exit(0)
+
+    def at_the_prompt(self, prompts):
+        """A `hash-password` that waits behind the last of `prompts`: its pid and its terminal."""
+        # A parent of its own keeps the slave open, so that the terminal can still be asked when it has ended.
+        terminal, slave = pty.openpty()
+        self.addCleanup(os.close, terminal)
+        self.addCleanup(os.close, slave)
+        child = os.fork()
+        if child == 0:
+            login_tty(slave)
+            os.execv(BINARY, [BINARY, "hash-password"])
+        for prompt in prompts:
+            read_until(terminal, prompt)
+            if prompt != prompts[-1]:
+                os.write(terminal, PASSWORD.encode() + b"\n")
+        return child, terminal
+
+    def test_commands_that_see_secrets_are_protected(self):
+        child, terminal = self.at_the_prompt((b"Password: ",))
+        self.addCleanup(os.waitpid, child, 0)
+        self.addCleanup(os.write, terminal, b"\x03")
+        with open(f"/proc/{child}/limits") as limits:
+            self.assertRegex(limits.read(), r"Max core file size +0 +0")
+        # What can't be dumped belongs to root: no other process of this user can read its memory.
+        self.assertEqual(os.stat(f"/proc/{child}/mem").st_uid, 0)
+
+
+def login_tty(slave):
+    os.setsid()
+    fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
+    for descriptor in (0, 1, 2):
+        os.dup2(slave, descriptor)
+
+
+def read_until(terminal, text):
+    """What is read up to this text, which must come within the usual patience."""
+    shown = b""
+    while text not in shown:
+        if not select.select([terminal], [], [], PATIENCE)[0]:
+            raise AssertionError(f"{text} did not come after {shown}")
+        shown += os.read(terminal, 1000)
+    return shown
 
 
 class Check(unittest.TestCase):

@@ -336,6 +336,10 @@ class Player {
     } else if (what == "abort") {
       stage_.abort();
       co_await settle();
+    } else if (what == "reload-with-user" && words.size() >= 3) {
+      stage_.reload_with_user(words);
+    } else if (what == "reload-without-user" && words.size() == 2) {
+      stage_.reload_without_user(words[1]);
     } else if (what == "provider-offers" && words.size() >= 2) {
       std::string& line = offers_.emplace_back(words[1]);
       for (std::size_t i = 2; i < words.size(); ++i) line += " " + words[i];

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <functional>
@@ -43,15 +44,6 @@ std::vector<std::string> split(const std::string& text, char at) {
   return parts;
 }
 
-config::User make_user(const std::string& name, const std::string& password) {
-  config::User user;
-  user.name = name;
-  // As cheap as argon2id can be: what is tested here is what is said.
-  user.password_hash =
-      *auth::hash_password(Secret(password), {.memory_kib = 8, .passes = 1, .lanes = 1});
-  return user;
-}
-
 }  // namespace
 
 CapturedLog::CapturedLog() : descriptor_(::memfd_create("transcript-log", 0)) {
@@ -88,7 +80,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
   for (const Step& step : script.steps) {
     if (step.kind == Step::Kind::kDirective && is_setting(step.words.front())) set(step);
   }
-  if (config_->auth.users.empty()) config_->auth.users.push_back(make_user("app", "secret"));
+  if (users_.empty()) users_.push_back(make_user({"user", "app", "secret"}));
   if (config_->upstreams.empty()) add_upstream({"upstream", "provider"});
   config_->routes.emplace_back();
   for (std::size_t i = 0; i < config_->upstreams.size(); ++i) {
@@ -105,7 +97,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
   if (!relay) throw std::invalid_argument(relay.error().text);
   relay_ = std::move(*relay);
   budget_.emplace(config_->message.budget);
-  auto users = auth::UserTable::build(config_->auth.users);
+  auto users = auth::UserTable::build(users_);
   if (!users) throw std::invalid_argument(users.error().text);
   auth::Authenticator::Options options;
   if (authenticator_fails_) {
@@ -145,7 +137,7 @@ void Stage::set(const Step& step) {
   } else if (words[0] == "segments") {
     // Read by who decides how it is run.
   } else if (words[0] == "user" && words.size() >= 3) {
-    add_user(words);
+    users_.push_back(make_user(words));
   } else if (words[0] == "upstream" && words.size() >= 2) {
     add_upstream(words);
   } else if (words[0] == "set" && words.size() == 3) {
@@ -206,6 +198,7 @@ void Stage::set_value(const std::string& key, const std::string& value) {
       {"max_auth_failures", set32(session.max_auth_failures)},
       {"max_connections_per_network", set32(session.max_connections_per_network)},
       {"min_data_rate", set64(session.min_data_rate)},
+      {"max_age", seconds(session.max_age)},
       {"greeting_timeout", seconds(session.greeting_timeout)},
       {"command_timeout", seconds(session.command_timeout)},
       {"data_timeout", seconds(session.data_timeout)},
@@ -226,8 +219,12 @@ void Stage::set_value(const std::string& key, const std::string& value) {
   found->second();
 }
 
-void Stage::add_user(const std::vector<std::string>& words) {
-  config::User user = make_user(words[1], words[2]);
+config::User Stage::make_user(const std::vector<std::string>& words) {
+  config::User user;
+  user.name = words[1];
+  // As cheap as argon2id can be: what is tested here is what is said.
+  user.password_hash =
+      *auth::hash_password(Secret(words[2]), {.memory_kib = 8, .passes = 1, .lanes = 1});
   for (std::size_t i = 3; i < words.size(); ++i) {
     const std::size_t equals = words[i].find('=');
     const std::string key = words[i].substr(0, equals);
@@ -248,7 +245,33 @@ void Stage::add_user(const std::vector<std::string>& words) {
       throw std::invalid_argument("@user knows no " + key);
     }
   }
-  config_->auth.users.push_back(std::move(user));
+  return user;
+}
+
+void Stage::reload_with_user(const std::vector<std::string>& words) {
+  config::User user = make_user(words);
+  const auto before = std::ranges::find(users_, user.name, &config::User::name);
+  if (before == users_.end()) {
+    users_.push_back(std::move(user));
+  } else {
+    // A reload that changes only what a user may do leaves the hash as it is.
+    const auto same = auth::verify_password(before->password_hash, Secret(words[2]));
+    if (same && *same) user.password_hash = before->password_hash;
+    *before = std::move(user);
+  }
+  reload_users();
+}
+
+void Stage::reload_without_user(const std::string& name) {
+  std::erase_if(users_, [&](const config::User& user) { return user.name == name; });
+  reload_users();
+}
+
+void Stage::reload_users() {
+  const auto users = auth::UserTable::build(users_);
+  if (!users) throw std::invalid_argument(users.error().text);
+  authenticator_->replace_users(*users);
+  limits_.update([&](std::string_view name) { return (*users)->find(name); }, loop_.now());
 }
 
 void Stage::add_upstream(const std::vector<std::string>& words) {

@@ -49,6 +49,10 @@ class Stage {
   void drain();
   /// As a second SIGTERM does.
   void abort();
+  /// As a reload does that has this user, new or changed: NAME PASSWORD [KEY=VALUE…].
+  void reload_with_user(const std::vector<std::string>& words);
+  /// As a reload does without this user.
+  void reload_without_user(const std::string& name);
   /// Waits for all sessions to end; false when they do not. Then ends the relay.
   runtime::Task<bool> ended();
 
@@ -64,12 +68,14 @@ class Stage {
   void set(const Step& step);
   void set_listener(const std::vector<std::string>& words);
   void set_value(const std::string& key, const std::string& value);
-  void add_user(const std::vector<std::string>& words);
+  static config::User make_user(const std::vector<std::string>& words);
+  void reload_users();
   void add_upstream(const std::vector<std::string>& words);
   runtime::Task<void> host(std::list<submission::Session>::iterator session);
 
   runtime::Loop& loop_;
   std::shared_ptr<config::Config> config_;
+  std::vector<config::User> users_;
   bool authenticator_fails_ = false;
   CapturedLog log_;
   metrics::Registry metrics_;

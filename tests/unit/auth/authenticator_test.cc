@@ -46,7 +46,7 @@ class FakeHasher {
   std::map<std::string, std::string> passwords_;
 };
 
-constexpr std::uint64_t kNetwork = 1;
+const IpAddress kClient = IpAddress::v4({192, 0, 2, 1});
 
 config::User user(std::string name, std::string password_hash) {
   config::User made;
@@ -61,7 +61,7 @@ std::shared_ptr<const UserTable> table(std::vector<config::User> users) {
 
 std::string told(const Verdict& verdict) {
   if (const auto* accepted = std::get_if<Accepted>(&verdict)) {
-    return accepted->user->name + (accepted->from_cache ? " from cache" : "");
+    return accepted->identity.name() + (accepted->from_cache ? " from cache" : "");
   }
   if (const auto* unavailable = std::get_if<Unavailable>(&verdict)) return unavailable->reason;
   switch (std::get<Rejected>(verdict).cause) {
@@ -84,7 +84,7 @@ class AuthenticatorTest : public testing::Test {
 
   std::string verify(std::string authcid, std::string_view password, std::string authzid = "") {
     return told(loop_.run(authenticator_.verify(
-        loop_, {std::move(authzid), std::move(authcid), Secret(password)}, kNetwork)));
+        loop_, {std::move(authzid), std::move(authcid), Secret(password)}, kClient)));
   }
   /// Lets virtual time pass.
   void pass(Duration span) {
@@ -105,7 +105,7 @@ TEST_F(AuthenticatorTest, AcceptsTheRightPasswordOnly) {
   EXPECT_EQ(verify("billing", "right"), "billing");
   EXPECT_EQ(verify("shop", "other"), "shop");
   EXPECT_EQ(verify("billing", "other"), "wrong password");
-  EXPECT_EQ(verify("Billing", "right"), "unknown user");
+  EXPECT_EQ(verify("nobody", "right"), "unknown user");
 }
 
 TEST_F(AuthenticatorTest, UnknownUserAndWrongPasswordCostOneHashEach) {
@@ -144,10 +144,18 @@ TEST_F(AuthenticatorTest, TheCacheForgetsAfterItsLifetime) {
 
 TEST_F(AuthenticatorTest, ACacheHitDoesNotSuspend) {
   EXPECT_EQ(verify("billing", "right"), "billing");
-  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")}, kNetwork);
+  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")}, kClient);
   const auto frame = hit.start();
   frame.resume();  // no loop runs: it gets to its end by itself or not at all
   EXPECT_TRUE(frame.done());
+}
+
+TEST_F(AuthenticatorTest, NamesAreTheSameInAnyCase) {
+  EXPECT_EQ(verify("BILLING", "right"), "billing") << "as it is spelled in the table";
+  EXPECT_EQ(verify("Billing", "right", "bILLING"), "billing from cache") << "hashed once";
+  const Verdict verdict =
+      loop_.run(authenticator_.verify(loop_, {"", "SHOP", Secret("wrong")}, kClient));
+  EXPECT_EQ(std::get<Rejected>(verdict).name, "shop");
 }
 
 TEST_F(AuthenticatorTest, OneActsForOneselfOnly) {
@@ -179,8 +187,8 @@ TEST_F(AuthenticatorTest, ACachedUserHasTheLimitsOfTheNewTable) {
   changed.limits.connections = 7;
   authenticator_.replace_users(table({changed}));
   const Verdict verdict =
-      loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}, kNetwork));
-  EXPECT_EQ(std::get<Accepted>(verdict).user->limits.connections, 7u);
+      loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}, kClient));
+  EXPECT_EQ(std::get<Accepted>(verdict).identity.user().limits.connections, 7u);
 }
 
 TEST_F(AuthenticatorTest, WhoIsRemovedWhileBeingCheckedIsRejected) {
@@ -202,8 +210,49 @@ TEST_F(AuthenticatorTest, AnOutageIsNoRejection) {
   EXPECT_EQ(verify("billing", "right"), "billing") << "nor is it remembered";
 }
 
+Identity log_in(Authenticator& authenticator, Loop& loop) {
+  return std::get<Accepted>(
+             loop.run(authenticator.verify(loop, {"", "billing", Secret("right")}, kClient)))
+      .identity;
+}
+
+TEST_F(AuthenticatorTest, AnIdentityHoldsWhileItsUserIsUnchanged) {
+  Identity identity = log_in(authenticator_, loop_);
+  const std::uint64_t generation = identity.generation();
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds);
+  authenticator_.replace_users(users_);
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds);
+  EXPECT_EQ(identity.generation(), generation) << "the same table is no news";
+  authenticator_.replace_users(table({*users_->find("billing")}));
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds);
+  EXPECT_GT(identity.generation(), generation);
+}
+
+TEST_F(AuthenticatorTest, AnIdentityHasTheRightsOfTheTableInForce) {
+  Identity identity = log_in(authenticator_, loop_);
+  config::User changed = *users_->find("billing");
+  changed.name = "Billing";
+  changed.limits.connections = 7;
+  authenticator_.replace_users(table({changed}));
+  EXPECT_EQ(identity.user().limits.connections, std::nullopt) << "until it is renewed";
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds);
+  EXPECT_EQ(identity.user().limits.connections, 7u);
+  EXPECT_EQ(identity.name(), "Billing");
+}
+
+TEST_F(AuthenticatorTest, AnIdentityEndsWithItsUserOrItsPassword) {
+  Identity identity = log_in(authenticator_, loop_);
+  authenticator_.replace_users(table({user("shop", hasher_.hash_of("other"))}));
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kRemoved);
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kRemoved) << "and stays ended";
+  authenticator_.replace_users(table({user("billing", hasher_.hash_of("new"))}));
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kPasswordChanged);
+  authenticator_.replace_users(users_);
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds) << "what was proved is asked for again";
+}
+
 struct Attempt {
-  std::uint64_t network;
+  std::uint8_t network;
   std::string authcid;
   std::string password;
   std::string outcome = {};
@@ -211,7 +260,8 @@ struct Attempt {
 
 Task<void> attempt(Authenticator& authenticator, Loop& loop, Attempt& one) {
   one.outcome = told(co_await authenticator.verify(
-      loop, {"", one.authcid, Secret(std::string_view(one.password))}, one.network));
+      loop, {"", one.authcid, Secret(std::string_view(one.password))},
+      IpAddress::v4({192, 0, one.network, 1})));
 }
 
 Task<void> attempt_all(Authenticator& authenticator, Loop& loop, std::vector<Attempt>& all) {
@@ -222,7 +272,8 @@ Task<void> attempt_all(Authenticator& authenticator, Loop& loop, std::vector<Att
 
 TEST_F(AuthenticatorTest, AFloodFromOneNetworkKeepsNobodyOfAnotherOut) {
   Authenticator authenticator(
-      {.hashing = {.most_running = 1, .most_waiting = 4}, .verify_password = hasher_.verifier()},
+      {.hashing = {.most_running = 1, .longest_wait = 200ms, .usual_cost = 50ms},
+       .verify_password = hasher_.verifier()},
       users_);
   std::vector<Attempt> attempts;
   for (int i = 0; i < 100; ++i) attempts.push_back({1, "billing", "guess" + std::to_string(i)});
@@ -248,7 +299,7 @@ struct Counts {
 Task<void> count_one(Authenticator& authenticator, Loop& loop, std::string password,
                      Counts& counts) {
   const Verdict verdict =
-      co_await authenticator.verify(loop, {"", "billing", Secret(password)}, kNetwork);
+      co_await authenticator.verify(loop, {"", "billing", Secret(password)}, kClient);
   ++(std::holds_alternative<Accepted>(verdict) ? counts.accepted : counts.rejected);
 }
 
@@ -264,7 +315,7 @@ Task<void> count_fifty_of_each(Authenticator& authenticator, Loop& loop, Counts&
 TEST(Authenticator, WorksWithRealHashesFromEveryWorkerAtOnce) {
   const HashCost cheap = {.memory_kib = 8, .passes = 1, .lanes = 1};
   Authenticator authenticator(
-      {.hashing = {.most_running = 2, .most_waiting = 10'000}},
+      {.hashing = {.most_running = 2}},
       table({user("billing", hash_password(Secret("right"), cheap).value())}));
   Counts counts;
   {

@@ -25,29 +25,37 @@ CredentialsMac key(int number) {
   return mac;
 }
 
-using Work = std::function<Result<bool>()>;
+using Work = HashingQueue::Work;
+
+/// Of a stranger, alone in its networks of every level.
+Place at(std::uint64_t network) { return {.path = {network, network, network}}; }
 
 /// One `run`, its outcome written down as "true", "false" or the error's text.
 Task<void> note_run(HashingQueue& queue, Loop& loop, CredentialsMac mac, Work work,
                     std::string& outcome, std::uint64_t network = 1) {
-  const Result<bool> result = co_await queue.run(loop, network, mac, work);
+  const Result<bool> result = co_await queue.run(loop, at(network), mac, work);
   outcome = !result ? result.error().text : *result ? "true" : "false";
 }
 
-TEST(HashingQueue, FitsTheMachineButLeavesThePoolAThread) {
-  const struct {
-    std::size_t cpus, pool, running;
-  } cases[] = {{1, 4, 1}, {2, 4, 2}, {8, 4, 3}, {64, 128, 64}, {0, 4, 1}, {4, 1, 1}, {4, 0, 1}};
-  for (const auto& c : cases) {
-    const auto options = HashingQueue::Options::fit(c.cpus, c.pool);
-    EXPECT_EQ(options.most_running, c.running) << c.cpus << " CPUs, pool of " << c.pool;
-    EXPECT_EQ(options.most_waiting, 64 * c.running);
-  }
+/// So many hashes at one time, and so many that wait: virtual time stands still meanwhile, so no
+/// hash is measured before the last has come.
+HashingQueue::Options places(std::size_t running, int waiting) {
+  HashingQueue::Options options;
+  options.most_running = running;
+  // And half a place, so that even without any there is a moment to wait in.
+  options.longest_wait = (2 * waiting + 1) * options.usual_cost / static_cast<int>(2 * running);
+  return options;
+}
+
+TEST(HashingQueue, FitsTheMachine) {
+  EXPECT_EQ(HashingQueue::Options::fit(0).most_running, 1u);
+  EXPECT_EQ(HashingQueue::Options::fit(1).most_running, 1u);
+  EXPECT_EQ(HashingQueue::Options::fit(64).most_running, 64u);
 }
 
 TEST(HashingQueue, GivesWhatTheWorkGave) {
   Loop loop(runtime::Time::kVirtual);
-  HashingQueue queue({});
+  HashingQueue queue(HashingQueue::Options{});
   const Work works[] = {[] { return true; }, [] { return false; },
                         [] { return fail(ErrorCode::kSystem, "no memory"); }};
   std::vector<std::string> outcomes(3);
@@ -69,7 +77,7 @@ Task<void> run_all(HashingQueue& queue, Loop& loop, Work work, int (*key_of)(int
 
 TEST(HashingQueue, PastTheLineItRefusesAtOnce) {
   Loop loop(runtime::Time::kVirtual);
-  HashingQueue queue({.most_running = 2, .most_waiting = 3});
+  HashingQueue queue(places(2, 3));
   std::atomic<int> calls = 0;
   std::vector<std::string> outcomes(8);
   loop.run(run_all(queue, loop, [&] { return ++calls > 0; }, [](int i) { return i; }, outcomes));
@@ -82,7 +90,7 @@ TEST(HashingQueue, PastTheLineItRefusesAtOnce) {
 
 TEST(HashingQueue, TheSameKeyIsWorkedOutOnceAndNeverRefused) {
   Loop loop(runtime::Time::kVirtual);
-  HashingQueue queue({.most_running = 1, .most_waiting = 0});
+  HashingQueue queue(places(1, 0));
   std::atomic<int> calls = 0;
   std::vector<std::string> outcomes(1000);
   loop.run(run_all(queue, loop, [&] { return ++calls > 0; }, [](int) { return 7; }, outcomes));
@@ -92,7 +100,7 @@ TEST(HashingQueue, TheSameKeyIsWorkedOutOnceAndNeverRefused) {
 
 TEST(HashingQueue, FirstComeFirstServed) {
   Loop loop(runtime::Time::kVirtual);
-  HashingQueue queue({.most_running = 1, .most_waiting = 100});
+  HashingQueue queue(places(1, 100));
   std::vector<int> order;  // one at a time, so no lock
   const auto main = [](Loop& l, HashingQueue& q, std::vector<int>& served) -> Task<void> {
     TaskGroup group(l);
@@ -148,7 +156,7 @@ TEST(HashingQueue, NetworksTakeTurns) {
   for (int i = 0; i < 50; ++i) askers.push_back({.network = 1, .key = i});
   askers.push_back({.network = 2, .key = 100});
   askers.push_back({.network = 3, .key = 200});
-  const auto order = serve({.most_running = 1, .most_waiting = 100}, askers);
+  const auto order = serve(places(1, 100), askers);
   ASSERT_EQ(order.size(), askers.size());
   EXPECT_EQ((std::vector<int>(order.begin(), order.begin() + 5)),
             (std::vector<int>{0, 1, 100, 200, 2}));
@@ -160,7 +168,7 @@ TEST(HashingQueue, WhoHasMostInLineIsRefusedFirst) {
   askers.push_back({.network = 2, .key = 100});
   askers.push_back({.network = 1, .key = 10});
   // Key 0 is worked out at once, 1 to 4 have places, and 4 loses its own.
-  const auto order = serve({.most_running = 1, .most_waiting = 4}, askers);
+  const auto order = serve(places(1, 4), askers);
   EXPECT_EQ(order, (std::vector<int>{0, 1, 100, 2, 3}));
   for (const Asker& asker : askers) {
     const bool served = asker.key < 4 || asker.key == 100;
@@ -170,7 +178,7 @@ TEST(HashingQueue, WhoHasMostInLineIsRefusedFirst) {
 
 TEST(HashingQueue, WhoFollowsOneThatLosesItsPlaceIsToldSo) {
   std::vector<Asker> askers = {{1, 0}, {1, 1}, {1, 2}, {1, 2}, {2, 100}};
-  EXPECT_EQ(serve({.most_running = 1, .most_waiting = 2}, askers), (std::vector<int>{0, 1, 100}));
+  EXPECT_EQ(serve(places(1, 2), askers), (std::vector<int>{0, 1, 100}));
   EXPECT_EQ(askers[2].outcome, kRefused);
   EXPECT_EQ(askers[3].outcome, kRefused);
   EXPECT_EQ(askers[4].outcome, "true");
@@ -180,7 +188,7 @@ TEST(HashingQueue, WhoFollowsOneThatLosesItsPlaceIsToldSo) {
 // of the other.
 TEST(HashingQueue, WhoFollowsIsNotRefusedForTheNetworkOfTheOneWhoLeads) {
   std::vector<Asker> askers = {{1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, 3}, {3, 100}};
-  EXPECT_EQ(serve({.most_running = 1, .most_waiting = 3}, askers),
+  EXPECT_EQ(serve(places(1, 3), askers),
             (std::vector<int>{0, 1, 3, 100}));
   EXPECT_EQ(askers[2].outcome, kRefused);
   EXPECT_EQ(askers[3].outcome, "true");
@@ -192,7 +200,7 @@ TEST(HashingQueue, BoundsTheWholeProcessAndWakesOtherLoops) {
   constexpr int kLoops = 4;
   constexpr int kRuns = 250;
   constexpr int kKeys = 100;
-  HashingQueue queue({.most_running = 2, .most_waiting = 1'000'000});
+  HashingQueue queue(places(2, 1'000'000));
   std::atomic<int> running = 0;
   std::atomic<int> most = 0;
   std::atomic<int> calls = 0;

@@ -21,14 +21,16 @@ config::User user(std::string name, HashCost cost = kCheap) {
   return user_with(std::move(name), decoy_hash(cost));
 }
 
-TEST(UserTable, FindsUsersByTheirExactName) {
-  const auto table = UserTable::build({user("billing"), user("Billing"), user("müller")}).value();
-  EXPECT_EQ(table->size(), 3u);
-  for (const char* name : {"billing", "Billing", "müller"}) {
+TEST(UserTable, FindsUsersByTheirNameInAnyCase) {
+  const auto table = UserTable::build({user("Billing"), user("müller")}).value();
+  EXPECT_EQ(table->size(), 2u);
+  for (const char* name : {"billing", "Billing", "BILLING"}) {
     ASSERT_NE(table->find(name), nullptr) << name;
-    EXPECT_EQ(table->find(name)->name, name);
+    EXPECT_EQ(table->find(name)->name, "Billing") << "as it is configured";
   }
-  for (const char* name : {"", "BILLING", "billing ", "mu\u0308ller", "nobody"}) {
+  EXPECT_EQ(table->find("Müller")->name, "müller");
+  // Only A-Z have a case here: more would need tables of Unicode, and a choice among them.
+  for (const char* name : {"", "billing ", "mu\u0308ller", "MÜLLER", "nobody"}) {
     EXPECT_EQ(table->find(name), nullptr) << name;
   }
 }
@@ -46,6 +48,8 @@ TEST(UserTable, SaysWhichUserIsWrong) {
     const char* expected;
   } cases[] = {
       {{user("a"), user("b"), user("a")}, "user 'a' is there twice"},
+      {{user("a"), user("A")},
+       "user 'A' is there twice, as 'a', too: names are compared without regard to case"},
       {{user("")}, "a user has an empty name"},
       {{user("a"), user_with("b", "hunter2")}, "user 'b': password: "},
   };

@@ -147,7 +147,7 @@ TEST(Load, EveryKeySetsItsField) {
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
       "[session]\nmax_recipients = 1\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
       "3\nmax_connections = 4\n"
-      "max_connections_per_network = 9\nmin_data_rate = '1 KiB'\n"
+      "max_connections_per_network = 9\nmax_age = '2h'\nmin_data_rate = '1 KiB'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
@@ -168,6 +168,7 @@ TEST(Load, EveryKeySetsItsField) {
                                      .max_connections = 4,
                                      .max_connections_per_network = 9,
                                      .greeting_timeout = 5s,
+                                     .max_age = 2h,
                                      .command_timeout = 6s,
                                      .data_timeout = 7s,
                                      .min_data_rate = 1024,

@@ -79,8 +79,21 @@ TEST(UsersFile, MayNotNameAUserOfTheConfigAgain) {
       problems_of(text, outside),
       ElementsAre("c.toml:7:9: log.level is \"loud\"; expected \"debug\", \"info\", \"warning\" "
                   "or \"error\"",
-                  "users.toml:5:8: user[2].name is \"app\", which an [[auth.user]] of the "
-                  "configuration has already; expected another one"));
+                  "users.toml:5:8: user[2].name is \"app\", which line 4 of c.toml has already; "
+                  "expected another one"));
+}
+
+TEST(UsersFile, NamesThatDifferInCaseAreTheSame) {
+  FakeOutside outside = usual_outside();
+  outside.files["users.toml"] = user("APP") + user("shop") + user("Shop");
+  const std::string text = "[auth]\nfile = 'users.toml'\n[[auth.user]]\nname = 'app'\npassword = '" +
+                           std::string(kHash) + "'\n";
+  EXPECT_THAT(
+      problems_of(text, outside),
+      ElementsAre("users.toml:2:8: user[1].name is \"APP\", which line 4 of c.toml has already as "
+                  "\"app\": names are compared without regard to case; expected another one",
+                  "users.toml:8:8: user[3].name is \"Shop\", which line 5 has already as "
+                  "\"shop\": names are compared without regard to case; expected another one"));
 }
 
 }  // namespace

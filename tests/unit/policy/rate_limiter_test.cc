@@ -28,10 +28,17 @@ std::shared_ptr<UserLimits> limits_of(const config::Limits& limits) {
   return std::make_shared<UserLimits>(limits, kEpoch);
 }
 
+/// Takes it for good: as a message that was delivered.
+bool spend(UserLimits& limits, const Charge& charge, TimePoint now) {
+  auto receipt = limits.take(charge, now);
+  if (receipt) receipt->keep();
+  return receipt.has_value();
+}
+
 /// How many messages of this kind go through now.
 int admitted(UserLimits& limits, const Charge& charge, TimePoint now) {
   int count = 0;
-  while (limits.take(charge, now)) ++count;
+  while (spend(limits, charge, now)) ++count;
   return count;
 }
 
@@ -40,7 +47,7 @@ const config::Limits kUnlimited{};
 TEST(UserLimits, WithoutLimitsEverythingPasses) {
   const auto limits = limits_of(kUnlimited);
   for (int i = 0; i < 1000; ++i) {
-    EXPECT_TRUE(limits->take({.recipients = 1000, .bytes = 1u << 30}, kNoon));
+    EXPECT_TRUE(spend(*limits, {.recipients = 1000, .bytes = 1u << 30}, kNoon));
   }
   EXPECT_EQ(limits->most_recipients(), std::nullopt);
 }
@@ -80,14 +87,14 @@ TEST(UserLimits, WhicheverLimitIsReachedFirstRefuses) {
     EXPECT_EQ(refused.error().limit, c.refused_by);
     EXPECT_EQ(refused.error().retry_after, c.retry_after);
     EXPECT_FALSE(refused.error().permanent);
-    EXPECT_TRUE(limits->take(c.charge, kNoon + c.retry_after)) << "the promise is kept";
+    EXPECT_TRUE(spend(*limits, c.charge, kNoon + c.retry_after)) << "the promise is kept";
   }
 }
 
 TEST(UserLimits, OfSeveralRefusalsTheLongestIsTold) {
   const auto limits = limits_of(
       {.messages = rate(1, 1s), .recipients = rate(1, 1h), .bytes = {}, .connections = {}});
-  EXPECT_TRUE(limits->take({.recipients = 1}, kNoon));
+  EXPECT_TRUE(spend(*limits, {.recipients = 1}, kNoon));
   EXPECT_EQ(limits->take({.recipients = 1}, kNoon).error().limit, Limit::kRecipients);
   EXPECT_EQ(limits->take({.recipients = 1}, kNoon).error().retry_after, 1h);
 }
@@ -95,8 +102,8 @@ TEST(UserLimits, OfSeveralRefusalsTheLongestIsTold) {
 TEST(UserLimits, ARefusalTakesNothingFromTheOtherLimits) {
   const auto limits = limits_of(
       {.messages = rate(10, 1h), .recipients = rate(5, 1h), .bytes = {}, .connections = {}});
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limits->take({.recipients = 1}, kNoon));
-  for (int i = 0; i < 100; ++i) EXPECT_FALSE(limits->take({.recipients = 1}, kNoon));
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(spend(*limits, {.recipients = 1}, kNoon));
+  for (int i = 0; i < 100; ++i) EXPECT_FALSE(spend(*limits, {.recipients = 1}, kNoon));
   EXPECT_EQ(admitted(*limits, {.recipients = 0}, kNoon), 5) << "five messages must be left";
 }
 
@@ -104,7 +111,7 @@ TEST(UserLimits, PeekChargesNothing) {
   const auto limits =
       limits_of({.messages = rate(1, 1min), .recipients = {}, .bytes = {}, .connections = {}});
   for (int i = 0; i < 10; ++i) EXPECT_TRUE(limits->peek({.recipients = 1}, kNoon));
-  EXPECT_TRUE(limits->take({.recipients = 1}, kNoon));
+  EXPECT_TRUE(spend(*limits, {.recipients = 1}, kNoon));
   const auto refused = limits->peek({.recipients = 1}, kNoon);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().limit, Limit::kMessages);
@@ -117,7 +124,7 @@ TEST(UserLimits, MoreThanTheBurstIsRefusedForGood) {
                                  .bytes = rate(1'000'000, 1h),
                                  .connections = {}});
   EXPECT_EQ(limits->most_recipients(), 50u);
-  EXPECT_TRUE(limits->take({.recipients = 50, .bytes = 1'000'000}, kNoon));
+  EXPECT_TRUE(spend(*limits, {.recipients = 50, .bytes = 1'000'000}, kNoon));
   // Even now that other limits would say "later".
   const auto many = limits->take({.recipients = 51, .bytes = 1}, kNoon);
   ASSERT_FALSE(many);
@@ -168,7 +175,7 @@ TEST(UserLimits, ThreadsTogetherGetExactlyWhatIsAllowed) {
           const auto slot = limits->connect();
           if (limits->connections() > 3) too_many = true;
           const Charge charge{.recipients = 1 + i % 3};
-          if (!limits->take(charge, kNoon)) continue;
+          if (!spend(*limits, charge, kNoon)) continue;
           messages += charge.messages;
           recipients += charge.recipients;
         }
@@ -191,9 +198,9 @@ TEST(LimitTable, StateBelongsToTheName) {
   LimitTable table(kEpoch);
   const config::Limits one{
       .messages = rate(1, 1h), .recipients = {}, .bytes = {}, .connections = {}};
-  EXPECT_TRUE(table.find(user("billing", one), kNoon)->take({}, kNoon));
-  EXPECT_FALSE(table.find(user("billing", one), kNoon)->take({}, kNoon)) << "sessions share it";
-  EXPECT_TRUE(table.find(user("shop", one), kNoon)->take({}, kNoon));
+  EXPECT_TRUE(spend(*table.find(user("billing", one), kNoon), {}, kNoon));
+  EXPECT_FALSE(spend(*table.find(user("billing", one), kNoon), {}, kNoon)) << "sessions share it";
+  EXPECT_TRUE(spend(*table.find(user("shop", one), kNoon), {}, kNoon));
   EXPECT_EQ(table.size(), 2u);
 }
 
@@ -203,7 +210,7 @@ TEST(LimitTable, AReloadReachesSessionsThatAreConnected) {
       user("billing",
            {.messages = rate(100, 1min), .recipients = {}, .bytes = {}, .connections = {}}),
       kNoon);
-  for (int i = 0; i < 80; ++i) EXPECT_TRUE(held->take({}, kNoon));
+  for (int i = 0; i < 80; ++i) EXPECT_TRUE(spend(*held, {}, kNoon));
 
   const auto lowered = std::make_shared<const config::User>(user(
       "billing",
@@ -218,10 +225,10 @@ TEST(LimitTable, WhoLogsInBringsTheNewestLimits) {
   const auto held = table.find(
       user("billing", {.messages = rate(1, 1h), .recipients = {}, .bytes = {}, .connections = {}}),
       kNoon);
-  EXPECT_TRUE(held->take({}, kNoon));
-  EXPECT_FALSE(held->take({}, kNoon));
+  EXPECT_TRUE(spend(*held, {}, kNoon));
+  EXPECT_FALSE(spend(*held, {}, kNoon));
   (void)table.find(user("billing", kUnlimited), kNoon);
-  EXPECT_TRUE(held->take({}, kNoon));
+  EXPECT_TRUE(spend(*held, {}, kNoon));
 }
 
 TEST(LimitTable, ARemovedUserKeepsTheOldLimits) {
@@ -238,13 +245,13 @@ TEST(LimitTable, ForgetsOnlyWhatIsAsGoodAsNew) {
   const config::Limits limits{
       .messages = rate(1, 1h), .recipients = {}, .bytes = {}, .connections = {}};
   const auto connected = table.find(user("connected", limits), kNoon);
-  EXPECT_TRUE(table.find(user("owing", limits), kNoon + 30min)->take({}, kNoon + 30min));
+  EXPECT_TRUE(spend(*table.find(user("owing", limits), kNoon + 30min), {}, kNoon + 30min));
   for (int i = 0; i < 100'000; ++i) {
     (void)table.find(user("passer-by " + std::to_string(i), limits), kNoon + 1h);
   }
   EXPECT_LE(table.size(), 16u * 130u);
   EXPECT_EQ(table.find(user("connected", limits), kNoon + 1h), connected);
-  EXPECT_FALSE(table.find(user("owing", limits), kNoon + 1h)->take({}, kNoon + 1h));
+  EXPECT_FALSE(spend(*table.find(user("owing", limits), kNoon + 1h), {}, kNoon + 1h));
 }
 
 TEST(LimitTable, ReloadsAndSessionsMayRunTogether) {
@@ -262,6 +269,7 @@ TEST(LimitTable, ReloadsAndSessionsMayRunTogether) {
         const auto slot = limits->connect();
         (void)limits->peek({.recipients = 1, .bytes = 1}, kNoon);
         (void)limits->take({.recipients = 1, .bytes = 1}, kNoon);
+        (void)spend(*limits, {.recipients = 1, .bytes = 1}, kNoon);
       }
     });
   }

@@ -21,11 +21,20 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_EQ(std::get<RunCommand>(parse({"run"})).config, "/etc/sallyport/sallyport.toml");
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "-c", "b.toml"})).config, "b.toml");
   EXPECT_TRUE(std::holds_alternative<HashPasswordCommand>(parse({"hash-password"})));
-  EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({"version"})));
+  for (const char* word : {"version", "--version", "-V"}) {
+    EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({word}))) << word;
+  }
 }
 
 TEST(CommandLine, HelpIsNoError) {
-  EXPECT_EQ(printed({"--help"}).exit_code, kOk);
+  const std::string whole = printed({"--help"}).text;
+  for (const char* word : {"--help", "-h", "help"}) {
+    EXPECT_EQ(printed({word}).exit_code, kOk) << word;
+    EXPECT_EQ(printed({word}).text, whole) << word;
+  }
+  EXPECT_EQ(printed({"help", "check"}).exit_code, kOk);
+  EXPECT_NE(printed({"help", "check"}).text.find("--config"), std::string::npos);
+  EXPECT_EQ(printed({"help", "chek"}).exit_code, kUsage);
   EXPECT_NE(printed({"--help"}).text.find("Exit codes"), std::string::npos);
   EXPECT_NE(printed({"run", "--help"}).text.find("--config"), std::string::npos);
 }
@@ -36,8 +45,29 @@ TEST(CommandLine, WhatIsNotUnderstoodExitsWith64AndSaysWhat) {
   EXPECT_NE(printed({"run", "--confg", "x"}).text.find("--confg"), std::string::npos);
 }
 
+TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
+  const struct {
+    std::vector<const char*> arguments;
+    const char* expected;
+  } cases[] = {
+      {{}, "a command is missing; expected 'run', 'check', 'hash-password', 'version' or 'help'"},
+      {{"foo"}, "there is no command 'foo'; expected 'run', "},
+      {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
+      {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
+      {{"run", "--confg=x"}, "there is no option '--confg'; did you mean '--config'?"},
+      {{"check", "file.toml"}, "check takes no arguments but options"},
+      {{"--config", "x"}, "there is no option '--config'"},
+  };
+  for (const auto& c : cases) {
+    const PrintCommand print = printed(c.arguments);
+    EXPECT_EQ(print.exit_code, kUsage);
+    EXPECT_NE(print.text.find(c.expected), std::string::npos) << print.text;
+  }
+}
+
 TEST(CommandLine, TakesNoPasswordAsAnArgument) {
   EXPECT_EQ(printed({"hash-password", "hunter2"}).exit_code, kUsage);
+  EXPECT_EQ(printed({"hash-password", "hunter2"}).text.find("hunter2"), std::string::npos);
 }
 
 }  // namespace

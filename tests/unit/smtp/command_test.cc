@@ -106,10 +106,10 @@ TEST(ParseAuth, RefusesTheRest) {
        "501 5.5.4 AUTH wants a mechanism's name of at most 20 letters, digits, '-' and '_'"},
       {std::string(21, 'A'),
        "501 5.5.4 AUTH wants a mechanism's name of at most 20 letters, digits, '-' and '_'"},
-      {"PLAIN AGE AYg", "501 5.5.4 The initial response of AUTH is not base64"},
-      {"PLAIN  AGE", "501 5.5.4 The initial response of AUTH is not base64"},
-      {"PLAIN ", "501 5.5.4 The initial response of AUTH is not base64"},
-      {"PLAIN a_b", "501 5.5.4 The initial response of AUTH is not base64"},
+      {"PLAIN AGE AYg", "501 5.5.4 AUTH wants a mechanism and at most one initial response"},
+      {"PLAIN  AGE", "501 5.5.4 AUTH wants a mechanism and at most one initial response"},
+      {"PLAIN ", "501 5.5.2 The initial response of AUTH is not base64"},
+      {"PLAIN a_b", "501 5.5.2 The initial response of AUTH is not base64"},
   };
   for (const auto& [arguments, expected] : cases) {
     EXPECT_EQ(refusal(parse_auth(arguments)), expected) << arguments;
