@@ -186,7 +186,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   if (!decisive) co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender");
 
   delivery.outcome = outcome_of(*decisive);
-  delivery.reply = client_reply(message, last->config.name, *decisive);
+  delivery.reply = client_reply(message, last->config.name, *decisive, config_->session.reply);
   delivery.upstream = last->config.name;
   delivery.upstream_reply = decisive->str();
   delivery.reused_connection = decisive->reused_connection;

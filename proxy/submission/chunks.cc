@@ -38,7 +38,7 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   // RFC 3030 section 2: chunks that follow a failed one are taken, and answered in the same way,
   // until the last one or RSET ends the transaction.
   if (const auto fault = content.refusal()) {
-    dialog_.say(*fault);
+    say(*fault);
   } else {
     dialog_.say(replies::chunk_received(command->size));
   }
@@ -53,7 +53,7 @@ runtime::Task<void> Session::discard(smtp::BdatCommand command, smtp::Reply refu
   if (!received) co_return end(received.error());
   // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
   if (command.last) co_return refuse(refusal);
-  dialog_.say(refusal);
+  say(refusal);
 }
 
 }  // namespace sallyport::submission

@@ -238,7 +238,7 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
                           : permanent ? kRejected
                                       : kDeferred,
                           size, envelope.recipients.size());
-  dialog_.say(delivery.reply);
+  dialog_.say(delivery.reply, replies::text_for(envelope));
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {
     ++messages_;

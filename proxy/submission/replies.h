@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/message/envelope.h"
 #include "proxy/smtp/line_buffer.h"
 #include "proxy/smtp/reply.h"
 
@@ -102,6 +103,11 @@ smtp::Reply no_storage();
 
 /// The reply to a line that could not be taken; none for `kLine` and `kPartial`.
 Wire for_fault(smtp::LineBuffer::State state);
+
+/// What replies in the transaction of `envelope` may be written in: RFC 6531 section 3.7.4.
+inline smtp::ReplyText text_for(const message::Envelope& envelope) {
+  return envelope.parameters.smtputf8 ? smtp::ReplyText::kUtf8 : smtp::ReplyText::kAscii;
+}
 
 /// A reply as one line with its codes, for the log.
 std::string text(const smtp::Reply& reply);

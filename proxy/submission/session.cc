@@ -241,9 +241,14 @@ void Session::quit(std::string_view arguments) {
 
 void Session::unknown(std::string_view) { refuse(replies::kUnknownCommand); }
 
+void Session::say(const smtp::Reply& reply) {
+  dialog_.say(reply, transaction_ ? replies::text_for(transaction_->envelope)
+                                  : smtp::ReplyText::kAscii);
+}
+
 void Session::refuse(const smtp::Reply& reply) {
   ++errors_;
-  dialog_.say(reply);
+  say(reply);
 }
 
 void Session::refuse(replies::Wire reply) {

@@ -78,6 +78,8 @@ class Session {
   void quit(std::string_view arguments);
   void unknown(std::string_view arguments);
   bool greet(std::string_view arguments, bool extended);
+  /// Says a reply that may quote what others wrote.
+  void say(const smtp::Reply& reply);
   /// A reply to a command that should not have been sent: it counts as an error.
   void refuse(const smtp::Reply& reply);
   void refuse(replies::Wire reply);

@@ -46,7 +46,7 @@ void Session::mail(std::string_view arguments) {
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
   if (refusal) {
-    dialog_.say(*refusal);
+    say(*refusal);
     record(transaction_->envelope, 0, refused(std::move(*refusal)));
     transaction_.reset();
     return;

@@ -173,12 +173,47 @@ TEST(Transaction, InDeliverModeTheOthersAreSent) {
   const Delivery delivery = world.deliver(world.message(kThree));
   EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
   EXPECT_EQ(delivery.reply.wire(),
-            "250-2.0.0 Ok: id1 Ok 7\r\n"
-            "250-2.0.0 Not for 2 of 3 recipients, who were refused:\r\n"
+            "250-2.0.0 Not for 2 of 3 recipients, which were refused:\r\n"
             "250-2.0.0 <b@x.example>: 550 5.1.1 No such user\r\n"
-            "250 2.0.0 <c@x.example>: 450 4.2.2 Full\r\n");
+            "250-2.0.0 <c@x.example>: 450 4.2.2 Full\r\n"
+            "250 2.0.0 Ok 7\r\n");
   EXPECT_THAT(delivery.upstream_reply,
               StartsWith("250 2.0.0 Ok 7; refused <b@x.example>: 550 5.1.1 No such user"));
+}
+
+// Client libraries read the id out of it: Symfony, PHPMailer, nodemailer and Action Mailer know the
+// forms of docs/providers.md.
+TEST(Transaction, TheFinalReplyGoesOnAsItCame) {
+  const struct {
+    const char* said;
+    const char* heard;
+    const char* in_our_words;
+  } cases[] = {
+      {"250 Ok 0100019900aa-000000", "250 Ok 0100019900aa-000000\r\n",
+       "250 2.0.0 Ok: id1 Ok 0100019900aa-000000\r\n"},
+      {"250 Ok: queued as 9Xk-Q", "250 Ok: queued as 9Xk-Q\r\n",
+       "250 2.0.0 Ok: id1 Ok: queued as 9Xk-Q\r\n"},
+      {"250 2.0.0 OK  1234 a1-20 - gsmtp", "250 2.0.0 OK  1234 a1-20 - gsmtp\r\n",
+       "250 2.0.0 Ok: id1 OK  1234 a1-20 - gsmtp\r\n"},
+      {"250 Great success", "250 Great success\r\n", "250 2.0.0 Ok: id1 Great success\r\n"},
+      {"250-Queued\nU: 250 as 7", "250-Queued\r\n250 as 7\r\n",
+       "250 2.0.0 Ok: id1 Queued as 7\r\n"},
+      {"254 2.7.1 Suppressed", "254 2.7.1 Suppressed\r\n", "250 2.0.0 Ok: id1 Suppressed\r\n"},
+      {"250", "250\r\n", "250 2.0.0 Ok: id1 \r\n"},
+  };
+  for (const auto& c : cases) {
+    for (const bool in_our_words : {false, true}) {
+      SCOPED_TRACE(c.said);
+      World world({upstream("a")});
+      if (in_our_words) world.config().session.reply = config::ReplyWords::kOurs;
+      world.host("a").scripts = {kPipelining.opening() +
+                                 "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\nU: 250 ok\nU: 250 ok\n"
+                                 "U: 354 go\nP! content\nU: " +
+                                 c.said + "\n"};
+      EXPECT_EQ(world.deliver(world.message()).reply.wire(),
+                in_our_words ? c.in_our_words : c.heard);
+    }
+  }
 }
 
 TEST(Transaction, WhenAllRecipientsAreRefused) {
