@@ -30,6 +30,7 @@ struct Delivery {
   std::string upstream_reply;  ///< Its reply as one line, or what went wrong with it.
   std::string upstream_id;     ///< Its message id, where its reply has one.
   std::uint32_t attempts = 0;  ///< Upstreams tried.
+  std::uint32_t refused_recipients = 0;  ///< By the last one, in replies to RCPT.
   bool reused_connection = false;
   Duration upstream_time{};  ///< From the start of the last mail transaction to its end.
 };

@@ -189,6 +189,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   delivery.reply = client_reply(message, last->config.name, *decisive, config_->session.reply);
   delivery.upstream = last->config.name;
   delivery.upstream_reply = decisive->str();
+  delivery.refused_recipients = decisive->recipients_refused;
   delivery.reused_connection = decisive->reused_connection;
   delivery.upstream_time = decisive->took;
   if (decisive->end == End::kAccepted) {

@@ -17,7 +17,15 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   }
   // Nor can anybody tell where the next command is when the number can't be read.
   if (!command) co_return end(command.error().wire());
-  if (refusal) co_return co_await discard(*command, *refusal);
+  if (refusal) {
+    if (!co_await discard(*command)) co_return;
+    // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
+    co_return command->last ? refuse(*refusal) : say(*refusal);
+  }
+  if (auto partial = partial_refusal()) {
+    if (!co_await discard(*command)) co_return;
+    co_return command->last ? conclude_early(std::move(*partial)) : say(*partial);
+  }
 
   if (!transaction_->content) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
@@ -44,16 +52,14 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   }
 }
 
-runtime::Task<void> Session::discard(smtp::BdatCommand command, smtp::Reply refusal) {
+runtime::Task<bool> Session::discard(smtp::BdatCommand command) {
   Content content(context_.budget, config().message, gate_.settings, std::nullopt);
   content.discard();
   content.expect_chunks(false);
   content.begin_chunk(command);
   const auto received = co_await receive(content);
-  if (!received) co_return end(received.error());
-  // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
-  if (command.last) co_return refuse(refusal);
-  say(refusal);
+  if (!received) end(received.error());
+  co_return received.has_value();
 }
 
 }  // namespace sallyport::submission

@@ -9,6 +9,7 @@
 #include "proxy/message/trace.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
+#include "proxy/submission/split.h"
 
 namespace sallyport::submission {
 namespace {
@@ -129,6 +130,7 @@ std::optional<smtp::Reply> Content::refusal() const {
 
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
+  if (auto refusal = partial_refusal()) co_return conclude_early(std::move(*refusal));
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
@@ -146,9 +148,15 @@ runtime::Task<void> Session::submit(Content& content) {
   // Whoever waits for earlier replies must not wait for the upstream, too.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
-  const message::Message message = assemble(content);
-  auto delivery =
-      co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout));
+  message::Message message = assemble(content);
+  const TimePoint deadline = after(config().session.upstream_timeout);
+  relay::Delivery delivery;
+  if (config().session.overflow == config::Overflow::kSplit) {
+    delivery = co_await deliver_in_parts(context_.deliverer, message,
+                                         config().session.max_recipients, deadline);
+  } else {
+    delivery = co_await context_.deliverer.deliver(message, deadline);
+  }
   co_await conclude(message.envelope, content.size(), std::move(delivery));
 }
 
@@ -238,6 +246,8 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
                           : permanent ? kRejected
                                       : kDeferred,
                           size, envelope.recipients.size());
+  login_->metrics.recipients_refused[metrics::RecipientRefusal::kUpstream].add(
+      delivery.refused_recipients);
   dialog_.say(delivery.reply, replies::text_for(envelope));
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {

@@ -16,16 +16,6 @@ constexpr std::size_t kMostUnsent = 16 * 1024;
 // How long we wait for the client to take our goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(5);
 
-smtp::ExtensionSet enabled(const config::Listener& listener) {
-  smtp::ExtensionSet enabled = smtp::ExtensionSet::all();
-  for (const std::string& keyword : listener.disabled_extensions) {
-    if (const auto extension = smtp::extension_named(keyword)) {
-      enabled.erase_with_dependents(*extension);
-    }
-  }
-  return enabled;
-}
-
 }  // namespace
 
 /// What answers a verb: a function that answers at once, or a coroutine that talks on.
@@ -58,7 +48,7 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
     : context_(context),
       snapshot_(std::move(snapshot)),
       gate_(gate),
-      enabled_(enabled(gate.settings)),
+      enabled_(smtp::all_but(gate.settings.disabled_extensions)),
       client_ip_(std::move(client_ip)),
       network_(std::move(network)),
       transport_(stream.get()),
@@ -133,7 +123,11 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
 }
 
 void Session::refuse_line(smtp::Verb verb, replies::Wire reply) {
-  verb == smtp::Verb::kBdat ? end(reply) : refuse(reply);
+  if (verb == smtp::Verb::kBdat) return end(reply);
+  if (verb == smtp::Verb::kRcpt && transaction_) {
+    refuse_recipient(metrics::RecipientRefusal::kCommand, replies::text(reply));
+  }
+  refuse(reply);
 }
 
 smtp::SessionState Session::state() const {
@@ -191,11 +185,14 @@ smtp::Capabilities Session::capabilities() const {
 }
 
 smtp::Limits Session::limits() const {
-  std::uint64_t recipients = config().session.max_recipients;
+  std::uint64_t at_a_time = config().session.max_recipients;
   // The route is not known before MAIL: no upstream must get more than it takes.
   for (const config::Upstream& upstream : config().upstreams) {
-    recipients = std::min<std::uint64_t>(recipients, upstream.max_recipients);
+    if (upstream.max_recipients != 0) {
+      at_a_time = std::min<std::uint64_t>(at_a_time, upstream.max_recipients);
+    }
   }
+  std::uint64_t recipients = most_recipients(config().session, at_a_time);
   if (login_) {
     recipients = std::min(recipients, login_->limits->most_recipients().value_or(recipients));
   }

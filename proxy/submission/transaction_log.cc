@@ -21,6 +21,9 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
       .field("reverse_path", record.envelope.reverse_path.str())
       .field("recipients", recipients.size());
   if (!recipients.empty()) line.field("recipient", recipients.front().forward_path.str());
+  const std::uint32_t refused =
+      record.refused_recipients + (delivery ? delivery->refused_recipients : 0);
+  if (refused > 0) line.field("refused_recipients", refused);
   line.field("size", record.size);
   if (!delivery) line.field("why", record.why);
   if (delivery) line.field("reply", replies::text(delivery->reply));

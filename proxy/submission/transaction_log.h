@@ -19,6 +19,7 @@ struct TransactionRecord {
   std::string_view user;
   const message::Envelope& envelope;
   std::uint64_t size = 0;                     ///< Octets of content received.
+  std::uint32_t refused_recipients = 0;       ///< That we refused at RCPT.
   const relay::Delivery* delivery = nullptr;  ///< What came of it; null: it was given up.
   std::string_view why;                       ///< It was given up.
   const net::TlsInfo* tls = nullptr;          ///< Null: no TLS.
