@@ -211,6 +211,8 @@ void add_users(Page& page, const Rows<UserMetrics>& rows) {
             "result", &M::recipients);
   page.each("sallyport_limit_refusals_total", "Commands refused because a limit was reached.",
             "user", rows, "limit", &M::limit_refusals);
+  page.each("sallyport_recipients_refused_total", "Recipients refused, by reason.", "user", rows,
+            "reason", &M::recipients_refused);
 }
 
 void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {

@@ -65,6 +65,15 @@ enum class Limit : std::uint8_t { kMessages, kRecipients, kBytes, kConnections }
 inline constexpr std::array<std::string_view, 4> kLimitNames = {"messages", "recipients", "bytes",
                                                                 "connections"};
 
+/// Why a recipient was refused.
+enum class RecipientRefusal : std::uint8_t {
+  kOverflow,  ///< By us: it is one more than fit in one mail transaction.
+  kCommand,   ///< By us: its RCPT is malformed, too long, or has a parameter that is not offered.
+  kUpstream,  ///< By the upstream that was asked last.
+};
+inline constexpr std::array<std::string_view, 3> kRecipientRefusalNames = {"overflow", "command",
+                                                                           "upstream"};
+
 /// How one attempt at one upstream ended.
 enum class UpstreamOutcome : std::uint8_t {
   kAccepted,  ///< It said 250.
@@ -165,6 +174,7 @@ struct alignas(64) UserMetrics {
   ByLabel<Outcome, kOutcomeNames> bytes;
   ByLabel<Outcome, kOutcomeNames> recipients;
   ByLabel<Limit, kLimitNames> limit_refusals;
+  ByLabel<RecipientRefusal, kRecipientRefusalNames> recipients_refused;
 
   /// Counts a message whose end was reached and answered.
   void message(Outcome outcome, std::uint64_t octets, std::uint64_t recipient_count) {

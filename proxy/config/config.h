@@ -145,10 +145,12 @@ struct Upstream {
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
   milliseconds idle_timeout = std::chrono::seconds(30);  ///< Of a pooled connection.
-  std::uint32_t max_recipients = 100;                    ///< In one mail transaction.
+  std::uint32_t max_recipients = 0;    ///< In one mail transaction; 0: what EHLO says, else 1,000.
   std::uint64_t max_message_size = 0;                    ///< Octets; 0: what EHLO says.
   milliseconds connect_timeout =
       std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
+  /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
+  std::vector<std::string> disabled_extensions = {};
 
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.
@@ -162,6 +164,16 @@ struct Upstream {
 /// What becomes of a message that only some recipients of which were refused.
 enum class PartialRejection : std::uint8_t { kReject, kDeliver };
 
+/// What becomes of a message with more recipients than fit in one mail transaction.
+enum class Overflow : std::uint8_t {
+  kReject,  ///< RCPT hears 452 4.5.3, and the transaction as a whole is refused.
+  kSplit,   ///< The message is sent in several upstream transactions, under one verdict.
+  kClient,  ///< RCPT hears 452 4.5.3, and the client sends the rest (RFC 5321 section 4.5.3.1.10).
+};
+
+/// Whose words the client hears once an upstream has accepted its message.
+enum class ReplyWords : std::uint8_t { kUpstream, kOurs };
+
 /// `[[route]]`: the first whose patterns match the reverse-path decides the upstreams.
 struct Route {
   std::vector<AddressPattern> senders;  ///< Empty: every sender.
@@ -174,6 +186,8 @@ struct Route {
 /// defaults.
 struct Session {
   std::uint32_t max_recipients = 1000;    ///< In one mail transaction; past it 452 4.5.3.
+  Overflow overflow = Overflow::kReject;  ///< By default kClient where kDeliver is set.
+  ReplyWords reply = ReplyWords::kUpstream;
   std::uint32_t max_messages = 0;         ///< MAIL commands of one connection; 0: no limit.
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.

@@ -30,7 +30,7 @@ struct Preset {
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
   milliseconds idle_timeout = std::chrono::seconds(30);
-  std::uint32_t max_recipients = 100;
+  std::uint32_t max_recipients = 0;  ///< 0: what EHLO says, else 1,000.
   std::uint64_t max_message_size = 0;
 };
 

@@ -1,4 +1,5 @@
-// disabled_extensions of a [[listener]]: what its clients are not to use.
+// disabled_extensions: what the clients of a [[listener]] are not to use, and what we do not use of
+// an [[upstream]].
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -11,8 +12,8 @@
 namespace sallyport::config {
 namespace {
 
-// By the keywords of EHLO. Not here: STARTTLS, which is the listener's `tls`, and AUTH, without
-// which nobody could send.
+// By the keywords of EHLO. STARTTLS is missing because `tls` decides about it, and AUTH because no
+// mail can be sent without it.
 constexpr auto kExtensions = std::to_array<std::string_view>(
     {"8BITMIME", "BINARYMIME", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES", "LIMITS", "MT-PRIORITY",
      "PIPELINING", "REQUIRETLS", "SIZE", "SMTPUTF8"});

@@ -111,6 +111,7 @@ void read_pool(const Section& section, const Preset& preset, Upstream& upstream)
   section.read("max_connection_age", upstream.max_connection_age, timeout);
   section.read("idle_timeout", upstream.idle_timeout, timeout);
   section.read("connect_timeout", upstream.connect_timeout, timeout);
+  upstream.disabled_extensions = read_disabled_extensions(section);
 }
 
 void read_capture(const Section& section, Upstream& upstream) {

@@ -39,13 +39,14 @@ inline constexpr auto kLimits =
 inline constexpr auto kUpstream = std::to_array<std::string_view>(
     {"name", "provider", "region", "host", "port", "tls", "allow_plaintext", "ca", "username",
      "password", "max_connections", "max_messages_per_connection", "max_connection_age",
-     "idle_timeout", "connect_timeout", "max_recipients", "max_message_size", "path"});
+     "idle_timeout", "connect_timeout", "max_recipients", "max_message_size", "disabled_extensions",
+     "path"});
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
-    {"max_recipients", "max_messages", "max_errors", "max_auth_failures", "max_connections",
-     "max_connections_per_network", "max_age", "greeting_timeout", "command_timeout",
-     "data_timeout", "min_data_rate", "upstream_timeout"});
+    {"max_recipients", "overflow", "reply", "max_messages", "max_errors", "max_auth_failures",
+     "max_connections", "max_connections_per_network", "max_age", "greeting_timeout",
+     "command_timeout", "data_timeout", "min_data_rate", "upstream_timeout"});
 inline constexpr auto kMessage = std::to_array<std::string_view>(
     {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});

@@ -49,7 +49,7 @@ void read_process(const Section& top, const Outside& outside, Config& config);
 void read_listeners(const Section& top, const Outside& outside, Config& config);
 /// [listener.header].
 void read_header(const Section& section, HeaderRules& rules);
-/// disabled_extensions of a [[listener]].
+/// disabled_extensions of a [[listener]] or an [[upstream]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin], [metrics].
 void read_operation(const Section& top, const Outside& outside, Config& config);

@@ -70,6 +70,7 @@ class BoringStream final : public TlsStream {
   void abort() override { inner_->abort(); }
   runtime::Task<void> finish(TimePoint deadline) override;
   bool is_quiet() const override;
+  bool has_arrived() override { return !is_quiet() || inner_->has_arrived(); }
   void acknowledge_now() override { inner_->acknowledge_now(); }
   const TlsInfo& info() const override { return info_; }
 

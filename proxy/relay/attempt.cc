@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "proxy/base/ascii.h"
+
 namespace sallyport::relay {
 
 std::string_view name(Stage stage) {
@@ -34,6 +36,12 @@ std::string_view name(Stage stage) {
       return "end of DATA";
   }
   return "";
+}
+
+bool says_too_many_recipients(const smtp::Reply& reply) {
+  if (reply.enhanced && reply.enhanced->subject == 5 && reply.enhanced->detail == 3) return true;
+  return (reply.code == 452 || reply.code == 552) &&
+         ascii::lower(reply.text()).contains("too many recipients");
 }
 
 std::string one_line(const smtp::Reply& reply) { return reply.one_line(); }

@@ -60,9 +60,15 @@ struct Attempt {
   Error error;                       ///< Why there is none.
   Meaning meaning = Meaning::kPlain;
   std::vector<Refusal> refused;  ///< Recipients refused while others were not, or not alike.
-  /// It failed at RSET or MAIL in a way that says the connection had died before: worth one more
-  /// try if the connection came from the pool.
+  /// The connection ended, or its login lapsed, before anything was handed over: worth one more try
+  /// on a new connection if this one came from the pool.
   bool stale = false;
+  /// Replies to a flight of several commands did not come, on a connection that has not carried a
+  /// message yet: the upstream may offer PIPELINING and not keep it.
+  bool lost_replies = false;
+  std::uint32_t recipients_refused = 0;  ///< By the upstream, in replies to RCPT.
+  /// How many recipients the upstream took before it said that there are too many; 0: it did not.
+  std::uint32_t recipients_taken = 0;
   bool reused_connection = false;
   Duration took{};  ///< The mail transaction alone.
 
@@ -79,6 +85,9 @@ inline bool is_success(const smtp::Reply& reply) { return reply.code >= 200 && r
 inline bool is_refusal(const smtp::Reply& reply) {
   return reply.is_transient() || reply.is_permanent();
 }
+/// The reply to a RCPT that is one too many: RFC 5321 section 4.5.3.1.10, also in the words of older
+/// servers (552), and RFC 3463 section 3.6 (X.5.3).
+bool says_too_many_recipients(const smtp::Reply& reply);
 /// The peer ended the connection, in whatever way.
 inline bool is_hang_up(const Error& error) {
   return error.code == ErrorCode::kClosed || error.code == ErrorCode::kNetwork ||

@@ -14,6 +14,7 @@ namespace cause {
 // has the words of metrics::kUnfitNames.
 inline constexpr std::string_view kSenderNotAllowed = "sender_not_allowed";
 inline constexpr std::string_view kAuthorNotAllowed = "author_not_allowed";
+inline constexpr std::string_view kRecipientsRefused = "recipients_refused";
 inline constexpr std::string_view kUserLimit = "user_limit";
 inline constexpr std::string_view kTooLarge = "too_large";
 inline constexpr std::string_view kNoBudget = "no_budget";

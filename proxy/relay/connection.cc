@@ -31,12 +31,25 @@ void Connection::take_replies(std::string_view octets) {
   }
 }
 
+runtime::Task<Result<void>> Connection::check_in_step(TimePoint now) {
+  if (!has_unread() && !mid_reply_ && !broken_) {
+    if (stream_->is_quiet() && !stream_->has_arrived()) co_return {};
+    // What has arrived may be of TLS alone, such as a session ticket: a read takes it, and has nothing
+    // to give.
+    const auto octets = co_await stream_->read(now);
+    if (!octets && octets.error().code == ErrorCode::kTimeout) co_return {};
+    if (!octets) co_return fail(octets.error());
+    take_replies(*octets);
+  }
+  co_return fail(ErrorCode::kProtocol, "the upstream said more than it was asked for");
+}
+
 bool Connection::is_quiet() const {
-  return next_ == replies_.size() && !mid_reply_ && !broken_ && stream_->is_quiet();
+  return !has_unread() && !mid_reply_ && !broken_ && stream_->is_quiet();
 }
 
 Result<std::unique_ptr<runtime::ByteStream>> Connection::release_stream() {
-  if (next_ != replies_.size() || mid_reply_ || broken_) {
+  if (has_unread() || mid_reply_ || broken_) {
     return fail(ErrorCode::kProtocol, "octets followed the reply to STARTTLS");
   }
   return std::move(stream_);

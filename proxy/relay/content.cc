@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "proxy/smtp/content.h"
@@ -43,7 +44,12 @@ class Sending {
     if (loop_.now() >= deadline_) {
       co_return given_up({ErrorCode::kTimeout, "the delivery took too long"});
     }
+    // An early reply, or one too many, would be taken for the verdict on the message.
+    if (const auto in_step = co_await connection_.check_in_step(loop_.now()); !in_step) {
+      co_return co_await stopped_before(in_step.error());
+    }
     message::BodyReader reader(message_.body);
+    bool begun = false;
     std::vector<std::string_view>& stretch = connection_.stretch;
     std::vector<std::string_view>& wire = connection_.wire;
     wire.clear();
@@ -69,6 +75,11 @@ class Sending {
         left -= std::min<std::uint64_t>(left, piece.size());
       }
       if (left == 0 && !by_bdat_) encoder_.finish(wire);
+      if (left == 0 && begun) {
+        const auto in_step = co_await connection_.check_in_step(loop_.now());
+        if (!in_step) co_return co_await stopped_midway(in_step.error());
+      }
+      begun = true;
       const auto written = co_await connection_.write(wire, within(kBlockTimeout));
       if (!written) co_return co_await stopped_midway(written.error());
       if (left == 0) break;
@@ -95,16 +106,34 @@ class Sending {
     return failure(Stage::kContent, std::move(error));
   }
 
+  /// The connection can't be trusted, or has ended, before an octet of the content was said.
+  Task<Attempt> stopped_before(Error error) {
+    Attempt attempt = given_up(std::move(error));
+    if (connection_.has_unread()) {
+      auto unasked = co_await connection_.read_reply(loop_.now());
+      if (unasked && unasked->code == 421) {
+        attempt = refusal(Stage::kContent, std::move(*unasked), upstream_.provider);
+      }
+    }
+    attempt.stale = true;
+    co_return attempt;
+  }
+
   /// A write that fails has not handed over its last octet, and the connection sends no more: the
   /// final dot, or the end of the chunk, is not with the upstream. Who hangs up in the middle may
   /// have said why.
   Task<Attempt> stopped_midway(Error error) {
     connection_.closing = is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError;
     auto reply = co_await connection_.read_reply(within(kLastWordsTimeout));
+    Attempt attempt;
     if (reply && is_refusal(*reply)) {
-      co_return refusal(Stage::kContent, std::move(*reply), upstream_.provider);
+      attempt = refusal(Stage::kContent, std::move(*reply), upstream_.provider);
+      attempt.stale = attempt.said().code == 421;
+    } else {
+      attempt = failure(Stage::kContent, std::move(error));
+      attempt.stale = is_hang_up(attempt.error);
     }
-    co_return failure(Stage::kContent, std::move(error));
+    co_return attempt;
   }
 
   Task<Attempt> end() {
@@ -113,6 +142,11 @@ class Sending {
       connection_.closing = CloseReason::kError;
       Attempt unknown = reply ? unexpected_reply(Stage::kEnd, *reply)
                               : failure(Stage::kEnd, std::move(reply.error()));
+      unknown.end = End::kUnknown;
+      co_return unknown;
+    }
+    if (auto other = co_await contradiction(*reply)) {
+      Attempt unknown = unexpected_reply(Stage::kEnd, *other);
       unknown.end = End::kUnknown;
       co_return unknown;
     }
@@ -127,6 +161,21 @@ class Sending {
     accepted.stage = Stage::kEnd;
     accepted.reply = std::move(*reply);
     co_return accepted;
+  }
+
+  /// A reply that came along with `verdict` and says the contrary: one of the two answers something
+  /// else, and nobody can tell which.
+  Task<std::optional<Reply>> contradiction(const Reply& verdict) {
+    std::optional<Reply> found;
+    while (connection_.has_unread()) {
+      auto other = co_await connection_.read_reply(loop_.now());
+      if (!other) break;
+      connection_.closing = other->code == 421 ? CloseReason::kPeer : CloseReason::kError;
+      if (other->code != 421 && is_success(*other) != is_success(verdict)) {
+        found = std::move(*other);
+      }
+    }
+    co_return found;
   }
 
   /// RFC 3030 section 2: the state after a refused BDAT is not known before RSET was said. And an

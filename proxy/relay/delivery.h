@@ -35,6 +35,7 @@ struct Delivery {
   /// What the attempts before the last came to, one line each: upstream, stage, words.
   std::vector<std::string> earlier_attempts;
   std::string_view cause;  ///< Why it was not delivered: a word of relay/cause.h; empty: it was.
+  std::uint32_t refused_recipients = 0;  ///< By the last one, in replies to RCPT.
   bool reused_connection = false;
   Duration upstream_time{};  ///< From the start of the last mail transaction to its end.
 };

@@ -199,10 +199,11 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   }
 
   delivery.outcome = outcome_of(*decisive);
-  delivery.reply = client_reply(message, last->config.name, *decisive);
+  delivery.reply = client_reply(message, last->config.name, *decisive, settings_->reply);
   delivery.cause = cause_of(*decisive);
   delivery.upstream = last->config.name;
   delivery.upstream_reply = decisive->str();
+  delivery.refused_recipients = decisive->recipients_refused;
   delivery.reused_connection = decisive->reused_connection;
   delivery.upstream_time = decisive->took;
   if (decisive->end == End::kAccepted) {

@@ -46,13 +46,20 @@ void name_refused(const std::vector<Refusal>& refused, Reply& reply) {
   }
 }
 
-Reply accepted(const message::Message& message, const Attempt& attempt) {
-  Reply reply(250, {2, 0, 0}, fmt::format("Ok: {} {}", message.id, attempt.said().text()));
-  if (!attempt.refused.empty()) {
-    reply.lines.push_back(fmt::format("Not for {} of {} recipients, who were refused:",
-                                      attempt.refused.size(), message.envelope.recipients.size()));
-    name_refused(attempt.refused, reply);
+/// Client libraries read the provider's id of the message out of the final reply, most of them with
+/// a pattern that ends at the end of the last line (Symfony, PHPMailer, nodemailer): the upstream's
+/// words stand alone on their line, and last.
+Reply accepted(const message::Message& message, const Attempt& attempt, config::ReplyWords words) {
+  Reply reply = attempt.said();
+  if (words == config::ReplyWords::kOurs) {
+    reply = Reply(250, {2, 0, 0}, fmt::format("Ok: {} {}", message.id, reply.text()));
   }
+  if (attempt.refused.empty()) return reply;
+  const std::vector<std::string> last_lines = std::move(reply.lines);
+  reply.lines.assign(1, fmt::format("Not for {} of {} recipients, which were refused:",
+                                    attempt.refused.size(), message.envelope.recipients.size()));
+  name_refused(attempt.refused, reply);
+  reply.lines.insert(reply.lines.end(), last_lines.begin(), last_lines.end());
   return reply;
 }
 
@@ -93,10 +100,10 @@ Outcome outcome_of(const Attempt& attempt) {
 }
 
 Reply client_reply(const message::Message& message, std::string_view upstream,
-                   const Attempt& attempt) {
+                   const Attempt& attempt, config::ReplyWords words) {
   switch (attempt.end) {
     case End::kAccepted:
-      return accepted(message, attempt);
+      return accepted(message, attempt, words);
     case End::kRefused:
       return refused(message, attempt);
     case End::kUnsuited:

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/delivery.h"
@@ -14,9 +15,11 @@ namespace sallyport::relay {
 Outcome outcome_of(const Attempt& attempt);
 
 /// The reply to the client whose message was last tried at `upstream`, with that result. Never has
-/// anything secret in it, and always names our transaction id unless the words are the provider's.
+/// anything secret in it. It names our transaction id unless it is the upstream's own reply: a
+/// refusal for good, or, with `words` kUpstream, the reply that accepted the message. The latter
+/// keeps its code and its lines, and has an enhanced status code only if the upstream gave one.
 smtp::Reply client_reply(const message::Message& message, std::string_view upstream,
-                         const Attempt& attempt);
+                         const Attempt& attempt, config::ReplyWords words);
 
 /// The reply when no upstream was tried at all; `why` is for a person.
 smtp::Reply not_tried_reply(const message::Message& message, smtp::EnhancedCode status,

@@ -44,7 +44,8 @@ std::expected<Settings, std::vector<config::Problem>> read_settings(const config
                     .upstreams = config.upstreams,
                     .roots = {},
                     .routes = config.routes,
-                    .partial_rejection = config.partial_rejection};
+                    .partial_rejection = config.partial_rejection,
+                    .reply = config.session.reply};
   std::vector<config::Problem> problems;
   for (const config::Upstream& upstream : config.upstreams) {
     auto roots = read_roots(upstream);

@@ -20,6 +20,7 @@ struct Settings {
   std::vector<std::string> roots;  ///< For each upstream the PEM text of its `ca`; empty: no file.
   std::vector<config::Route> routes;
   config::PartialRejection partial_rejection = config::PartialRejection::kReject;
+  config::ReplyWords reply = config::ReplyWords::kUpstream;
 
   bool operator==(const Settings&) const = default;
 };

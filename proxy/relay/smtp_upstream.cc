@@ -12,6 +12,15 @@ using runtime::Task;
 
 // The metric counts each fault; the log says once a minute what it is.
 constexpr Duration kTellEvery = std::chrono::minutes(1);
+// What was found out about a server may change, or be true of one of many behind a name.
+constexpr Duration kLearnedFor = std::chrono::hours(1);
+constexpr std::uint64_t kMostRecipients = 1000;  // where neither the config nor the upstream says
+
+/// The connection could be used up to a reply that decided: so PIPELINING was what went wrong.
+bool went_through(const Attempt& attempt) {
+  return !attempt.lost_replies && attempt.reply && attempt.stage > Stage::kAuth &&
+         attempt.end != End::kUnsuited;
+}
 
 }  // namespace
 
@@ -24,7 +33,8 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       loop_(loop),
       logger_(logger),
       pool_(loop, config, std::move(hostname), std::move(dialer), std::move(cap),
-            upstream_metrics) {}
+            upstream_metrics),
+      usable_(smtp::all_but(config.disabled_extensions)) {}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,
@@ -36,23 +46,50 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
   }
   Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
   if (attempt.stale && lease->reused) {
-    // The connection had died, which says nothing about the message: once more, on a new one.
-    lease = co_await pool_.replace(std::move(lease->connection), deadline);
-    if (!lease) {
-      tell_operator(lease.error());
-      co_return std::move(lease.error());
-    }
+    // The connection had ended, which says nothing about the message: once more, on a new one.
+    if (auto failed = co_await renew(*lease, deadline)) co_return std::move(*failed);
     attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
   }
+  if (attempt.lost_replies) {
+    if (auto failed = co_await renew(*lease, deadline)) co_return std::move(*failed);
+    lease->connection->capabilities.pipelining = false;
+    attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+    if (went_through(attempt)) {
+      pipelining_broken_until_ = loop_.after(kLearnedFor);
+      logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
+                    {{"upstream", config.name},
+                     {"reason", "it offers PIPELINING, and answers commands only one by one"}});
+    }
+  }
+  learn(attempt);
   pool_.give_back(std::move(lease->connection));
   if (attempt.end == End::kMisconfigured) tell_operator(attempt);
   co_return attempt;
 }
 
+Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease, TimePoint deadline) {
+  auto renewed = co_await pool_.replace(std::move(lease.connection), deadline);
+  if (!renewed) {
+    tell_operator(renewed.error());
+    co_return std::move(renewed.error());
+  }
+  lease = std::move(*renewed);
+  co_return std::nullopt;
+}
+
+void SmtpUpstream::learn(const Attempt& attempt) {
+  if (attempt.recipients_taken == 0) return;
+  learned_max_ = attempt.recipients_taken;
+  learned_until_ = loop_.after(kLearnedFor);
+}
+
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
                                           TimePoint deadline) {
-  rcpt_max_ = lease.connection->capabilities.limits.rcpt_max;
+  smtp::Capabilities& offered = lease.connection->capabilities;
+  if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
+  if (is_pipelining_broken()) offered.pipelining = false;
+  rcpt_max_ = offered.limits.rcpt_max;
   const TimePoint begun = loop_.now();
   Attempt attempt =
       co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
@@ -63,8 +100,11 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
 }
 
 std::uint32_t SmtpUpstream::max_recipients() const {
-  if (rcpt_max_ == 0) return config.max_recipients;
-  return static_cast<std::uint32_t>(std::min<std::uint64_t>(rcpt_max_, config.max_recipients));
+  std::uint64_t most = config.max_recipients;
+  if (most == 0) most = rcpt_max_ != 0 ? rcpt_max_ : kMostRecipients;
+  if (rcpt_max_ != 0) most = std::min(most, rcpt_max_);
+  if (loop_.now() < learned_until_) most = std::min<std::uint64_t>(most, learned_max_);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, ~std::uint32_t{0}));
 }
 
 void SmtpUpstream::tell_operator(const Attempt& attempt) {

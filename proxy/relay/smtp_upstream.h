@@ -1,12 +1,15 @@
 // An upstream that speaks SMTP: a pool of connections and one mail transaction at a time on each.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/base/log.h"
 #include "proxy/relay/pool.h"
 #include "proxy/relay/upstream.h"
+#include "proxy/smtp/extensions.h"
 
 namespace sallyport::relay {
 
@@ -20,7 +23,8 @@ class SmtpUpstream final : public Upstream {
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
                                  TimePoint deadline) override;
-  /// What the config says, or less where the last EHLO said so (RFC 9422).
+  /// What the config says, else the last EHLO (RFC 9422), else 1,000; or less where the last EHLO, or
+  /// its replies to RCPT within the last hour, said so.
   std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
   void retire() override { pool_.retire(); }
@@ -30,12 +34,20 @@ class SmtpUpstream final : public Upstream {
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
                                        config::PartialRejection partial_rejection,
                                        TimePoint deadline);
+  /// A new connection in place of the one of `lease`, or why there is none.
+  runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, TimePoint deadline);
+  void learn(const Attempt& attempt);
+  bool is_pipelining_broken() const { return loop_.now() < pipelining_broken_until_; }
   void tell_operator(const Attempt& attempt);
 
   runtime::Loop& loop_;
   log::Logger& logger_;
   Pool pool_;
-  std::uint64_t rcpt_max_ = 0;  // of the last EHLO; 0: none said
+  const smtp::ExtensionSet usable_;
+  std::uint64_t rcpt_max_ = 0;     // of the last EHLO; 0: none said
+  std::uint32_t learned_max_ = 0;  // recipients, as its replies to RCPT tell; 0: not learned
+  TimePoint learned_until_{};
+  TimePoint pipelining_broken_until_{};
   TimePoint told_operator_{};
   std::uint64_t untold_ = 0;  // faults since then
 };

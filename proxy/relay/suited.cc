@@ -112,23 +112,34 @@ std::optional<Reply> check_smtputf8(const Message& message, const Connection& co
   return std::nullopt;
 }
 
-/// RFC 9422: one client verdict stands for one upstream transaction, so the recipients are not
-/// shared out over several. The reply is transient, since the client can do something about it: the
-/// relay has learned the limit by now, and when the message comes again, the recipients beyond it
-/// hear 452 4.5.3 at RCPT and may have a transaction of their own (RFC 5321 section 4.5.3.1.10).
+/// One attempt is one upstream transaction: whether the recipients are shared out over several is
+/// decided by the session (`session.overflow`). The reply is transient because the limit is learned
+/// now: when the message comes again, it is kept to at RCPT.
+Reply too_many(const Message& message, const config::Upstream& upstream, std::uint64_t limit) {
+  return Reply(452, {4, 5, 3},
+               fmt::format("{} not sent: it has {} recipients, and upstream {} takes {} at a time",
+                           message.id, message.envelope.recipients.size(), upstream.name, limit));
+}
+
+/// RFC 9422 section 4.
 std::optional<Reply> check_recipients(const Message& message, const Connection& connection,
                                       const config::Upstream& upstream) {
   const std::uint64_t limit = connection.capabilities.limits.rcpt_max;
-  const std::size_t recipients = message.envelope.recipients.size();
-  if (limit == 0 || recipients <= limit) return std::nullopt;
-  return Reply(452, {4, 5, 3},
-               fmt::format("{} not sent: it has {} recipients, and upstream {} takes {} at a time",
-                           message.id, recipients, upstream.name, limit));
+  if (limit == 0 || message.envelope.recipients.size() <= limit) return std::nullopt;
+  return too_many(message, upstream, limit);
 }
 
 // What can never be taken comes first: it is the truer answer.
 constexpr Check kChecks[] = {check_require_tls, check_size,     check_binary,
                              check_8bit,        check_smtputf8, check_recipients};
+
+Attempt unsuited(Stage stage, Reply reply) {
+  Attempt attempt;
+  attempt.end = End::kUnsuited;
+  attempt.stage = stage;
+  attempt.reply = std::move(reply);
+  return attempt;
+}
 
 }  // namespace
 
@@ -136,14 +147,15 @@ std::optional<Attempt> check_suited(const Message& message, const Connection& co
                                     const config::Upstream& upstream) {
   for (const Check check : kChecks) {
     if (auto reply = check(message, connection, upstream)) {
-      Attempt attempt;
-      attempt.end = End::kUnsuited;
-      attempt.stage = Stage::kMail;
-      attempt.reply = std::move(*reply);
-      return attempt;
+      return unsuited(Stage::kMail, std::move(*reply));
     }
   }
   return std::nullopt;
+}
+
+Attempt too_many_recipients(const Message& message, const config::Upstream& upstream,
+                            std::uint64_t limit) {
+  return unsuited(Stage::kRcpt, too_many(message, upstream, limit));
 }
 
 bool uses_smtputf8(const Message& message, const smtp::Capabilities& offered) {

@@ -2,6 +2,7 @@
 // or not at all: nothing is converted, downgraded or cut.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
 #include "proxy/config/config.h"
@@ -15,6 +16,11 @@ namespace sallyport::relay {
 /// kUnsuited, with the reply for the client if no other upstream can take it. Nothing if it can.
 std::optional<Attempt> check_suited(const message::Message& message, const Connection& connection,
                                     const config::Upstream& upstream);
+
+/// The attempt that ends because `message` has more recipients than `limit`, which is what the
+/// upstream takes in one transaction: kUnsuited with 452 4.5.3.
+Attempt too_many_recipients(const message::Message& message, const config::Upstream& upstream,
+                            std::uint64_t limit);
 
 /// RFC 6531 section 3.4: does MAIL say SMTPUTF8 to an upstream that offers this? Not where neither
 /// the envelope nor the message can need it, whatever the client said.

@@ -23,6 +23,10 @@ constexpr Duration kMailTimeout = minutes(5);  // and RCPT, and RSET
 constexpr Duration kDataTimeout = minutes(2);
 // For replies that can't change the verdict any more.
 constexpr Duration kLeftoverTimeout = seconds(5);
+// For the second and later replies to a flight, as long as it is not known that this upstream keeps
+// PIPELINING: a server that throws away what comes behind a command never sends them.
+constexpr Duration kFlightTimeout = seconds(15);
+constexpr int kFlightShare = 3;  // and at most this part of the time left, so that some is left
 
 // Commands in flight (RFC 2920). With more, both sides could wait for the other to read.
 constexpr std::size_t kMostInFlight = 200;
@@ -55,6 +59,8 @@ class Transaction {
       leave();
     }
     assert(verdict_);
+    verdict_->recipients_refused = refusals_;
+    verdict_->recipients_taken = taken_at_most_;
     co_return std::move(*verdict_);
   }
 
@@ -92,6 +98,24 @@ class Transaction {
     }
   }
 
+  /// Nothing may be unread when a flight begins: it would be taken for the flight's replies. A
+  /// connection that the pool lends again has been looked at. Between flights what came along with
+  /// the last reply decides; the stream is looked at again before the content.
+  Task<bool> is_in_step(std::size_t next) {
+    if (connection_.mails > 0 && !connection_.has_unread()) co_return true;
+    const auto in_step = co_await connection_.check_in_step(loop_.now());
+    if (in_step) co_return true;
+    if (connection_.has_unread()) {
+      const auto unasked = co_await connection_.read_reply(loop_.now());
+      if (unasked && unasked->code == 421) take(next, *unasked);
+    }
+    if (!verdict_) {
+      lost(next, in_step.error());
+      verdict_->stale = true;
+    }
+    co_return false;
+  }
+
   /// Says the commands, as many at a time as may be in flight, and reads their replies until the
   /// verdict is sure or the last of them was answered. Only then may content follow, and BDAT with
   /// it (RFC 3030 section 2): sent along with RCPT, it could not be taken back when a recipient is
@@ -101,9 +125,10 @@ class Transaction {
     std::size_t said = first_;
     for (std::size_t next = first_; next < end(); ++next) {
       if (next == said) {
-        if (is_decided()) co_return;
+        if (is_decided() || !co_await is_in_step(next)) co_return;
         connection_.commands.clear();
         while (said < end() && said - next < window) append_command(said++);
+        flight_ = {.first = next, .size = said - next};
         written_ = co_await connection_.write(connection_.commands, within(kMailTimeout));
       }
       const auto reply = co_await connection_.read_reply(reply_deadline(next));
@@ -118,16 +143,45 @@ class Transaction {
 
   TimePoint reply_deadline(std::size_t command) const {
     if (verdict_ || !written_) return within(kLeftoverTimeout);
-    return within(command == data() ? kDataTimeout : kMailTimeout);
+    const TimePoint usual = within(command == data() ? kDataTimeout : kMailTimeout);
+    if (!is_on_trial() || command == flight_.first) return usual;
+    const TimePoint share = loop_.now() + (deadline_ - loop_.now()) / kFlightShare;
+    return std::min({usual, share, loop_.after(kFlightTimeout)});
+  }
+
+  /// Several commands are in flight, on a connection that has not carried a message yet: whether the
+  /// upstream keeps PIPELINING remains to be seen.
+  bool is_on_trial() const { return flight_.size > 1 && connection_.messages == 0; }
+
+  /// May the replies to a flight be missing because the upstream does not keep PIPELINING? It ended
+  /// the connection, or answered some commands and not the others.
+  bool lost_replies(std::size_t command, const Error& error) const {
+    if (!is_on_trial()) return false;
+    return is_hang_up(error) || (error.code == ErrorCode::kTimeout && command > flight_.first);
+  }
+
+  /// The reply to a command that was not understood: so is one that several commands were read as.
+  static bool is_syntax_error(const Reply& reply) { return reply.code >= 500 && reply.code <= 503; }
+
+  /// What servers say that check who speaks out of turn, though they offer PIPELINING.
+  static bool forbids_pipelining(const Reply& reply) {
+    if (!is_refusal(reply)) return false;
+    const std::string text = ascii::lower(reply.text());
+    return text.contains("pipelining") || text.contains("synchroni");
   }
 
   /// The connection gave no reply to `command`.
   void lost(std::size_t command, const Error& error) {
     hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
-    if (verdict_) return;
+    const bool lost_some = lost_replies(command, error);
+    if (verdict_) {
+      verdict_->lost_replies = lost_some && verdict_->reply && is_syntax_error(*verdict_->reply);
+      return;
+    }
     verdict_ = failure(stage_of(command), written_ ? error : written_.error());
     // The peer may have said goodbye long ago; a reply that never comes is another matter.
-    verdict_->stale = command <= kMail && is_hang_up(verdict_->error);
+    verdict_->stale = is_hang_up(verdict_->error);
+    verdict_->lost_replies = lost_some;
   }
 
   void take(std::size_t command, const Reply& reply) {
@@ -136,8 +190,14 @@ class Transaction {
       hang_up(CloseReason::kPeer);
       if (!verdict_) {
         verdict_ = refusal(stage_of(command), reply, upstream_.provider);
-        verdict_->stale = command <= kMail;
+        verdict_->stale = true;
       }
+      return;
+    }
+    if (is_on_trial() && !verdict_ && forbids_pipelining(reply)) {
+      hang_up(CloseReason::kError);
+      verdict_ = refusal(stage_of(command), reply, upstream_.provider);
+      verdict_->lost_replies = true;
       return;
     }
     if (command == kRset) {
@@ -151,25 +211,31 @@ class Transaction {
     }
   }
 
+  /// A reply that makes no sense here answers something else.
+  void out_of_step(Stage stage, const Reply& reply) {
+    hang_up(CloseReason::kError);
+    if (verdict_) return;
+    verdict_ = unexpected_reply(stage, reply);
+    verdict_->stale = true;
+  }
+
   void take_rset(const Reply& reply) {
     if (reply.code == 250) {
       connection_.rset_due = false;
       return;
     }
-    hang_up(CloseReason::kError);
-    verdict_ = unexpected_reply(Stage::kRset, reply);
-    verdict_->stale = true;
+    out_of_step(Stage::kRset, reply);
   }
 
   void take_mail(const Reply& reply) {
     if (is_success(reply)) {
       open_ = true;
     } else if (!is_refusal(reply)) {
-      hang_up(CloseReason::kError);
-      verdict_ = unexpected_reply(Stage::kMail, reply);
+      out_of_step(Stage::kMail, reply);
     } else {
       verdict_ = refusal(Stage::kMail, reply, upstream_.provider);
-      verdict_->stale = is_idle_timeout(reply);
+      // 530 and the like: the login has lapsed.
+      verdict_->stale = is_idle_timeout(reply) || verdict_->end == End::kMisconfigured;
       if (verdict_->stale) hang_up(CloseReason::kPeer);
     }
   }
@@ -179,19 +245,32 @@ class Transaction {
       open_ = true;
       ++accepted_;
     } else if (!is_refusal(reply)) {
-      hang_up(CloseReason::kError);
-      if (!verdict_) verdict_ = unexpected_reply(Stage::kRcpt, reply);
+      out_of_step(Stage::kRcpt, reply);
     } else if (!verdict_) {
-      refused_.push_back({recipients_[index].forward_path, reply});
+      refuse({recipients_[index].forward_path, reply});
     }
+  }
+
+  void refuse(Refusal refused) {
+    ++refusals_;
+    if (!is_for_good(refused)) later_may_help_ = true;
+    const bool too_many = says_too_many_recipients(refused.reply) &&
+                          meaning_of(upstream_.provider, refused.reply) == Meaning::kPlain;
+    if (too_many && taken_at_most_ == 0) taken_at_most_ = accepted_;
+    refused_.push_back(std::move(refused));
+  }
+
+  /// A recipient that is one too many is refused for this transaction only, also by a 5xx.
+  bool is_for_good(const Refusal& refused) const {
+    return !says_too_many_recipients(refused.reply) &&
+           relay::refusal(Stage::kRcpt, refused.reply, upstream_.provider).end == End::kRefused;
   }
 
   void take_data(const Reply& reply) {
     if (reply.code == 354) {
       prompted_ = true;
     } else if (!is_refusal(reply)) {
-      hang_up(CloseReason::kError);
-      if (!verdict_) verdict_ = unexpected_reply(Stage::kData, reply);
+      out_of_step(Stage::kData, reply);
     } else {
       data_refused_ = reply;
     }
@@ -212,8 +291,10 @@ class Transaction {
   }
 
   bool may_send() const {
-    return accepted_ > 0 &&
-           (refused_.empty() || partial_rejection_ == config::PartialRejection::kDeliver);
+    if (accepted_ == 0) return false;
+    if (refused_.empty()) return true;
+    // One reply stands for all. A recipient that may be taken later must not be dropped by a 250.
+    return partial_rejection_ == config::PartialRejection::kDeliver && !later_may_help_;
   }
 
   /// All replies that will come are there: why can nothing be sent, if nothing can?
@@ -223,19 +304,24 @@ class Transaction {
     } else if (data_refused_) {
       verdict_ = refusal(Stage::kData, *data_refused_, upstream_.provider);
     }
+    if (verdict_ && verdict_->end == End::kMisconfigured) {
+      // The login has lapsed, or never counted for mail.
+      hang_up(CloseReason::kError);
+      verdict_->stale = true;
+    }
   }
 
   /// One reply must stand for all recipients. If any is refused for good, the same message can't
-  /// succeed later either; but if the taken ones would be sent ("deliver"), later may be better.
+  /// succeed later either; but if the others would be sent ("deliver"), later may be better.
   Attempt refused_recipients() {
-    const auto is_refused_for_good = [&](const Refusal& refusal) {
-      return relay::refusal(Stage::kRcpt, refusal.reply, upstream_.provider).end == End::kRefused;
-    };
-    const bool later_may_help = partial_rejection_ == config::PartialRejection::kDeliver;
+    const bool others_are_sent = partial_rejection_ == config::PartialRejection::kDeliver;
     const auto deciding = std::ranges::find_if(refused_, [&](const Refusal& refusal) {
-      return is_refused_for_good(refusal) != later_may_help;
+      return is_for_good(refusal) != others_are_sent;
     });
     const Refusal& decides = deciding == refused_.end() ? refused_.front() : *deciding;
+    if (taken_at_most_ > 0 && says_too_many_recipients(decides.reply)) {
+      return too_many_recipients(message_, upstream_, taken_at_most_);
+    }
     Attempt attempt = refusal(Stage::kRcpt, decides.reply, upstream_.provider);
     const bool all_alike =
         accepted_ == 0 && std::ranges::all_of(refused_, [&](const Refusal& refusal) {
@@ -261,11 +347,19 @@ class Transaction {
   const TimePoint deadline_;
   const std::size_t first_;
 
-  Result<void> written_;      // the last flight of commands
+  struct Flight {
+    std::size_t first = 0;  // command
+    std::size_t size = 0;   // commands
+  };
+  Flight flight_;             // the last one
+  Result<void> written_;      // of it
   bool open_ = false;         // the upstream took MAIL or a RCPT
   bool prompted_ = false;     // 354 came
-  std::size_t accepted_ = 0;  // recipients
+  std::uint32_t accepted_ = 0;  // recipients
   std::vector<Refusal> refused_;
+  std::uint32_t refusals_ = 0;       // of recipients
+  bool later_may_help_ = false;      // one of them, at least, is not for good
+  std::uint32_t taken_at_most_ = 0;  // recipients, before one was too many
   std::optional<Reply> data_refused_;
   std::optional<Attempt> verdict_;
 };

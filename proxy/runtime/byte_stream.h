@@ -40,6 +40,10 @@ class ByteStream {
   /// Nothing has arrived that was not read: what an idle connection must be to be used again.
   virtual bool is_quiet() const = 0;
 
+  /// Whether octets are here that nobody has read: asks the kernel now, at the price of a system call,
+  /// and does not wait. They may be of TLS alone.
+  virtual bool has_arrived() { return !is_quiet(); }
+
   /// Whoever reads next has nothing to answer to what it read last: the transport should
   /// acknowledge it at once instead of waiting for an answer to carry the acknowledgement.
   virtual void acknowledge_now() {}
@@ -59,8 +63,6 @@ class ByteStream {
 /// How it begins can be looked at before TLS or a greeting.
 class Transport : public ByteStream {
  public:
-  /// Whether octets are here that nobody has read: asks now, and does not wait.
-  virtual bool has_arrived() = 0;
   /// Puts octets back that `read` gave: it gives them again, before all others. For the few that
   /// follow a header; nothing else may be held back by an earlier call.
   virtual void unread(std::string_view octets) = 0;

@@ -105,6 +105,19 @@ Capabilities parse_capabilities(const Reply& ehlo) {
   return offered;
 }
 
+void withhold(Capabilities& offered, const ExtensionSet& usable) {
+  for (const Flag& flag : kFlags) {
+    const auto extension = extension_named(flag.keyword);
+    if (!extension || *extension == Extension::kStarttls) continue;
+    if (!usable.has(*extension)) offered.*flag.offered = false;
+  }
+  if (!usable.has(Extension::kSize)) {
+    offered.has_size = false;
+    offered.size = 0;
+  }
+  if (!usable.has(Extension::kLimits)) offered.limits = {};
+}
+
 Reply ehlo_reply(std::string_view hostname, std::string_view client, const Capabilities& offered) {
   Reply reply(250, fmt::format("{} greets {}", hostname, client));
   for (const Flag& flag : kFlags) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/smtp/extensions.h"
 #include "proxy/smtp/reply.h"
 
 namespace sallyport::smtp {
@@ -42,6 +43,9 @@ struct Capabilities {
 /// Reads the 250 reply to EHLO; keywords without regard to case, unknown ones skipped; the obsolete
 /// form `AUTH=LOGIN PLAIN` counts as AUTH.
 Capabilities parse_capabilities(const Reply& ehlo);
+
+/// Forgets what is offered and not in `usable`, as if EHLO had not shown it. STARTTLS and AUTH stay.
+void withhold(Capabilities& offered, const ExtensionSet& usable);
 
 /// The 250 reply to a client's EHLO: the host name with a greeting, then one line a capability.
 Reply ehlo_reply(std::string_view hostname, std::string_view client, const Capabilities& offered);

@@ -44,4 +44,12 @@ std::optional<Extension> extension_named(std::string_view text) {
   return std::nullopt;
 }
 
+ExtensionSet all_but(std::span<const std::string> keywords) {
+  ExtensionSet left = ExtensionSet::all();
+  for (const std::string& text : keywords) {
+    if (const auto extension = extension_named(text)) left.erase_with_dependents(*extension);
+  }
+  return left;
+}
+
 }  // namespace sallyport::smtp

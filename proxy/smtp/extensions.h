@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 
 namespace sallyport::smtp {
@@ -75,5 +77,8 @@ class ExtensionSet {
 
   std::uint16_t bits_ = 0;
 };
+
+/// Every extension but those with these keywords, and what cannot do without them.
+ExtensionSet all_but(std::span<const std::string> keywords);
 
 }  // namespace sallyport::smtp

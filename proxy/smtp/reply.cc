@@ -3,10 +3,10 @@
 #include <array>
 #include <cassert>
 #include <charconv>
-#include <span>
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
 
 namespace sallyport::smtp {
 namespace {
@@ -33,11 +33,29 @@ std::string_view take_chunk(std::string_view& text, std::size_t room) {
   return chunk;
 }
 
-void append_printable(std::string& wire, std::string_view text) {
-  const std::size_t begin = wire.size();
+/// U+0080 to U+009F: control characters that have two octets.
+bool is_c1_control(std::string_view sequence) {
+  return sequence[0] == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0;
+}
+
+void append_printable(std::string& wire, std::string_view text, ReplyText allowed) {
+  std::size_t at = wire.size();
   wire += text;
-  for (char& c : std::span(wire).subspan(begin)) {
-    if (ascii::is_control(c) && c != '\t') c = ' ';
+  while (at < wire.size()) {
+    char& c = wire[at];
+    if (static_cast<unsigned char>(c) < 0x80) {
+      if (ascii::is_control(c) && c != '\t') c = ' ';
+      ++at;
+      continue;
+    }
+    const std::string_view rest = std::string_view(wire).substr(at);
+    const std::size_t length = allowed == ReplyText::kUtf8 ? utf8::sequence(rest) : 0;
+    if (length == 0 || is_c1_control(rest)) {
+      c = '?';
+      ++at;
+    } else {
+      at += length;
+    }
   }
 }
 
@@ -91,7 +109,7 @@ std::string Reply::one_line() const {
   return line;
 }
 
-void Reply::append_to(std::string& wire) const {
+void Reply::append_to(std::string& wire, ReplyText allowed) const {
   assert(code >= 200 && code <= 599);
   const std::string status = enhanced ? enhanced->str() : std::string();
   const std::size_t room = kMaxReplyLine - 2 - 4 - (status.empty() ? 0 : status.size() + 1);
@@ -102,7 +120,7 @@ void Reply::append_to(std::string& wire) const {
     wire += '-';
     wire += status;
     if (!status.empty() && !text.empty()) wire += ' ';
-    append_printable(wire, text);
+    append_printable(wire, text, allowed);
     wire += "\r\n";
   };
   if (lines.empty()) append_line({});
@@ -115,9 +133,9 @@ void Reply::append_to(std::string& wire) const {
   if (std::string_view(wire).substr(mark) == " \r\n") wire.erase(mark, 1);
 }
 
-std::string Reply::wire() const {
+std::string Reply::wire(ReplyText allowed) const {
   std::string wire;
-  append_to(wire);
+  append_to(wire, allowed);
   return wire;
 }
 

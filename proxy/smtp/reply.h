@@ -23,6 +23,10 @@ struct EnhancedCode {
   bool operator==(const EnhancedCode&) const = default;
 };
 
+/// The octets that the text of a reply may have: RFC 6531 section 3.7.4 allows UTF-8 only towards a
+/// client that said SMTPUTF8.
+enum class ReplyText : std::uint8_t { kAscii, kUtf8 };
+
 /// A reply: the code, the enhanced status code if it has one, and one line of text or more.
 struct Reply {
   int code = 0;
@@ -43,9 +47,9 @@ struct Reply {
   std::string one_line() const;
   /// Appends the reply as it goes on the wire: each line with code and enhanced code, split so that
   /// no line is longer than 512 octets, ended by CRLF. CR, LF and other controls in the text become
-  /// spaces.
-  void append_to(std::string& wire) const;
-  std::string wire() const;
+  /// spaces; octets above 127 that are not allowed, or are not part of valid UTF-8, become '?'.
+  void append_to(std::string& wire, ReplyText allowed = ReplyText::kAscii) const;
+  std::string wire(ReplyText allowed = ReplyText::kAscii) const;
 
   bool operator==(const Reply&) const = default;
 };

@@ -23,7 +23,15 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     open_ = false;
     co_return;
   }
-  if (refusal) co_return co_await discard(*command, *refusal);
+  if (refusal) {
+    if (!co_await discard(*command)) co_return;
+    // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
+    co_return command->last ? refuse(*refusal) : decline(*refusal);
+  }
+  if (auto partial = partial_refusal()) {
+    if (!co_await discard(*command)) co_return;
+    co_return command->last ? conclude_early(std::move(*partial)) : say(*partial);
+  }
 
   if (!transaction_->content) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
@@ -44,22 +52,20 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   // RFC 3030 section 2: chunks that follow a failed one are taken, and answered in the same way,
   // until the last one or RSET ends the transaction.
   if (const auto fault = content.refusal()) {
-    dialog_.say(*fault);
+    say(*fault);
   } else {
     dialog_.say(replies::chunk_received(command->size));
   }
 }
 
-runtime::Task<void> Session::discard(smtp::BdatCommand command, smtp::Reply refusal) {
+runtime::Task<bool> Session::discard(smtp::BdatCommand command) {
   Content content(context_.budget, config().message, gate_.settings, std::nullopt);
   content.discard();
   content.expect_chunks(false);
   content.begin_chunk(command);
   const auto received = co_await receive(content);
-  if (!received) co_return end(received.error());
-  // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
-  if (command.last) co_return refuse(refusal);
-  dialog_.say(refusal);
+  if (!received) end(received.error());
+  co_return received.has_value();
 }
 
 }  // namespace sallyport::submission

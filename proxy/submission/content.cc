@@ -12,6 +12,7 @@
 #include "proxy/relay/cause.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
+#include "proxy/submission/split.h"
 
 namespace sallyport::submission {
 namespace {
@@ -144,6 +145,7 @@ std::string_view cause_of(const Content& content, const smtp::Reply& refusal) {
 
 runtime::Task<void> Session::data(std::string_view arguments) {
   if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
+  if (auto refusal = partial_refusal()) co_return conclude_early(std::move(*refusal));
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
@@ -162,10 +164,16 @@ runtime::Task<void> Session::submit(Content& content) {
   // Whoever waits for earlier replies must not wait for the upstream, too.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
-  const message::Message message = assemble(content);
+  message::Message message = assemble(content);
   transaction_->message_id = message.message_id;
-  auto delivery =
-      co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout));
+  const TimePoint deadline = after(config().session.upstream_timeout);
+  relay::Delivery delivery;
+  if (config().session.overflow == config::Overflow::kSplit) {
+    delivery = co_await deliver_in_parts(context_.deliverer, message,
+                                         config().session.max_recipients, deadline);
+  } else {
+    delivery = co_await context_.deliverer.deliver(message, deadline);
+  }
   co_await conclude(message.envelope, content.size(), std::move(delivery));
 }
 
@@ -261,7 +269,9 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
                           : permanent ? kRejected
                                       : kDeferred,
                           size, envelope.recipients.size());
-  dialog_.say(delivery.reply);
+  login_->metrics.recipients_refused[metrics::RecipientRefusal::kUpstream].add(
+      delivery.refused_recipients);
+  dialog_.say(delivery.reply, replies::text_for(envelope));
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {
     ++messages_;

@@ -42,9 +42,9 @@ void Dialog::say(std::string_view wire) {
   unsent_ += wire;
 }
 
-void Dialog::say(const smtp::Reply& reply) {
+void Dialog::say(const smtp::Reply& reply, smtp::ReplyText allowed) {
   say(std::string_view());
-  reply.append_to(unsent_);
+  reply.append_to(unsent_, allowed);
 }
 
 runtime::Task<Result<void>> Dialog::flush(TimePoint deadline) {

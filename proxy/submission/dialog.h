@@ -49,7 +49,7 @@ class Dialog {
 
   /// Adds a reply to what is to be sent.
   void say(std::string_view wire);
-  void say(const smtp::Reply& reply);
+  void say(const smtp::Reply& reply, smtp::ReplyText allowed = smtp::ReplyText::kAscii);
   /// Octets that are to be sent.
   std::size_t unsent() const { return unsent_.size(); }
   /// Sends what is to be sent. Our write can't wait longer than `deadline`.

@@ -60,6 +60,21 @@ smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most) {
           fmt::format("Mail loop: the message came through {} servers, more than {}", hops, most)};
 }
 
+smtp::Reply too_many_recipients(std::string_view id, std::uint64_t most, std::uint64_t beyond) {
+  return {554,
+          {5, 5, 3},
+          fmt::format("{} not sent: {} recipients are too many, at most {} in one transaction", id,
+                      most + beyond, most)};
+}
+
+smtp::Reply recipients_refused(std::string_view id, std::uint64_t refused, std::uint64_t all,
+                               std::string_view first) {
+  return {554,
+          {5, 1, 0},
+          fmt::format("{} not sent: {} of {} recipients were refused at RCPT: {}", id, refused, all,
+                      first)};
+}
+
 smtp::Reply header_too_large(std::uint64_t limit) {
   return {552, {5, 3, 4}, fmt::format("The header section is larger than {} octets", limit)};
 }

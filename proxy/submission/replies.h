@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/message/envelope.h"
 #include "proxy/smtp/line_buffer.h"
 #include "proxy/smtp/reply.h"
 
@@ -101,6 +102,13 @@ smtp::Reply bare_line_end();
 smtp::Reply nul_in_content();
 /// `554 5.4.6`: the message came through too many servers (RFC 5321 section 6.3).
 smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most);
+/// `554 5.5.3`: the transaction has recipients that heard 452 4.5.3 because they are more than
+/// `most`. Not transient: the same message can't succeed, and some clients try again for ever.
+smtp::Reply too_many_recipients(std::string_view id, std::uint64_t most, std::uint64_t beyond);
+/// `554 5.1.0`: the transaction has recipients that were refused at RCPT, `first` of them with this
+/// reply.
+smtp::Reply recipients_refused(std::string_view id, std::uint64_t refused, std::uint64_t all,
+                               std::string_view first);
 /// `552 5.3.4`: the header section alone is too large.
 smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.
@@ -113,5 +121,14 @@ Wire for_fault(smtp::LineBuffer::State state);
 
 /// The code of a reply.
 int code(Wire reply);
+/// What replies in the transaction of `envelope` may be written in: RFC 6531 section 3.7.4.
+inline smtp::ReplyText text_for(const message::Envelope& envelope) {
+  return envelope.parameters.smtputf8 ? smtp::ReplyText::kUtf8 : smtp::ReplyText::kAscii;
+}
+
+/// A reply as one line with its codes, for the log.
+std::string text(const smtp::Reply& reply);
+/// The same of a fixed one.
+inline std::string_view text(Wire reply) { return reply.substr(0, reply.find('\r')); }
 
 }  // namespace sallyport::submission::replies

@@ -18,16 +18,6 @@ constexpr std::size_t kMostUnsent = 16 * 1024;
 // How long we wait for the client to take our goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(5);
 
-smtp::ExtensionSet enabled(const config::Listener& listener) {
-  smtp::ExtensionSet enabled = smtp::ExtensionSet::all();
-  for (const std::string& keyword : listener.disabled_extensions) {
-    if (const auto extension = smtp::extension_named(keyword)) {
-      enabled.erase_with_dependents(*extension);
-    }
-  }
-  return enabled;
-}
-
 }  // namespace
 
 /// What answers a verb: a function that answers at once, or a coroutine that talks on.
@@ -60,7 +50,7 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
     : context_(context),
       snapshot_(std::move(snapshot)),
       gate_(gate),
-      enabled_(enabled(gate.settings)),
+      enabled_(smtp::all_but(gate.settings.disabled_extensions)),
       client_ip_(std::move(client_ip)),
       network_(std::move(network)),
       transport_(stream.get()),
@@ -141,6 +131,9 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
 
 void Session::refuse_line(smtp::Verb verb, replies::Wire reply) {
   verb_ = verb;
+  if (verb == smtp::Verb::kRcpt && transaction_) {
+    refuse_recipient(metrics::RecipientRefusal::kCommand, replies::text(reply));
+  }
   refuse(reply);
   if (verb == smtp::Verb::kBdat) open_ = false;
 }
@@ -200,11 +193,14 @@ smtp::Capabilities Session::capabilities() const {
 }
 
 smtp::Limits Session::limits() const {
-  std::uint64_t recipients = config().session.max_recipients;
+  std::uint64_t at_a_time = config().session.max_recipients;
   // The route is not known before MAIL: no upstream must get more than it takes.
   for (const config::Upstream& upstream : config().upstreams) {
-    recipients = std::min<std::uint64_t>(recipients, upstream.max_recipients);
+    if (upstream.max_recipients != 0) {
+      at_a_time = std::min<std::uint64_t>(at_a_time, upstream.max_recipients);
+    }
   }
+  std::uint64_t recipients = most_recipients(config().session, at_a_time);
   if (login_) {
     recipients = std::min(recipients, login_->limits->most_recipients().value_or(recipients));
   }
@@ -250,6 +246,11 @@ void Session::quit(std::string_view arguments) {
 
 void Session::unknown(std::string_view) { refuse(replies::kUnknownCommand); }
 
+void Session::say(const smtp::Reply& reply) {
+  dialog_.say(reply, transaction_ ? replies::text_for(transaction_->envelope)
+                                  : smtp::ReplyText::kAscii);
+}
+
 void Session::refuse(const smtp::Reply& reply) {
   ++errors_;
   decline(reply);
@@ -261,7 +262,7 @@ void Session::refuse(replies::Wire reply) {
 }
 
 void Session::decline(const smtp::Reply& reply) {
-  dialog_.say(reply);
+  say(reply);
   count_refusal(reply.code);
   log_refusal(reply.one_line());
 }

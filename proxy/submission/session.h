@@ -78,6 +78,8 @@ class Session {
   void quit(std::string_view arguments);
   void unknown(std::string_view arguments);
   bool greet(std::string_view arguments, bool extended);
+  /// Says a reply that may quote what others wrote.
+  void say(const smtp::Reply& reply);
   /// A reply to a command that should not have been sent: it counts as an error.
   void refuse(const smtp::Reply& reply);
   void refuse(replies::Wire reply);
@@ -138,6 +140,12 @@ class Session {
   void mail(std::string_view arguments);
   void rcpt(std::string_view arguments);
   void rset(std::string_view arguments);
+  /// Counts a recipient that we refuse with `reply`.
+  void refuse_recipient(metrics::RecipientRefusal reason, std::string_view reply);
+  /// Why the transaction is refused as a whole: some of its recipients were.
+  std::optional<smtp::Reply> partial_refusal() const;
+  /// Ends the transaction by `refusal` before any content was taken.
+  void conclude_early(smtp::Reply refusal);
   /// Why MAIL is refused; nullopt: it is not.
   std::optional<relay::Delivery> judge_sender(const smtp::MailCommand& command);
   smtp::Reply over_limit(const policy::Refusal& refusal);
@@ -166,8 +174,8 @@ class Session {
 
   // chunks.cc
   runtime::Task<void> bdat(std::string_view arguments);
-  /// Reads a refused chunk to its end, then answers.
-  runtime::Task<void> discard(smtp::BdatCommand command, smtp::Reply refusal);
+  /// Reads a refused chunk to its end. False: the client can't be heard any more.
+  runtime::Task<bool> discard(smtp::BdatCommand command);
 
   const config::Config& config() const { return *snapshot_.config; }
   /// Where the client is; a proxy before us may have said so.

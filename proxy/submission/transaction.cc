@@ -27,7 +27,16 @@ metrics::Limit counted_as(policy::Limit limit) {
   return metrics::Limit::kMessages;
 }
 
+// A message that is split goes in so many upstream transactions, at most, that they fit in one
+// delivery's deadline.
+constexpr std::uint64_t kMostParts = 10;
+
 }  // namespace
+
+std::uint64_t most_recipients(const config::Session& settings, std::uint64_t at_a_time) {
+  if (settings.overflow != config::Overflow::kSplit) return at_a_time;
+  return std::max<std::uint64_t>(settings.max_recipients, kMostParts * at_a_time);
+}
 
 void Session::mail(std::string_view arguments) {
   if (!renew_login()) return;
@@ -52,17 +61,18 @@ void Session::mail(std::string_view arguments) {
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
   if (refusal) {
-    dialog_.say(refusal->reply);
+    say(refusal->reply);
     count_refusal(refusal->reply.code);  // the line of the transaction has the reply
     record(transaction_->envelope, 0, refusal);
     transaction_.reset();
     return;
   }
   const auto& reverse_path = transaction_->envelope.reverse_path;
+  const std::uint64_t at_a_time =
+      std::min(config().session.max_recipients, context_.deliverer.max_recipients(reverse_path));
   transaction_->max_recipients =
-      std::min({std::uint64_t{config().session.max_recipients},
-                std::uint64_t{context_.deliverer.max_recipients(reverse_path)},
-                login_->limits->most_recipients().value_or(~std::uint64_t{0})});
+      std::min(most_recipients(config().session, at_a_time),
+               login_->limits->most_recipients().value_or(~std::uint64_t{0}));
   dialog_.say(replies::kSenderOk);
 }
 
@@ -95,15 +105,49 @@ smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
 
 void Session::rcpt(std::string_view arguments) {
   auto command = smtp::parse_rcpt(arguments, offered(), transaction_->envelope.parameters.smtputf8);
-  if (!command) return refuse(command.error());
+  if (!command) {
+    refuse_recipient(metrics::RecipientRefusal::kCommand, command.error().one_line());
+    return refuse(command.error());
+  }
   auto& recipients = transaction_->envelope.recipients;
   if (recipients.size() >= transaction_->max_recipients) {
+    ++transaction_->overflowed;
+    login_->metrics.recipients_refused[metrics::RecipientRefusal::kOverflow].add();
     return decline(replies::kTooManyRecipients);
   }
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;
   recipients.push_back({std::move(command->forward_path), std::move(command->parameters)});
   dialog_.say(replies::kRecipientOk);
+}
+
+void Session::refuse_recipient(metrics::RecipientRefusal reason, std::string_view reply) {
+  login_->metrics.recipients_refused[reason].add();
+  if (transaction_->refused++ == 0) transaction_->first_refusal = reply;
+}
+
+// Client libraries send to the recipients that were accepted, and report nothing of the others
+// (Python's smtplib and Django, PHPMailer, nodemailer): a 4xx or 5xx to RCPT alone loses mail.
+std::optional<smtp::Reply> Session::partial_refusal() const {
+  const Transaction& transaction = *transaction_;
+  if (transaction.overflowed > 0 && config().session.overflow != config::Overflow::kClient) {
+    return replies::too_many_recipients(transaction.id.view(), transaction.max_recipients,
+                                        transaction.overflowed);
+  }
+  if (transaction.refused > 0 &&
+      config().partial_rejection == config::PartialRejection::kReject) {
+    return replies::recipients_refused(
+        transaction.id.view(), transaction.refused,
+        transaction.refused + transaction.envelope.recipients.size(), transaction.first_refusal);
+  }
+  return std::nullopt;
+}
+
+void Session::conclude_early(smtp::Reply refusal) {
+  transaction_->received = context_.loop.now();
+  say(refusal);
+  record(transaction_->envelope, 0, refused(std::move(refusal), relay::cause::kRecipientsRefused));
+  transaction_.reset();
 }
 
 void Session::rset(std::string_view arguments) {
@@ -139,6 +183,7 @@ void Session::record(const message::Envelope& envelope, std::uint64_t size,
                    .message_id = transaction_->message_id,
                    .envelope = envelope,
                    .size = size,
+                   .refused_recipients = transaction_->overflowed + transaction_->refused,
                    .delivery = delivery ? &*delivery : nullptr,
                    .cause = cause,
                    .error = error,

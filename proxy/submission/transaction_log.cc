@@ -48,8 +48,11 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
       .field("user", record.user)
       .field("from", record.envelope.reverse_path.str())
       .field("to", list(recipients))
-      .field("recipients", recipients.size())
-      .field("size", record.size);
+      .field("recipients", recipients.size());
+  const std::uint32_t refused =
+      record.refused_recipients + (delivery ? delivery->refused_recipients : 0);
+  if (refused > 0) line.field("refused_recipients", refused);
+  line.field("size", record.size);
   if (!record.message_id.empty()) line.field("message_id", record.message_id);
   if (delivery) line.field("code", delivery->reply.code);
   if (delivery && !delivery->upstream.empty()) {

@@ -23,6 +23,7 @@ struct TransactionRecord {
   std::string_view message_id;  ///< Empty: none, or the content did not come to its end.
   const message::Envelope& envelope;
   std::uint64_t size = 0;                     ///< Octets of content received.
+  std::uint32_t refused_recipients = 0;       ///< That we refused at RCPT.
   const relay::Delivery* delivery = nullptr;  ///< What came of it; null: it was given up.
   std::string_view cause;                     ///< It was given up: a word of relay/cause.h,
   std::string_view error;                     ///< and text, or nothing.

@@ -1,5 +1,6 @@
 """What the client hears for each thing that can happen at a provider, through the real binary."""
 
+import smtplib
 import socket
 import threading
 import types
@@ -35,7 +36,7 @@ class Delivery(unittest.TestCase):
         content = message("whole", "A line.\n.A line with a dot\n..two\n" + "x" * 900 + "\n")
         code, text = self.send(gateway, content=content, to=("a@example.net", "b@example.net"))
         self.assertEqual(code, 250, text)
-        self.assertRegex(text, r"^2\.0\.0 Ok: [0-9A-Za-z]+ .*queued as P1")
+        self.assertRegex(text, r"^2\.0\.0 Ok: queued as P1$")
         reverse_path, forward_paths, got = self.providers[0].messages[0]
         self.assertEqual((reverse_path, forward_paths),
                          ("invoices@example.com", ["a@example.net", "b@example.net"]))
@@ -111,6 +112,39 @@ class Delivery(unittest.TestCase):
         self.assertEqual(code, 250)
         self.assertIn("nobody@example.net", text)
         self.assertEqual(self.providers[0].messages[0][1], ["a@example.net"])
+
+    def test_a_library_hears_of_recipients_beyond_the_limit(self):
+        # smtplib sends to those that were accepted and keeps quiet about the others, as Django, PHPMailer and
+        # nodemailer do.
+        gateway = self.gateway({}, extra="session = { max_recipients = 2 }\n")
+        everybody = [f"r{number}@example.net" for number in range(5)]
+        with gateway.client() as client, self.assertRaises(smtplib.SMTPDataError) as refused:
+            client.sendmail("invoices@example.com", everybody, message("many"))
+        self.assertEqual(refused.exception.smtp_code, 554)
+        self.assertIn(b"at most 2", refused.exception.smtp_error)
+        self.assert_counts(0)
+        self.assertEqual(gateway.metric("sallyport_recipients_refused_total"), 3)
+
+    def test_a_message_to_many_goes_in_parts(self):
+        gateway = self.gateway({}, extra='session = { max_recipients = 2, overflow = "split" }\n')
+        everybody = [f"r{number}@example.net" for number in range(5)]
+        with gateway.client() as client:
+            self.assertEqual(client.sendmail("invoices@example.com", everybody, message("many")), {})
+        self.assertEqual([forward_paths for _, forward_paths, _ in self.providers[0].messages],
+                         [everybody[:2], everybody[2:4], everybody[4:]])
+
+    def test_a_provider_that_takes_fewer_recipients_is_learned_from(self):
+        taken = []
+
+        def refuse(_, line):
+            taken.append(line)
+            return "452 4.5.3 Error: too many recipients" if len(taken) > 2 else None
+
+        gateway = self.gateway({"mail": lambda *_: taken.clear(), "rcpt": refuse}, extra='session = { overflow = "split" }\n')
+        with gateway.client() as client:
+            code, text = outcome(client, to=("r0@example.net", "r1@example.net", "r2@example.net"))
+        self.assertEqual(code, 250, text)
+        self.assert_counts(2)
 
     # -- faults ------------------------------------------------------------------------------------
 

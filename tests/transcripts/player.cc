@@ -39,6 +39,10 @@ Duration duration(const std::string& text) {
   return count * 1s;
 }
 
+bool has_enhanced_code(std::string_view line) {
+  return line.size() > 9 && line[4] == line[0] && line[5] == '.' && line.find('.', 6) < 10;
+}
+
 /// The far end of one of our connections: a client's, or a provider's.
 struct Peer {
   std::unique_ptr<support::MemoryStream> stream;
@@ -48,7 +52,8 @@ struct Peer {
 
   /// RFC 2034 section 4: each 2xx, 4xx and 5xx line has an enhanced code of its class, but for the
   /// greeting and what is said to EHLO and HELO. Held against every line we ever say.
-  bool has_due_code(std::string_view line) {
+  /// The provider's final reply goes on as it came, so it has none where the provider gave none.
+  bool has_due_code(std::string_view line, bool provider_gives_none) {
     // Where the script writes the hello of TLS itself, the server's comes before the first reply.
     if (line.starts_with(kServerHello)) line.remove_prefix(kServerHello.size());
     const bool is_greeting = !std::exchange(greeted, true) && line.starts_with("220 ");
@@ -62,7 +67,8 @@ struct Peer {
          {"501 EHLO and HELO want ", "501 Bad name: ", "501 The name is longer "}) {
       if (line.starts_with(text)) return true;
     }
-    return line.size() > 9 && line[4] == line[0] && line[5] == '.' && line.find('.', 6) < 10;
+    if (provider_gives_none && line.starts_with('2')) return true;
+    return has_enhanced_code(line);
   }
 };
 
@@ -224,7 +230,7 @@ class Player {
     std::string line = peer.unread.substr(0, end);
     peer.unread.erase(0, end + 2);
     note(mark + printable(line));
-    if (std::string_view(mark) == "S: " && !peer.has_due_code(line)) {
+    if (std::string_view(mark) == "S: " && !peer.has_due_code(line, provider_gives_no_code_)) {
       differ("RFC 2034 wants an enhanced status code in  S: " + printable(line));
     }
     co_return line;
@@ -265,6 +271,7 @@ class Player {
 
   Task<void> say_as_provider(std::string line) {
     note("U: " + line);
+    provider_gives_no_code_ = line.starts_with('2') && !has_enhanced_code(line);
     if (!provider_.stream) {
       differ("no provider is connected: @provider-dialled comes first");
       co_return;
@@ -493,6 +500,7 @@ class Player {
   std::vector<std::string> offers_;  // of the next provider's EHLO, beyond what it always offers
   bool client_skips_ = false;
   bool provider_skips_ = false;
+  bool provider_gives_no_code_ = false;  // the reply that it said last has no enhanced code
   bool plain_ = false;
   bool early_ = false;
   std::size_t line_ = 0;

@@ -211,7 +211,17 @@ void Stage::set_value(const std::string& key, const std::string& value) {
        [&] { config_->listeners.front().disabled_extensions = split(value, ','); }},
       {"mechanisms", [&] { config_->auth.mechanisms = split(value, ','); }},
       {"partial_rejection",
-       [&] { config_->partial_rejection = config::PartialRejection::kDeliver; }},
+       [&] {
+         config_->partial_rejection = config::PartialRejection::kDeliver;
+         session.overflow = config::Overflow::kClient;
+       }},
+      {"overflow",
+       [&] {
+         session.overflow = value == "split"    ? config::Overflow::kSplit
+                            : value == "client" ? config::Overflow::kClient
+                                                : config::Overflow::kReject;
+       }},
+      {"reply", [&] { session.reply = config::ReplyWords::kOurs; }},
       {"directory", [&] { message.directory = value; }},
   };
   const auto found = keys.find(key);

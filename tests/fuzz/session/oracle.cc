@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "proxy/base/utf8.h"
 #include "tests/fuzz/session/expected_client.h"
 #include "tests/fuzz/session/expected_reply.h"
 
@@ -124,6 +125,9 @@ class Judge {
                reply.text[1] == '.' && is_digit(reply.text[2]),
            "a refusal has no enhanced code of its class");
     }
+    // RFC 6531 section 3.7.4.
+    hold(utf8::is_ascii(reply.text) || (may_hear_utf8_ && utf8::is_valid(reply.text)),
+         "a reply is not in ASCII");
     if (reply.code >= 400) ++refusals_;
     if (reply.code == 535) ++failed_logins_;
     return reply;
@@ -191,8 +195,12 @@ class Judge {
       }
       return;
     }
+    if (verb == "MAIL") may_hear_utf8_ = Envelope(command).has("SMTPUTF8");
+    if (is_hello_ || verb == "RSET") may_hear_utf8_ = false;
     const Reply reply = answer();
     if (faulty) {
+      // It may have been a RCPT.
+      if (mail_) may_lack_recipients_ = true;
       hold(reply.code == 500, "a line with a fault was obeyed");
       challenged_ = false;
       return;
@@ -209,11 +217,22 @@ class Judge {
     if (verb == "STARTTLS") return take_starttls(reply);
     hold(reply.code != 334 && reply.code != 235, "an AUTH reply to what is not AUTH");
     if (reply.code == 250) take_ok(verb, command, reply);
+    if (verb == "RCPT" && mail_ && !chunked_ && reply.code >= 400) lacks_recipients_ = true;
+    if (command == "DATA" && recipients_ > 0 && is_partial_refusal(reply)) {
+      hold(lacks_recipients_ || may_lack_recipients_, "DATA was refused for no recipient");
+      forget_transaction();
+    }
     if (reply.code == 555) {
       const bool all_known = std::ranges::all_of(
           Envelope(command).parameters, [&](const auto& each) { return knows(each, verb); });
       hold(!all_known, "a parameter that was offered is unknown");
     }
+  }
+
+  /// The message is not sent because some of its recipients were refused.
+  static bool is_partial_refusal(const Reply& reply) {
+    return reply.code == 554 &&
+           (reply.text.starts_with("5.1.0 ") || reply.text.starts_with("5.5.3 "));
   }
 
   void take_ok(const std::string& verb, const std::string& command, const Reply& reply) {
@@ -272,6 +291,8 @@ class Judge {
     mail_ = false;
     smtputf8_ = false;
     recipients_ = 0;
+    lacks_recipients_ = false;
+    may_lack_recipients_ = false;
     chunks_.clear();
     chunked_ = false;
     binary_ = false;
@@ -304,6 +325,7 @@ class Judge {
   /// RFC 5321 section 4.5.2: text up to CRLF "." CRLF, of which the first CRLF may be that of DATA.
   void hear_content() {
     hold(mail_ && recipients_ > 0 && may_submit(), "354 without an envelope");
+    hold(!lacks_recipients_, "a message was taken for some of its recipients");
     hold(!chunked_ && !binary_, "DATA where only BDAT may be");
     std::string text;
     while (true) {
@@ -376,6 +398,13 @@ class Judge {
       const Reply reply = answer();
       return hold(reply.code >= 400, "BDAT was accepted out of order");
     }
+    if (heard_.starts_with("554 5.1.0 ") || heard_.starts_with("554 5.5.3 ")) {
+      hold(lacks_recipients_ || may_lack_recipients_, "BDAT was refused for no recipient");
+      (void)answer();
+      if (last) forget_transaction();
+      return;
+    }
+    hold(!lacks_recipients_, "a message was taken for some of its recipients");
     chunked_ = true;
     chunks_ += chunk;
     if (last) return conclude(std::exchange(chunks_, {}));
@@ -407,10 +436,13 @@ class Judge {
   bool has_offered_chunking_ = false;
   bool mail_ = false;
   std::size_t recipients_ = 0;
+  bool lacks_recipients_ = false;      // a RCPT of the transaction was refused
+  bool may_lack_recipients_ = false;   // or a line that can't be read, which may have been one
   std::string chunks_;
   bool chunked_ = false;
   bool binary_ = false;
   bool smtputf8_ = false;
+  bool may_hear_utf8_ = false;
   std::size_t delivered_ = 0;
   std::size_t refusals_ = 0;
   std::size_t failed_logins_ = 0;

@@ -145,7 +145,7 @@ TEST(Load, WhatIsNotSaidHasItsDefault) {
 TEST(Load, EveryKeySetsItsField) {
   const Config config = accepted(
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
-      "[session]\nmax_recipients = 1\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
+      "[session]\nmax_recipients = 1\noverflow = 'split'\nreply = 'ours'\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
       "3\nmax_connections = 4\n"
       "max_connections_per_network = 9\nmax_age = '2h'\nmin_data_rate = '1 KiB'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
@@ -162,6 +162,8 @@ TEST(Load, EveryKeySetsItsField) {
   EXPECT_EQ(config.drain_timeout, 1min);
   EXPECT_EQ(config.partial_rejection, PartialRejection::kDeliver);
   EXPECT_EQ(config.session, (Session{.max_recipients = 1,
+                                     .overflow = Overflow::kSplit,
+                                     .reply = ReplyWords::kOurs,
                                      .max_messages = 9,
                                      .max_errors = 2,
                                      .max_auth_failures = 3,
@@ -184,6 +186,13 @@ TEST(Load, EveryKeySetsItsField) {
   EXPECT_THAT(config.auth.mechanisms, ElementsAre("LOGIN"));
   EXPECT_EQ(config.auth.cache_lifetime, 0s);
   EXPECT_EQ(config.auth.file, "empty");
+}
+
+TEST(Load, RecipientsBeyondTheLimitAreTheClientsAffairInDeliverModeUnlessSaid) {
+  EXPECT_EQ(accepted("partial_rejection = 'reject'\n").session.overflow, Overflow::kReject);
+  EXPECT_EQ(accepted("partial_rejection = 'deliver'\n").session.overflow, Overflow::kClient);
+  EXPECT_EQ(accepted("partial_rejection = 'deliver'\n[session]\noverflow = 'reject'\n").session.overflow,
+            Overflow::kReject);
 }
 
 TEST(Load, AListenersTlsFollowsThePortUnlessSaid) {

@@ -84,7 +84,7 @@ TEST(Presets, EverythingCanBeOverridden) {
         "'\nhost = '127.0.0.1'\nport = 2465\ntls = 'starttls'\nca = 'tls.crt'\nusername = 'u'\n"
         "password = { file = 'password' }\nmax_connections = 2\nmax_messages_per_connection = 3\n"
         "max_connection_age = '4s'\nidle_timeout = '500ms'\nconnect_timeout = '6s'\n"
-        "max_recipients = 7\nmax_message_size = '8 KB'\n");
+        "max_recipients = 7\nmax_message_size = '8 KB'\ndisabled_extensions = ['dsn']\n");
     EXPECT_EQ(changed.host, "127.0.0.1");
     EXPECT_EQ(changed.port, 2465);
     EXPECT_EQ(changed.tls, TlsMode::kStarttls);
@@ -98,6 +98,7 @@ TEST(Presets, EverythingCanBeOverridden) {
     EXPECT_EQ(changed.connect_timeout, 6s);
     EXPECT_EQ(changed.max_recipients, 7u);
     EXPECT_EQ(changed.max_message_size, 8000u);
+    EXPECT_EQ(changed.disabled_extensions, std::vector<std::string>{"DSN"});
   }
 }
 

@@ -19,6 +19,7 @@ std::unique_ptr<Registry> exercised_registry() {
   auto& user = registry->for_user("billing");
   user.message(Outcome::kAccepted, 10'240, 3);
   user.limit_refusals[Limit::kMessages].add();
+  user.recipients_refused[RecipientRefusal::kOverflow].add();
   auto& upstream = registry->for_upstream("ses");
   upstream.message(UpstreamOutcome::kAccepted, 10'240, 3);
   upstream.pool[PoolState::kBusy].add(1);

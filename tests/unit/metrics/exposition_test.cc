@@ -29,6 +29,7 @@ TEST(Exposition, ShowsWhatWasCounted) {
       "sallyport_message_bytes_total{user=\"billing\",result=\"accepted\"} 10240",
       "sallyport_recipients_total{user=\"billing\",result=\"accepted\"} 3",
       "sallyport_limit_refusals_total{user=\"billing\",limit=\"messages\"} 1",
+      "sallyport_recipients_refused_total{user=\"billing\",reason=\"overflow\"} 1",
       "sallyport_upstream_messages_total{upstream=\"ses\",result=\"accepted\"} 1",
       "sallyport_upstream_pool_connections{upstream=\"ses\",state=\"busy\"} 1",
       "# TYPE sallyport_delivery_seconds histogram",

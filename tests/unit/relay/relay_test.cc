@@ -19,7 +19,7 @@ TEST(Relay, DeliversOverTlsWithALoginInTwoFlights) {
   world.host("a").scripts = {good.opening() + good.transaction()};
   const Delivery delivery = world.deliver(world.message());
   EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
-  EXPECT_EQ(delivery.reply.wire(), "250 2.0.0 Ok: id1 Ok: queued as 4XYZ\r\n");
+  EXPECT_EQ(delivery.reply.wire(), "250 2.0.0 Ok: queued as 4XYZ\r\n");
   EXPECT_EQ(delivery.upstream, "a");
   EXPECT_EQ(delivery.upstream_reply, "250 2.0.0 Ok: queued as 4XYZ");
   EXPECT_EQ(delivery.upstream_id, "4XYZ");

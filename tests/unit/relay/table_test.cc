@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <string>
+
 #include "proxy/relay/relay.h"
 #include "tests/unit/relay/scripts.h"
 #include "tests/unit/relay/world.h"
@@ -34,6 +37,22 @@ struct Case {
   std::string script() const {
     if (is_opening()) return upstream().opening(stage, fault);
     return upstream().opening() + upstream().transaction(stage, fault);
+  }
+  /// The replies to a flight are missing: the upstream may offer PIPELINING and not keep it, and
+  /// is tried without it.
+  bool is_tried_in_steps() const {
+    if (!pipelining || is_opening() || stage == Stage::kEnd) return false;
+    return fault == Fault::kClose || fault == Fault::kReset ||
+           (fault == Fault::kStall && stage != Stage::kMail);
+  }
+  /// What new connections play.
+  std::deque<std::string> scripts() const {
+    std::deque<std::string> all = {script()};
+    if (is_tried_in_steps()) {
+      const scripts::Upstream in_steps{.pipelining = false, .binary = binary};
+      all.push_back(upstream().opening() + in_steps.transaction(stage, fault));
+    }
+    return all;
   }
   bool is_hang_up() const {
     return fault == Fault::k421 || fault == Fault::kClose || fault == Fault::kReset;
@@ -81,13 +100,13 @@ TEST(WhatTheClientHears, WhenTheOnlyUpstreamFails) {
   for (const Case& c : all_cases()) {
     SCOPED_TRACE(print(c));
     World world({upstream("a")});
-    world.host("a").scripts = {c.script()};
+    world.host("a").scripts = c.scripts();
     const Delivery delivery = world.deliver(c.message(world));
     EXPECT_EQ(delivery.outcome, c.outcome());
     EXPECT_THAT(delivery.reply.wire(), StartsWith(c.reply()));
     EXPECT_EQ(delivery.upstream, "a");
     EXPECT_EQ(delivery.attempts, 1u);
-    EXPECT_EQ(world.host("a").dials, 1);
+    EXPECT_EQ(world.host("a").dials, c.is_tried_in_steps() ? 2 : 1);
     if (c.fault == Fault::k4xx) EXPECT_THAT(delivery.reply.text(), HasSubstr("450 4.2.0 Later"));
     if (delivery.outcome != Outcome::kRefused) {
       EXPECT_THAT(delivery.reply.text(), HasSubstr("id1"));
@@ -100,7 +119,7 @@ TEST(WhatTheClientHears, WhenAnotherUpstreamIsThere) {
     SCOPED_TRACE(print(c));
     World world({upstream("a"), upstream("b")});
     const scripts::Upstream good = c.upstream();
-    world.host("a").scripts = {c.script()};
+    world.host("a").scripts = c.scripts();
     const bool moves_on = c.outcome() == Outcome::kDeferred;
     if (moves_on) world.host("b").scripts = {good.opening() + good.transaction()};
     const Delivery delivery = world.deliver(c.message(world));
@@ -119,7 +138,8 @@ TEST(WhatTheClientHears, WhenAReusedConnectionFails) {
     const scripts::Upstream& good = c.upstream();
     world.host("a").scripts = {good.opening() + good.transaction() +
                                good.transaction(c.stage, c.fault)};
-    const bool was_dead = c.stage == Stage::kMail && c.is_hang_up();
+    // Nothing was handed over: however far the commands came, a new connection is used.
+    const bool was_dead = c.stage != Stage::kEnd && c.is_hang_up();
     if (was_dead) world.host("a").scripts.push_back(good.opening() + good.transaction());
     EXPECT_EQ(world.deliver(c.message(world)).outcome, Outcome::kDelivered);
     const Delivery second = world.deliver(c.message(world));
@@ -154,9 +174,11 @@ TEST(WhatTheClientHears, WhenADeadConnectionIsFollowedByAnother) {
   const scripts::Upstream good;
   world.host("a").scripts = {
       good.opening() + good.transaction() + good.transaction(Stage::kMail, Fault::kClose),
-      good.opening() + good.transaction(Stage::kMail, Fault::kClose)};
+      good.opening() + good.transaction(Stage::kMail, Fault::kClose),
+      good.opening() +
+          scripts::Upstream{.pipelining = false}.transaction(Stage::kMail, Fault::kClose)};
   EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
-  const Delivery second = world.deliver(world.message());  // once more, and only once
+  const Delivery second = world.deliver(world.message());  // once more, and once without PIPELINING
   EXPECT_EQ(second.outcome, Outcome::kDeferred);
   EXPECT_THAT(second.reply.wire(), StartsWith("451 4.4.2 "));
 }
@@ -172,6 +194,24 @@ TEST(WhatTheClientHears, WhenAReusedConnectionTimedOut) {
         good.opening() + good.transaction()};
     EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
     EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  }
+}
+
+TEST(WhatTheClientHears, WhenTheLoginOfAReusedConnectionLapsed) {
+  for (const char* const replies :
+       {"U: 530 5.7.0 Authentication required\nU: 503 5.5.1 MAIL first\nU: 503 5.5.1 RCPT first\n",
+        "U: 250 ok\nU: 530 5.7.0 Authentication required\nU: 503 5.5.1 RCPT first\n",
+        "U: 250 ok\nU: 250 ok\nU: 530 5.7.0 Authentication required\n"}) {
+    SCOPED_TRACE(replies);
+    World world({upstream("a")});
+    const scripts::Upstream good;
+    world.host("a").scripts = {good.opening() + good.transaction() +
+                                   "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\n" + replies,
+                               good.opening() + good.transaction()};
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+    const auto& counted = world.metrics.for_upstream("a").messages;
+    EXPECT_EQ(counted[metrics::UpstreamOutcome::kFailed].value(), 0u);
   }
 }
 

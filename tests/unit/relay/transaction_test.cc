@@ -169,16 +169,51 @@ TEST(Transaction, InDeliverModeTheOthersAreSent) {
   world.config().partial_rejection = config::PartialRejection::kDeliver;
   world.host("a").scripts = {kPipelining.opening() + kMailThree +
                              "U: 250 ok\nU: 250 ok\nU: 550 5.1.1 No such user\n"
-                             "U: 450 4.2.2 Full\nU: 354 Go on\nP! content\nU: 250 2.0.0 Ok 7\n"};
+                             "U: 553 5.1.3 Bad\nU: 354 Go on\nP! content\nU: 250 2.0.0 Ok 7\n"};
   const Delivery delivery = world.deliver(world.message(kThree));
   EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
   EXPECT_EQ(delivery.reply.wire(),
-            "250-2.0.0 Ok: id1 Ok 7\r\n"
-            "250-2.0.0 Not for 2 of 3 recipients, who were refused:\r\n"
+            "250-2.0.0 Not for 2 of 3 recipients, which were refused:\r\n"
             "250-2.0.0 <b@x.example>: 550 5.1.1 No such user\r\n"
-            "250 2.0.0 <c@x.example>: 450 4.2.2 Full\r\n");
+            "250-2.0.0 <c@x.example>: 553 5.1.3 Bad\r\n"
+            "250 2.0.0 Ok 7\r\n");
   EXPECT_THAT(delivery.upstream_reply,
               StartsWith("250 2.0.0 Ok 7; refused <b@x.example>: 550 5.1.1 No such user"));
+}
+
+// Client libraries read the id out of it: Symfony, PHPMailer, nodemailer and Action Mailer know the
+// forms of docs/providers.md.
+TEST(Transaction, TheFinalReplyGoesOnAsItCame) {
+  const struct {
+    const char* said;
+    const char* heard;
+    const char* in_our_words;
+  } cases[] = {
+      {"250 Ok 0100019900aa-000000", "250 Ok 0100019900aa-000000\r\n",
+       "250 2.0.0 Ok: id1 Ok 0100019900aa-000000\r\n"},
+      {"250 Ok: queued as 9Xk-Q", "250 Ok: queued as 9Xk-Q\r\n",
+       "250 2.0.0 Ok: id1 Ok: queued as 9Xk-Q\r\n"},
+      {"250 2.0.0 OK  1234 a1-20 - gsmtp", "250 2.0.0 OK  1234 a1-20 - gsmtp\r\n",
+       "250 2.0.0 Ok: id1 OK  1234 a1-20 - gsmtp\r\n"},
+      {"250 Great success", "250 Great success\r\n", "250 2.0.0 Ok: id1 Great success\r\n"},
+      {"250-Queued\nU: 250 as 7", "250-Queued\r\n250 as 7\r\n",
+       "250 2.0.0 Ok: id1 Queued as 7\r\n"},
+      {"254 2.7.1 Suppressed", "254 2.7.1 Suppressed\r\n", "250 2.0.0 Ok: id1 Suppressed\r\n"},
+      {"250", "250\r\n", "250 2.0.0 Ok: id1 \r\n"},
+  };
+  for (const auto& c : cases) {
+    for (const bool in_our_words : {false, true}) {
+      SCOPED_TRACE(c.said);
+      World world({upstream("a")});
+      if (in_our_words) world.config().session.reply = config::ReplyWords::kOurs;
+      world.host("a").scripts = {kPipelining.opening() +
+                                 "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\nU: 250 ok\nU: 250 ok\n"
+                                 "U: 354 go\nP! content\nU: " +
+                                 c.said + "\n"};
+      EXPECT_EQ(world.deliver(world.message()).reply.wire(),
+                in_our_words ? c.in_our_words : c.heard);
+    }
+  }
 }
 
 TEST(Transaction, WhenAllRecipientsAreRefused) {
@@ -320,6 +355,224 @@ TEST(Transaction, TheReplyIsTheVerdictWhateverComesAfter) {
   const TimePoint begun = world.loop.now();
   EXPECT_EQ(world.deliver(world.message()).reply.wire(), "550 5.7.1 Never\r\n");
   EXPECT_LE(world.loop.now() - begun, 10s);
+}
+
+const std::string kFlight = "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\n";
+
+TEST(Transaction, AnEarlyReplyIsNotTheVerdict) {
+  const struct {
+    const char* replies;
+    const char* why;
+  } cases[] = {
+      {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 250 2.0.0 Ok, early\nU! stall\n", "more than"},
+      {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 554 5.0.0 early\nU! stall\n", "more than"},
+      {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 250-begun\nU! stall\n", "more than"},
+      {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 421 4.3.2 Closing\nU! close\n", "421 4.3.2"},
+      {"U: 250 ok\nU: 250 ok\nU: 250 one too many\nU: 354 go\nU! stall\n", "unexpected reply"},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(c.replies);
+    World world({upstream("a"), upstream("b")});
+    world.host("a").scripts = {kPipelining.opening() + kFlight + c.replies};
+    world.host("b").scripts = {kPipelining.opening() + kPipelining.transaction()};
+    const Delivery delivery = world.deliver(world.message());
+    EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
+    EXPECT_EQ(delivery.upstream, "b");
+    EXPECT_THAT(world.host("a").contents, ElementsAre());
+
+    // And on a reused connection: once more on a new one of the same upstream.
+    World again({upstream("a")});
+    again.host("a").scripts = {
+        kPipelining.opening() + kPipelining.transaction() + kFlight + c.replies};
+    again.host("a").scripts.push_back(kPipelining.opening() + kPipelining.transaction());
+    EXPECT_EQ(again.deliver(again.message()).outcome, Outcome::kDelivered);
+    EXPECT_EQ(again.deliver(again.message()).outcome, Outcome::kDelivered);
+
+    // Alone, it is told why.
+    World alone({upstream("a")});
+    alone.host("a").scripts = {kPipelining.opening() + kFlight + c.replies};
+    EXPECT_THAT(alone.deliver(alone.message()).upstream_reply, HasSubstr(c.why));
+  }
+}
+
+TEST(Transaction, AReplyBeforeAnythingWasSaidIsNotTheAnswerToMail) {
+  for (const auto& kind : {kPipelining, kSequential}) {
+    World world({upstream("a")});
+    world.host("a").scripts = {kind.opening() + "U: 250 2.1.0 Unasked\nU! stall\n"};
+    const Delivery delivery = world.deliver(world.message());
+    EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+    EXPECT_THAT(delivery.upstream_reply, HasSubstr("more than it was asked for"));
+  }
+}
+
+TEST(Transaction, AReplyTooManyBetweenCommandsIsFoundOut) {
+  World world({upstream("a")});
+  world.host("a").scripts = {kSequential.opening() +
+                             "P: MAIL FROM:*\nU: 250 ok\nU: 250 again\nU! stall\n"};
+  const Delivery delivery = world.deliver(world.message());
+  EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+  EXPECT_THAT(delivery.upstream_reply, HasSubstr("more than it was asked for"));
+}
+
+TEST(Transaction, FinalRepliesThatContradictEachOtherAreNoVerdict) {
+  for (const char* const replies : {"U: 250 2.0.0 Ok\nU: 554 5.0.0 No\nU! stall\n",
+                                    "U: 554 5.0.0 No\nU: 250 2.0.0 Ok\nU! stall\n"}) {
+    World world({upstream("a"), upstream("b")});
+    world.host("a").scripts = {kPipelining.opening() + kFlight +
+                               "U: 250 ok\nU: 250 ok\nU: 354 go\nP! content\n" + replies};
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kUnknown);
+  }
+}
+
+TEST(Transaction, AGoodbyeBehindTheVerdictChangesNothing) {
+  World world({upstream("a")});
+  world.host("a").scripts = {kPipelining.opening() + kFlight +
+                             "U: 250 ok\nU: 250 ok\nU: 354 go\nP! content\nU: 250 2.0.0 Ok\n"
+                             "U: 421 4.3.2 Enough\nU! close\n"};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+}
+
+TEST(Transaction, AReusedConnectionLostInTheContentIsFollowedByANewOne) {
+  World world({upstream("a")});
+  world.host("a").stream.capacity = 1000;
+  world.host("a").scripts = {kPipelining.opening() + kPipelining.transaction() + kFlight +
+                                 "U: 250 ok\nU: 250 ok\nU: 354 go\nP: xxx*\nU! reset\n",
+                             kPipelining.opening() + kPipelining.transaction()};
+  std::string content;
+  for (int i = 0; i < 1000; ++i) content += std::string(60, 'x') + "\r\n";
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.deliver(world.message({"to@there.example"}, content)).outcome,
+            Outcome::kDelivered);
+  EXPECT_TRUE(world.host("a").contents.at(1) == content);
+}
+
+// ---- PIPELINING that is offered and not kept ----------------------------------------------------
+
+TEST(BrokenPipelining, IsFoundOutRememberedAndForgotten) {
+  for (const char* const answer :
+       {"U: 250 ok\nU! stall\n", "U: 250 ok\nU! close\n", "U! close\n",
+        "U: 501 5.5.4 Syntax: MAIL FROM:<address>\nU! stall\n",
+        "U: 554 5.5.0 SMTP synchronization error\nU! close\n",
+        "U: 250 ok\nU: 503 5.5.0 Improper use of SMTP command pipelining\nU! stall\n"}) {
+    SCOPED_TRACE(answer);
+    World world({upstream("a")});
+    world.host("a").scripts = {kPipelining.opening() + kFlight + answer,
+                               kPipelining.opening() + kSequential.transaction() +
+                                   kSequential.transaction(),
+                               kPipelining.opening() + kPipelining.transaction()};
+    const TimePoint begun = world.loop.now();
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+    EXPECT_LE(world.loop.now() - begun, 16s);
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+    world.pass(61min);
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+    EXPECT_THAT(world.log(), HasSubstr("event=upstream_pipelining_broken upstream=a"));
+  }
+}
+
+TEST(BrokenPipelining, LeavesTimeForTheSecondTry) {
+  World world({upstream("a")});
+  world.host("a").scripts = {kPipelining.opening() + kFlight + "U: 250 ok\nU! stall\n",
+                             kPipelining.opening() + kSequential.transaction()};
+  EXPECT_EQ(world.deliver(world.message(), 8s).outcome, Outcome::kDelivered);
+}
+
+TEST(BrokenPipelining, IsNotWhatEndsAConnectionThatHasCarriedMail) {
+  World world({upstream("a")});
+  world.host("a").scripts = {kPipelining.opening() + kPipelining.transaction() + kFlight +
+                                 "U: 250 ok\nU! close\n",
+                             kPipelining.opening() + kPipelining.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_THAT(world.log(), testing::Not(HasSubstr("pipelining_broken")));
+}
+
+TEST(BrokenPipelining, IsNotRememberedOfAnUpstreamThatFailsEitherWay) {
+  World world({upstream("a")});
+  world.host("a").scripts = {
+      kPipelining.opening() + kFlight + "U: 250 ok\nU! close\n",
+      kPipelining.opening() + kSequential.transaction(Stage::kRcpt, Fault::kClose),
+      kPipelining.opening() + kPipelining.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDeferred);
+  world.pass(61min);  // the upstream is in trouble meanwhile
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+}
+
+TEST(DisabledExtensions, OfAnUpstreamAreNotUsed) {
+  config::Upstream plain = upstream("a");
+  plain.disabled_extensions = {"PIPELINING", "SIZE", "8BITMIME"};
+  World world({plain});
+  world.host("a").scripts = {
+      kPipelining.opening() +
+      scripts::Upstream{.pipelining = false, .size = false, .eight_bit = false}.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  message::Message eight_bit = world.message();
+  eight_bit.has_8bit = true;
+  EXPECT_THAT(world.deliver(eight_bit).reply.wire(), StartsWith("554 5.6.3 "));
+}
+
+// ---- recipients that are refused for now --------------------------------------------------------
+
+TEST(TooManyRecipients, AreLearnedFromTheReplyToRcptAndKeptTo) {
+  for (const auto mode : {config::PartialRejection::kReject, config::PartialRejection::kDeliver}) {
+    for (const char* const refusal : {"452 4.5.3 Error: too many recipients",
+                                      "452 Too many recipients", "552 Too many recipients"}) {
+      SCOPED_TRACE(refusal);
+      World world({upstream("a")});
+      world.config().partial_rejection = mode;
+      world.host("a").scripts = {kPipelining.opening() + kMailThree +
+                                 "U: 250 ok\nU: 250 ok\nU: 250 ok\nU: " + refusal +
+                                 "\nU: 354 Go on\nU! stall\n"};
+      const message::Message message = world.message(kThree);
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+      const Delivery delivery = world.deliver(message);
+      EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+      EXPECT_EQ(delivery.reply.wire(),
+                "452 4.5.3 id1 not sent: it has 3 recipients, and upstream a takes 2 at a time\r\n");
+      EXPECT_THAT(world.host("a").contents, ElementsAre());
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 2u);
+      world.pass(61min);
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+    }
+  }
+}
+
+TEST(TooManyRecipients, AreTakenByTheNextUpstream) {
+  World world({upstream("a"), upstream("b")});
+  world.host("a").scripts = {kPipelining.opening() + kMailThree +
+                             "U: 250 ok\nU: 250 ok\nU: 250 ok\nU: 452 4.5.3 Too many\n"
+                             "U: 354 Go on\nU! stall\n"};
+  world.host("b").scripts = {kPipelining.opening() + kMailThree +
+                             "U: 250 ok\nU: 250 ok\nU: 250 ok\nU: 250 ok\nU: 354 Go on\n"
+                             "P! content\nU: 250 ok\n"};
+  EXPECT_EQ(world.deliver(world.message(kThree)).outcome, Outcome::kDelivered);
+}
+
+TEST(TooManyRecipients, AreNoLimitWhenTheFirstOneIsRefused) {
+  // Some count by the hour and say it with the same code.
+  World world({upstream("a")});
+  world.host("a").scripts = {kPipelining.opening() + kMailThree +
+                             "U: 250 ok\nU: 452 4.5.3 Too many\nU: 452 4.5.3 Too many\n"
+                             "U: 452 4.5.3 Too many\nU: 554 5.5.1 No valid recipients\n"};
+  const message::Message message = world.message(kThree);
+  EXPECT_EQ(world.deliver(message).outcome, Outcome::kDeferred);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+}
+
+TEST(Transaction, InDeliverModeNobodyIsDroppedWhoMayBeTakenLater) {
+  World world({upstream("a"), upstream("b")});
+  world.config().partial_rejection = config::PartialRejection::kDeliver;
+  world.host("a").scripts = {kPipelining.opening() + kMailThree +
+                             "U: 250 ok\nU: 250 ok\nU: 450 4.2.2 Full\nU: 550 5.1.1 No\n"
+                             "U: 354 Go on\nU! stall\n"};
+  world.host("b").scripts = {kPipelining.opening() + kMailThree +
+                             "U: 250 ok\nU: 250 ok\nU: 250 ok\nU: 550 5.1.1 No\nU: 354 Go on\n"
+                             "P! content\nU: 250 2.0.0 Ok\n"};
+  const Delivery delivery = world.deliver(world.message(kThree));
+  EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
+  EXPECT_EQ(delivery.upstream, "b");
+  EXPECT_EQ(delivery.refused_recipients, 1u);
+  EXPECT_THAT(delivery.reply.text(), HasSubstr("Not for 1 of 3 recipients"));
 }
 
 TEST(Transaction, RepliesThatMakeNoSenseEndTheConnection) {

@@ -82,6 +82,30 @@ TEST(Reply, NeverTearsACharacter) {
   EXPECT_EQ(lines_of(Reply(550, std::string(2000, '\x80')).wire()).size(), 4u);
 }
 
+TEST(Reply, IsWrittenInAsciiUnlessUtf8IsAllowed) {
+  const struct {
+    std::string text;
+    const char* ascii;
+    const char* utf8;
+  } cases[] = {
+      {"gr\xc3\xbc\xc3\x9f", "550 gr????\r\n", "550 gr\xc3\xbc\xc3\x9f\r\n"},
+      {"\xf0\x9f\x98\x80", "550 ????\r\n", "550 \xf0\x9f\x98\x80\r\n"},
+      {"latin \xfc!", "550 latin ?!\r\n", "550 latin ?!\r\n"},
+      {"cut \xc3", "550 cut ?\r\n", "550 cut ?\r\n"},
+      {"\xc0\x80 overlong", "550 ?? overlong\r\n", "550 ?? overlong\r\n"},
+      {"C1 \xc2\x85.", "550 C1 ??.\r\n", "550 C1 ??.\r\n"},
+      {"a\x1b[31m\x7f\tb", "550 a [31m \tb\r\n", "550 a [31m \tb\r\n"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(reply(550, std::nullopt, {c.text}).wire(), c.ascii);
+    EXPECT_EQ(reply(550, std::nullopt, {c.text}).wire(ReplyText::kUtf8), c.utf8);
+  }
+  // A line of two octets a character is split between characters.
+  std::string u;
+  for (int i = 0; i < 600; ++i) u += "\xc3\xbc";
+  EXPECT_FALSE(reply(550, std::nullopt, {u}).wire(ReplyText::kUtf8).contains('?'));
+}
+
 TEST(Reply, JoinsItsLinesForLogs) {
   EXPECT_EQ(reply(550, std::nullopt, {"over", "quota"}).text(), "over quota");
   EXPECT_EQ(Reply().text(), "");
