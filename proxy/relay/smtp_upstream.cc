@@ -13,6 +13,21 @@ using runtime::Task;
 // The metric counts each fault; the log says once a minute what it is.
 constexpr Duration kTellEvery = std::chrono::minutes(1);
 
+/// Counts failed look-ups, and logs the first of a row.
+std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::Upstream& upstream,
+                                 metrics::UpstreamMetrics& metrics, log::Logger& logger) {
+  dialer->look_up_failed = [name = upstream.name, &metrics, &logger](const Error& error, bool first,
+                                                                     bool usable) {
+    metrics.look_up_failures.add();
+    if (!first) return;
+    logger.write(log::Level::kWarning, "upstream_lookup_failed",
+                 {{"upstream", name},
+                  {"reason", error.text},
+                  {"used", usable ? "the last answer" : "nothing"}});
+  };
+  return dialer;
+}
+
 }  // namespace
 
 SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config,
@@ -23,26 +38,27 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
     : Upstream(std::move(upstream_config), upstream_metrics, seed),
       loop_(loop),
       logger_(logger),
-      pool_(loop, config, std::move(hostname), std::move(dialer), std::move(cap),
+      pool_(loop, config, std::move(hostname),
+            observed(std::move(dialer), config, upstream_metrics, logger), std::move(cap),
             upstream_metrics) {}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,
-                                    TimePoint deadline) {
-  auto lease = co_await pool_.lease(deadline);
+                                    const Deadlines& deadlines) {
+  auto lease = co_await pool_.lease(deadlines);
   if (!lease) {
     tell_operator(lease.error());
     co_return std::move(lease.error());
   }
-  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
   if (attempt.stale && lease->reused) {
     // The connection had died, which says nothing about the message: once more, on a new one.
-    lease = co_await pool_.replace(std::move(lease->connection), deadline);
+    lease = co_await pool_.replace(std::move(lease->connection), deadlines);
     if (!lease) {
       tell_operator(lease.error());
       co_return std::move(lease.error());
     }
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+    attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
   }
   pool_.give_back(std::move(lease->connection));
   if (attempt.end == End::kMisconfigured) tell_operator(attempt);
@@ -51,11 +67,11 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
 
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
-                                          TimePoint deadline) {
+                                          const Deadlines& deadlines) {
   rcpt_max_ = lease.connection->capabilities.limits.rcpt_max;
   const TimePoint begun = loop_.now();
   Attempt attempt =
-      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
+      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadlines);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);

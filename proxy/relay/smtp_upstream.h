@@ -19,7 +19,7 @@ class SmtpUpstream final : public Upstream {
 
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
-                                 TimePoint deadline) override;
+                                 const Deadlines& deadlines) override;
   /// What the config says, or less where the last EHLO said so (RFC 9422).
   std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
@@ -29,7 +29,7 @@ class SmtpUpstream final : public Upstream {
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
                                        config::PartialRejection partial_rejection,
-                                       TimePoint deadline);
+                                       const Deadlines& deadlines);
   void tell_operator(const Attempt& attempt);
 
   runtime::Loop& loop_;
