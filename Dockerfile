@@ -16,9 +16,16 @@ WORKDIR /src
 COPY deploy/install-deps.sh deploy/
 RUN deploy/install-deps.sh build && rm -rf /var/lib/apt/lists/*
 COPY deploy/build-boringssl.sh deploy/
-RUN deploy/build-boringssl.sh
+# A revision of upstream in place of Debian's snapshot of 2022: what production images want, named by its
+# whole commit id (docs/security.md). Its folder is the script's last line.
+ARG BORINGSSL_REVISION=
+ARG BORINGSSL_URL=https://boringssl.googlesource.com/boringssl
+RUN if [ -n "$BORINGSSL_REVISION" ]; then \
+      apt-get -q update && apt-get -q install -y --no-install-recommends git && rm -rf /var/lib/apt/lists/* && \
+      deploy/build-boringssl.sh --git "$BORINGSSL_URL" "$BORINGSSL_REVISION" >/boringssl-root; \
+    else deploy/build-boringssl.sh >/boringssl-root; fi
 COPY . .
-RUN deploy/build.sh --no-install && llvm-strip-19 --strip-debug build/release/sallyport
+RUN BORINGSSL_ROOT="$(tail -n 1 /boringssl-root)" deploy/build.sh --no-install && llvm-strip-19 --strip-debug build/release/sallyport
 
 FROM ${DEBIAN}
 ARG VERSION=0.1.0

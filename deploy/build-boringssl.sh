@@ -8,6 +8,11 @@ set -euo pipefail
 
 readonly debian_package=android-platform-external-boringssl
 readonly debian_version=13.0.0+r24-2
+# What Debian 12 serves: a mirror, a proxy or a snapshot that serves something else is refused.
+readonly debian_sums="\
+7da1c07f669b05f417cbf3e0a784a1a9d844ce138616e02b3a228fc20645ef37  ${debian_package}_13.0.0+r24-2.dsc
+583b7aeee1fca68b8244d086cea6fca23bd19d517bd63f0b9de714e048f92a7d  ${debian_package}_13.0.0+r24.orig.tar.xz
+f82d14420e2f4153c5e8be888e95a311c6a592806b3a2c64d920a35400dfd038  ${debian_package}_13.0.0+r24-2.debian.tar.xz"
 readonly cflags="-O2 -fPIC -fvisibility=hidden -fno-strict-aliasing -fno-omit-frame-pointer -g1 -DNDEBUG -DBORINGSSL_IMPLEMENTATION"
 
 usage() {
@@ -152,6 +157,8 @@ fetch_debian_source() {  # into $work/source
   cd "$work/download"
   logged "fetching $debian_package $debian_version" \
     "${apt[@]}" source --download-only "$debian_package=$debian_version"
+  sha256sum --quiet --check - <<<"$debian_sums" >&2 ||
+    die "the source package that apt fetched is not the one that is known here (above: which file differs)"
   cd "$work"
   # Signatures and checksums were apt's work; dpkg-source would ask for the maintainers' keyring.
   logged "unpacking the source" dpkg-source --no-check -x "$work/download/${debian_package}_$debian_version.dsc" "$work/source"

@@ -10,6 +10,10 @@ Installs what is missing, builds BoringSSL once (in a cache outside the tree), t
 build/release/sallyport: -O2, ThinLTO, hardened.
 
   --no-install  install no packages
+
+Environment:
+  BORINGSSL_ROOT  a BoringSSL to link in place of Debian's snapshot: what
+                  deploy/build-boringssl.sh --git printed (docs/security.md)
   --help        this text
 USAGE
 }
@@ -28,9 +32,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 if $install; then
   deploy/install-deps.sh build
 fi
-deploy/build-boringssl.sh >/dev/null
+boringssl_root=${BORINGSSL_ROOT:-$(deploy/build-boringssl.sh)}
 # What cmake found is of interest only when it didn't find something.
-if ! configured=$(cmake --preset release 2>&1); then
+if ! configured=$(cmake --preset release -DBORINGSSL_ROOT="$boringssl_root" 2>&1); then
   printf '%s\n' "$configured" >&2
   exit 1
 fi

@@ -26,7 +26,8 @@ readonly -a build_packages=(
   cmake
   ninja-build
   pkg-config
-  libuv1-dev            # proxy/runtime
+  libuv1-dev            # proxy/runtime: the event loop
+  libc-ares-dev         # proxy/runtime: names are looked up on the loop
   libtomlplusplus-dev   # proxy/config
   prometheus-cpp-dev    # metrics
   libfmt-dev            # everywhere: libstdc++ 12 has no <format>
@@ -70,6 +71,7 @@ readonly -a test_packages=(
 readonly -a run_packages=(
   ca-certificates       # the roots that upstreams' certificates are verified against
   libuv1
+  libc-ares2
   libfmt9
   libargon2-1
   libprometheus-cpp-core1.0

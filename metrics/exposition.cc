@@ -233,6 +233,9 @@ void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {
   page.each("sallyport_upstream_connect_failures_total",
             "Connections that never became ready to carry mail, by reason.", "upstream", rows,
             "reason", &M::connect_failures);
+  page.each("sallyport_upstream_lookup_failures_total",
+            "Look-ups of the upstream's host name that failed.", "upstream", rows,
+            &M::look_up_failures);
   page.each("sallyport_upstream_auth_failures_total",
             "Times that an upstream refused our credentials.", "upstream", rows, &M::auth_failures);
   page.each("sallyport_upstream_pool_connections", "Connections in the pools now.", "upstream",

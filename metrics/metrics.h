@@ -193,6 +193,7 @@ struct alignas(64) UpstreamMetrics {
   Counter connections_reused;  ///< Leases served by a warm connection.
   ByLabel<CloseReason, kCloseReasonNames> connections_closed;
   ByLabel<ConnectFailure, kConnectFailureNames> connect_failures;
+  Counter look_up_failures;  ///< Of its host's name.
   Counter auth_failures;
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;                                    ///< Deliveries that wait for a connection.

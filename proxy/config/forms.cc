@@ -78,7 +78,8 @@ Form<std::string> host_form() {
       "a host name or an IP address without brackets and port",
       [](const std::string& text) -> std::optional<std::string> {
         // The names of container networks hold underscores; no name of a mail domain does.
-        std::string name = text;
+        // A dot at the end makes it absolute: no search domain is tried.
+        std::string name = text.ends_with('.') ? text.substr(0, text.size() - 1) : text;
         std::ranges::replace(name, '_', 'x');
         return is_domain(name) || is_ip_literal(text) ? std::optional(text) : std::nullopt;
       });

@@ -15,6 +15,8 @@ using std::chrono::hours;
 
 constexpr milliseconds kShortestTimeout{10};
 constexpr std::uint16_t kSmtpPort = 25;
+// Where servers speak in clear first and STARTTLS follows; TLS on any other port begins at once.
+constexpr auto kStarttlsPorts = std::to_array<std::uint16_t>({kSmtpPort, 587, 2525, 2587});
 
 constexpr auto kCaptureKeys = std::to_array<std::string_view>(
     {"name", "provider", "path", "max_recipients", "max_message_size"});
@@ -69,12 +71,15 @@ void read_host(const Section& section, const Preset& preset, Upstream& upstream)
 
 void read_transport(const Section& section, const Outside& outside, const Preset& preset,
                     Upstream& upstream) {
+  const bool port_said = section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
+  if (port_said && std::ranges::find(kStarttlsPorts, upstream.port) != kStarttlsPorts.end()) {
+    upstream.tls = TlsMode::kStarttls;
+  }
   section.read("tls", upstream.tls,
                choice_form<TlsMode>({{"implicit", TlsMode::kImplicit},
                                      {"starttls", TlsMode::kStarttls},
                                      {"none", TlsMode::kNone}}));
-  upstream.port = default_port(preset, upstream.tls);
-  section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
+  if (!port_said) upstream.port = default_port(preset, upstream.tls);
   if (section.has("ca")) {
     require_readable_file(section, "ca", outside, upstream.ca);
     upstream.ca_origin = {section.place_of("ca")};

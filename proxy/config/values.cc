@@ -119,6 +119,7 @@ std::string str(milliseconds duration) {
 }
 
 bool is_loopback(std::string_view host) {
+  if (host.ends_with('.')) host.remove_suffix(1);
   if (ascii::equals_ignoring_case(host, "localhost")) return true;
   if (const auto ipv6 = canonical(AF_INET6, host)) {
     if (!ipv6->starts_with(kMappedPrefix)) return *ipv6 == "::1";

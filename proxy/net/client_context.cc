@@ -1,13 +1,11 @@
 #include "proxy/net/client_context.h"
 
-#include <openssl/stack.h>
-
 #include <utility>
 
 #include "proxy/net/certificate_errors.h"
+#include "proxy/net/chain.h"
 #include "proxy/net/tls_errors.h"
 #include "proxy/net/trusted_roots.h"
-#include "proxy/runtime/address.h"
 
 namespace sallyport::net {
 namespace {
@@ -20,44 +18,6 @@ constexpr std::size_t kMostSessions = 4;
 CRYPTO_BUFFER_POOL* shared_certificates() {
   static CRYPTO_BUFFER_POOL* const pool = CRYPTO_BUFFER_POOL_new();
   return pool;
-}
-
-bool is_ip_literal(const std::string& host) {
-  return runtime::SocketAddress::parse(host, 0).has_value();
-}
-
-/// RFC 6125: the leaf must be for `host`.
-bool require_host(X509_VERIFY_PARAM& parameters, const std::string& host) {
-  if (is_ip_literal(host)) return X509_VERIFY_PARAM_set1_ip_asc(&parameters, host.c_str()) == 1;
-  return X509_VERIFY_PARAM_set1_host(&parameters, host.data(), host.size()) == 1;
-}
-
-/// Chain and name against `roots`; the reason if they do not hold.
-Result<void> verify(const STACK_OF(CRYPTO_BUFFER) & chain, X509_STORE& roots,
-                    const std::string& host) {
-  const bssl::UniquePtr<STACK_OF(X509)> certificates(sk_X509_new_null());
-  for (std::size_t i = 0; i < sk_CRYPTO_BUFFER_num(&chain); ++i) {
-    bssl::UniquePtr<X509> certificate(X509_parse_from_buffer(sk_CRYPTO_BUFFER_value(&chain, i)));
-    if (!certificate || !bssl::PushToStack(certificates.get(), std::move(certificate))) {
-      return fail(ErrorCode::kTls,
-                  "the certificate of " + host + " cannot be read: " + take_reason());
-    }
-  }
-  const bssl::UniquePtr<X509_STORE_CTX> verification(X509_STORE_CTX_new());
-  if (!verification || sk_X509_num(certificates.get()) == 0 ||
-      X509_STORE_CTX_init(verification.get(), &roots, sk_X509_value(certificates.get(), 0),
-                          certificates.get()) != 1 ||
-      X509_STORE_CTX_set_default(verification.get(), "ssl_server") != 1) {
-    return fail(ErrorCode::kTls, "the certificate of " + host + " cannot be verified");
-  }
-  X509_VERIFY_PARAM& parameters = *X509_STORE_CTX_get0_param(verification.get());
-  // A CA file may name an intermediate or the server's own certificate instead of a root.
-  X509_VERIFY_PARAM_set_flags(&parameters, X509_V_FLAG_PARTIAL_CHAIN);
-  if (!require_host(parameters, host)) {
-    return fail(ErrorCode::kTls, "'" + host + "' cannot be the name of a certificate");
-  }
-  if (X509_verify_cert(verification.get()) == 1) return {};
-  return fail(ErrorCode::kTls, explain(*verification, host));
 }
 
 ClientTlsContext::Impl* context_of(const SSL* ssl) {
@@ -74,7 +34,14 @@ ssl_verify_result_t on_certificate(SSL* ssl, std::uint8_t* alert) {
   const STACK_OF(CRYPTO_BUFFER)* const chain = SSL_get0_peer_certificates(ssl);
   *alert = SSL_AD_INTERNAL_ERROR;
   if (context == nullptr || side == nullptr || chain == nullptr) return ssl_verify_invalid;
-  const auto verified = verify(*chain, *context->roots, side->host);
+  // An empty name would be any name's.
+  const auto verified = side->host.empty()
+                            ? fail(ErrorCode::kTls, "'' cannot be the name of a certificate")
+                            : verify_chain(*chain, *context->roots,
+                                           {.purpose = "ssl_server",
+                                            .whose = "the certificate of " + side->host,
+                                            .host = side->host,
+                                            .explain = explain});
   ERR_clear_error();
   if (verified) return ssl_verify_ok;
   side->refusal = verified.error().text;
@@ -115,12 +82,16 @@ Result<std::unique_ptr<ClientTlsContext>> ClientTlsContext::make(std::string_vie
 
 ClientTlsContext::ClientTlsContext(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
+bool ClientTlsContext::should_try_small_hello() const {
+  return impl_->hello_size.should_try_small();
+}
+
 ClientTlsContext::~ClientTlsContext() { SSL_CTX_set_app_data(impl_->ssl.get(), nullptr); }
 
 Result<void> ClientTlsContext::Impl::prepare(SSL& stream, ClientSide& side) {
   SSL_set_app_data(&stream, &side);
   // RFC 6066 3: an address is not a host name.
-  if (!is_ip_literal(side.host) && SSL_set_tlsext_host_name(&stream, side.host.c_str()) != 1) {
+  if (!is_address(side.host) && SSL_set_tlsext_host_name(&stream, side.host.c_str()) != 1) {
     return fail(ErrorCode::kTls, "'" + side.host + "' cannot be the name of a server");
   }
   const auto session = take_session(side.host);

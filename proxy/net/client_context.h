@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "proxy/net/boringssl.h"
+#include "proxy/net/groups.h"
 #include "proxy/net/tls.h"
 
 namespace sallyport::net {
@@ -22,6 +23,7 @@ struct ClientTlsContext::Impl {
 
   void remember(const ClientSide& side, bssl::UniquePtr<SSL_SESSION> session);
 
+  HelloSize hello_size;
   bssl::UniquePtr<X509_STORE> roots;
   bssl::UniquePtr<SSL_CTX> ssl;
 

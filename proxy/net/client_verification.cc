@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/net/certificate_errors.h"
+#include "proxy/net/chain.h"
 #include "proxy/net/pem.h"
 #include "proxy/net/tls_errors.h"
 
@@ -54,27 +55,14 @@ std::string identity_of(X509& leaf) {
 }  // namespace
 
 Result<std::string> verify_client(const STACK_OF(CRYPTO_BUFFER) & chain, X509_STORE& roots) {
-  const bssl::UniquePtr<STACK_OF(X509)> certificates(sk_X509_new_null());
-  for (std::size_t i = 0; certificates && i < sk_CRYPTO_BUFFER_num(&chain); ++i) {
-    bssl::UniquePtr<X509> certificate(X509_parse_from_buffer(sk_CRYPTO_BUFFER_value(&chain, i)));
-    if (!certificate || !bssl::PushToStack(certificates.get(), std::move(certificate))) {
-      return fail(ErrorCode::kTls, "the client's certificate cannot be read: " + take_reason());
-    }
-  }
-  const bssl::UniquePtr<X509_STORE_CTX> verification(X509_STORE_CTX_new());
-  if (!verification || !certificates || sk_X509_num(certificates.get()) == 0 ||
-      X509_STORE_CTX_init(verification.get(), &roots, sk_X509_value(certificates.get(), 0),
-                          certificates.get()) != 1 ||
-      X509_STORE_CTX_set_default(verification.get(), "ssl_client") != 1) {
-    return fail(ErrorCode::kTls, "the client's certificate cannot be verified");
-  }
-  // A CA file may name an intermediate authority instead of a root.
-  X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(verification.get()),
-                              X509_V_FLAG_PARTIAL_CHAIN);
-  if (X509_verify_cert(verification.get()) != 1) {
-    return fail(ErrorCode::kTls, explain_client(*verification));
-  }
-  return identity_of(*sk_X509_value(certificates.get(), 0));
+  const auto leaf = verify_chain(chain, roots,
+                                 {.purpose = "ssl_client",
+                                  .whose = "the client's certificate",
+                                  .explain = [](X509_STORE_CTX& verification, std::string_view) {
+                                    return explain_client(verification);
+                                  }});
+  if (!leaf) return fail(leaf.error());
+  return identity_of(**leaf);
 }
 
 Result<bssl::UniquePtr<STACK_OF(CRYPTO_BUFFER)>> authority_names(std::string_view ca_pem) {

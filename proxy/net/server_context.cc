@@ -8,6 +8,7 @@
 
 #include "proxy/net/client_hello.h"
 #include "proxy/net/client_verification.h"
+#include "proxy/net/groups.h"
 #include "proxy/net/ticket_keys.h"
 #include "proxy/net/tls_errors.h"
 #include "proxy/net/trusted_roots.h"
@@ -21,19 +22,8 @@ constexpr char kCiphers[] =
     "[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]:"
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384";
 constexpr std::string_view kSessionsAreFor = "sallyport";
-constexpr char kGroups[] = "X25519:P-256:P-384";
 // A client's chain; what it sends is held while the handshake lasts.
 constexpr std::size_t kLongestClientChain = 16 * 1024;
-
-/// Upstream renamed curves to groups; whichever this BoringSSL has.
-template <class Context>
-bool set_groups(Context* context) {
-  if constexpr (requires { SSL_CTX_set1_groups_list(context, kGroups); }) {
-    return SSL_CTX_set1_groups_list(context, kGroups) == 1;
-  } else {
-    return SSL_CTX_set1_curves_list(context, kGroups) == 1;
-  }
-}
 
 /// A session is resumed for the names of the certificate it began with (RFC 6066 section 3), so
 /// that it outlives a renewal but is no way into another host.
@@ -99,7 +89,7 @@ Result<void> trust_clients(std::string_view client_ca, ServerTlsContext::Impl& i
 bool restrict_protocol(SSL_CTX* context) {
   return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
          SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1 &&
-         SSL_CTX_set_strict_cipher_list(context, kCiphers) == 1 && set_groups(context);
+         SSL_CTX_set_strict_cipher_list(context, kCiphers) == 1 && set_groups(*context);
 }
 
 Result<void> check_authorities(std::string_view pem) {

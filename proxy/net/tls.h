@@ -110,6 +110,10 @@ class ClientTlsContext {
   /// Trusts the roots in `ca_pem`, or the system's when it is empty.
   static Result<std::unique_ptr<ClientTlsContext>> make(std::string_view ca_pem);
 
+  /// Did the last handshake fail because a large ClientHello got no answer? The next one is small,
+  /// and worth a try at once.
+  bool should_try_small_hello() const;
+
   struct Impl;
   explicit ClientTlsContext(std::unique_ptr<Impl> impl);
   ~ClientTlsContext();
@@ -127,7 +131,9 @@ runtime::Task<Result<std::unique_ptr<TlsStream>>> accept_tls(
 
 /// The client's side: the chain must lead to a trusted root and the leaf must be for `host` (a DNS
 /// name or an IP literal). kTls says what is wrong with the certificate in words an operator can
-/// act on. The context outlives the handshake; sessions are only kept while it lives.
+/// act on; kInvalid: the peer does not speak TLS; kProtocol: it broke the handshake off, or both
+/// sides could not agree. The context outlives the handshake; sessions are only kept while it
+/// lives.
 runtime::Task<Result<std::unique_ptr<TlsStream>>> connect_tls(
     runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> inner, ClientTlsContext& context,
     std::string host, TimePoint deadline);

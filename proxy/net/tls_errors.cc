@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "proxy/net/boringssl.h"
 
@@ -15,10 +16,44 @@ constexpr char kMajorVersion = 3;
 
 constexpr char kDigits[] = "0123456789abcdef";
 
-constexpr int kTlsAlertUnknownCa = 48;
-constexpr int kTlsAlertCertificateUnknown = 46;
-constexpr int kTlsAlertBadCertificate = 42;
-constexpr int kTlsAlertCertificateExpired = 45;
+struct AlertName {
+  std::uint8_t alert;
+  std::string_view name;
+  bool is_of_certificate = false;  // it says that our certificate is not accepted
+};
+
+// RFC 8446 section 6, and what older versions had.
+constexpr AlertName kAlerts[] = {
+    {0, "close_notify"},
+    {10, "unexpected_message"},
+    {20, "bad_record_mac"},
+    {21, "decryption_failed"},
+    {22, "record_overflow"},
+    {40, "handshake_failure"},
+    {42, "bad_certificate", true},
+    {43, "unsupported_certificate", true},
+    {44, "certificate_revoked", true},
+    {45, "certificate_expired", true},
+    {46, "certificate_unknown", true},
+    {47, "illegal_parameter"},
+    {48, "unknown_ca", true},
+    {49, "access_denied"},
+    {50, "decode_error"},
+    {51, "decrypt_error"},
+    {70, "protocol_version"},
+    {71, "insufficient_security"},
+    {80, "internal_error"},
+    {86, "inappropriate_fallback"},
+    {90, "user_canceled"},
+    {100, "no_renegotiation"},
+    {109, "missing_extension"},
+    {110, "unsupported_extension"},
+    {112, "unrecognized_name"},
+    {113, "bad_certificate_status_response", true},
+    {115, "unknown_psk_identity"},
+    {116, "certificate_required"},
+    {120, "no_application_protocol"},
+};
 
 /// BoringSSL's names are the shouted identifiers of its source.
 std::string in_plain_letters(const char* identifier) {
@@ -28,19 +63,6 @@ std::string in_plain_letters(const char* identifier) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
   return text;
-}
-
-std::string alert_reason(int alert) {
-  const std::string name = SSL_alert_desc_string_long(alert);
-  switch (alert) {
-    case kTlsAlertUnknownCa:
-    case kTlsAlertCertificateUnknown:
-    case kTlsAlertBadCertificate:
-    case kTlsAlertCertificateExpired:
-      return "the peer does not accept our certificate (alert: " + name + ")";
-    default:
-      return "the peer gave up (alert: " + name + ")";
-  }
 }
 
 /// The first error of SSL itself: what libraries below it say first means less to a person.
@@ -54,12 +76,23 @@ std::uint32_t take_error() {
 
 }  // namespace
 
-std::string take_reason() {
+std::string describe_alert(std::uint8_t alert, std::string_view peer) {
+  const auto* const known = std::ranges::find(kAlerts, alert, &AlertName::alert);
+  const bool is_known = known != std::end(kAlerts);
+  const std::string name = is_known ? std::string(known->name) : std::to_string(alert);
+  const bool distrusts = is_known && known->is_of_certificate;
+  return std::string(peer) + (distrusts ? " does not trust our certificate" : " gave up") +
+         " (alert " + name + ")";
+}
+
+std::string take_reason(std::string_view peer) {
   const std::uint32_t error = take_error();
   if (error == 0) return "unknown reason";
   const int reason = ERR_GET_REASON(error);
   if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
-    if (reason >= SSL_AD_REASON_OFFSET) return alert_reason(reason - SSL_AD_REASON_OFFSET);
+    if (reason >= SSL_AD_REASON_OFFSET) {
+      return describe_alert(static_cast<std::uint8_t>(reason - SSL_AD_REASON_OFFSET), peer);
+    }
     switch (reason) {
       case SSL_R_UNSUPPORTED_PROTOCOL:
         return "the peer speaks no version we accept: 1.2 or 1.3";

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "proxy/net/alert_scan.h"
+#include "proxy/net/groups.h"
 #include "proxy/net/server_context.h"
 #include "proxy/net/tls_errors.h"
 
@@ -23,6 +25,8 @@ constexpr std::size_t kFlight = 4 * kRecord;
 constexpr std::size_t kMostQuoted = 60;
 // How long a peer that failed the handshake has to take our alert and close.
 constexpr Duration kFarewell = std::chrono::seconds(1);
+// How long a ClientHello of two segments may go without any answer.
+constexpr Duration kLargeHelloPatience = std::chrono::seconds(5);
 
 }  // namespace
 
@@ -76,13 +80,14 @@ SslOutcome BoringStream::ssl_call(Call call) {
     case SSL_ERROR_ZERO_RETURN:
       return {.kind = SslOutcome::kClosed, .count = 0, .reason = {}};
     default:
-      return {.kind = SslOutcome::kFailed, .count = 0, .reason = take_reason()};
+      return {.kind = SslOutcome::kFailed, .count = 0, .reason = take_reason(peer())};
   }
 }
 
 // A signature is made on the loop here: ECDSA takes 15 us, RSA with 2048 bits 0.6 ms.
-Task<Result<void>> BoringStream::handshake(TimePoint deadline) {
+Task<Result<void>> BoringStream::handshake(TimePoint deadline, TimePoint first_answer) {
   std::string first_octets;
+  AlertScan records;
   while (true) {
     const SslOutcome outcome = ssl_call([](SSL* ssl) { return SSL_do_handshake(ssl); });
     const bool done = outcome.kind == SslOutcome::kDone;
@@ -91,18 +96,23 @@ Task<Result<void>> BoringStream::handshake(TimePoint deadline) {
     if (!done && outcome.kind != SslOutcome::kStarved) {
       // Closing at once could reset the connection and take our alert with it.
       co_await inner_->finish(std::min(deadline, loop_.after(kFarewell)));
-      co_return fail(handshake_error(outcome));
+      co_return fail(handshake_error(outcome, records.alert()));
     }
     if (!sent) co_return fail(sent.error().code, "TLS handshake: " + sent.error().text);
     if (done) co_return {};
-    const auto arrived = co_await inner_->read(deadline);
+    const auto arrived =
+        co_await inner_->read(has_heard_ ? deadline : std::min(deadline, first_answer));
     if (!arrived) co_return fail(arrived.error().code, "TLS handshake: " + arrived.error().text);
+    has_heard_ = true;
     wire_.in = *arrived;
+    records.feed(*arrived);
     if (first_octets.size() < kMostQuoted) {
       first_octets.append(arrived->substr(0, kMostQuoted - first_octets.size()));
     }
     // BoringSSL would wait for the rest of whatever it is.
-    if (!looks_like_tls(first_octets)) co_return fail(ErrorCode::kTls, not_tls(first_octets));
+    if (!looks_like_tls(first_octets)) {
+      co_return fail(client_ ? ErrorCode::kInvalid : ErrorCode::kTls, not_tls(first_octets));
+    }
   }
 }
 
@@ -115,10 +125,15 @@ void BoringStream::established() {
   info_.resumed = SSL_session_reused(ssl_.get()) == 1;
 }
 
-Error BoringStream::handshake_error(SslOutcome outcome) const {
+/// To an upstream, kTls is for a certificate that we do not accept alone: it pages an operator.
+Error BoringStream::handshake_error(SslOutcome outcome, std::optional<std::uint8_t> alert) const {
   if (client_ && !client_->refusal.empty()) return {ErrorCode::kTls, client_->refusal};
-  if (outcome.kind == SslOutcome::kClosed) outcome.reason = "the peer closed the connection";
-  return {ErrorCode::kTls, "TLS handshake: " + outcome.reason};
+  if (outcome.kind == SslOutcome::kClosed) {
+    outcome.reason = std::string(peer()) + " closed the connection";
+  } else if (alert) {
+    outcome.reason = describe_alert(*alert, peer());
+  }
+  return {client_ ? ErrorCode::kProtocol : ErrorCode::kTls, "TLS handshake: " + outcome.reason};
 }
 
 /// The inner stream's view dies when we suspend or return to someone who may.
@@ -286,11 +301,20 @@ Task<Result<std::unique_ptr<TlsStream>>> connect_tls(Loop& loop, std::unique_ptr
   SSL_set_connect_state(ssl.get());
   auto side = std::make_unique<ClientSide>();
   side->host = std::move(host);
-  const auto prepared = context.impl().prepare(*ssl, *side);
+  ClientTlsContext::Impl& impl = context.impl();
+  const auto prepared = impl.prepare(*ssl, *side);
   if (!prepared) co_return fail(prepared.error());
+  const bool large = has_hybrid_group() && impl.hello_size.may_be_large(loop.now());
+  if (has_hybrid_group() && !large) set_classic_groups(*ssl);
+  // A large hello that is dropped must leave time for a small one.
+  const TimePoint first_answer = large ? loop.after(kLargeHelloPatience) : kNever;
   auto stream =
       std::make_unique<BoringStream>(loop, std::move(inner), std::move(ssl), std::move(side));
-  const auto agreed = co_await stream->handshake(deadline);
+  const auto agreed = co_await stream->handshake(deadline, first_answer);
+  const bool cancelled = !agreed && agreed.error().code == ErrorCode::kCancelled;
+  if (has_hybrid_group() && !cancelled) {
+    impl.hello_size.learn(large, stream->has_heard(), loop.now());
+  }
   if (!agreed) co_return fail(agreed.error());
   co_return stream;
 }

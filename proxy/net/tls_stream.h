@@ -1,6 +1,7 @@
 // TLS over another stream, either side. An idle one owns an SSL and no buffer.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -58,9 +59,12 @@ class BoringStream final : public TlsStream {
   /// Whom the client of a server's side proved to be.
   void set_client_certificate(std::string who) { info_.client_certificate = std::move(who); }
 
-  /// Must have succeeded before anything else is called. When it fails the peer was told why, and
+  /// Has the peer said anything?
+  bool has_heard() const { return has_heard_; }
+  /// Must have succeeded before anything else is called. `first_answer`: until when the peer must
+  /// have said something. When it fails the peer was told why, and
   /// the connection is only good for destruction.
-  runtime::Task<Result<void>> handshake(TimePoint deadline);
+  runtime::Task<Result<void>> handshake(TimePoint deadline, TimePoint first_answer = kNever);
 
   using ByteStream::write;
   runtime::Task<Result<std::string_view>> read(TimePoint deadline) override;
@@ -84,7 +88,8 @@ class BoringStream final : public TlsStream {
   [[gnu::noinline]] runtime::Task<Result<void>> flush(TimePoint deadline);
   void keep_unread();
   void established();
-  Error handshake_error(SslOutcome outcome) const;
+  std::string_view peer() const { return client_ ? "the server" : "the client"; }
+  Error handshake_error(SslOutcome outcome, std::optional<std::uint8_t> alert) const;
 
   runtime::Loop& loop_;
   const std::unique_ptr<runtime::ByteStream> inner_;
@@ -97,6 +102,7 @@ class BoringStream final : public TlsStream {
   bool may_hold_octets_ = false;  // SSL or held_ may give something without a read below
   bool unacknowledged_ = false;   // what we read last gave us nothing to answer
   bool heard_ = false;            // application octets have come
+  bool has_heard_ = false;        // octets of any kind have come
   bool interrupted_ = false;
   bool flushing_ = false;
   bool broken_ = false;  // a write failed half-way: no record may follow

@@ -6,77 +6,102 @@
 #include <vector>
 
 #include "proxy/net/tls.h"
-#include "proxy/runtime/resolver.h"
-#include "proxy/runtime/tcp.h"
+#include "proxy/relay/addresses.h"
+#include "proxy/runtime/connect_race.h"
 
 namespace sallyport::relay {
 namespace {
 
-// An address that does not answer must leave time for the next; two seconds are many round trips.
-constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
+using runtime::SocketAddress;
+
+bool contains(const std::vector<SocketAddress>& addresses, const SocketAddress& address) {
+  return std::ranges::find(addresses, address) != addresses.end();
+}
 
 class NetDialer final : public Dialer {
  public:
   NetDialer(runtime::Loop& loop, const config::Upstream& upstream,
             std::unique_ptr<net::ClientTlsContext> tls)
-      : loop_(loop), host_(upstream.host), port_(upstream.port), tls_(std::move(tls)) {}
+      : loop_(loop),
+        host_(upstream.host),
+        addresses_(loop, host_, upstream.port),
+        tls_(std::move(tls)) {
+    addresses_.look_up_failed = [this](const Error& error, bool first, bool usable) {
+      if (look_up_failed) look_up_failed(error, first, usable);
+    };
+  }
 
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect(TimePoint deadline) override {
+    Tried tried;
+    co_return co_await connect_next(tried, deadline);
+  }
+
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect_next(
+      Tried& tried, TimePoint deadline) override {
     const std::uint64_t cut_offs_before = cut_offs_;
-    const auto addresses = co_await runtime::resolve(loop_, host_, port_, deadline);
+    tried.more = false;
+    auto addresses = co_await addresses_.in_order(deadline);
+    if (cut_offs_ != cut_offs_before) {
+      co_return fail(ErrorCode::kCancelled, "sallyport is stopping");
+    }
     if (!addresses) {
       // A name that gives no address is told apart from an address that does not answer.
       const bool unresolved = addresses.error().code == ErrorCode::kNetwork;
       co_return fail(unresolved ? ErrorCode::kNotFound : addresses.error().code,
                      addresses.error().text);
     }
-    if (cut_offs_ != cut_offs_before) {
-      co_return fail(ErrorCode::kCancelled, "sallyport is stopping");
+    std::erase_if(*addresses, [&](const auto& each) { return contains(tried.addresses, each); });
+    if (addresses->empty()) co_return fail(ErrorCode::kNetwork, "no other address is left");
+
+    runtime::ConnectRace race(loop_);
+    races_.push_back(&race);
+    auto stream = co_await race.run(*addresses, deadline);
+    std::erase(races_, &race);
+    for (const SocketAddress& address : race.failed()) {
+      addresses_.failed(address);
+      tried.addresses.push_back(address);
     }
-    Error last;
-    for (std::size_t i = 0; i < addresses->size(); ++i) {
-      const Duration left = deadline - loop_.now();
-      const Duration share = left / static_cast<Duration::rep>(addresses->size() - i);
-      const TimePoint bound = loop_.after(std::min(left, std::max(share, kLeastPerAddress)));
-      auto stream = co_await dial((*addresses)[i], bound);
-      if (stream || stream.error().code == ErrorCode::kCancelled) co_return stream;
-      last = std::move(stream.error());
+    if (!stream) co_return fail(std::move(stream.error()));
+    tried.addresses.push_back((*stream)->peer());
+    tried.more = std::ranges::any_of(
+        *addresses, [&](const auto& each) { return !contains(tried.addresses, each); });
+    co_return std::move(*stream);
+  }
+
+  void spoke(Tried& tried, bool well) override {
+    if (tried.addresses.empty()) return;
+    if (!well && tls_ && tls_->should_try_small_hello()) {
+      tried.addresses.pop_back();
+      tried.more = true;
+      return;
     }
-    co_return fail(std::move(last));
+    well ? addresses_.succeeded(tried.addresses.back()) : addresses_.failed(tried.addresses.back());
   }
 
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> secure(
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) override {
     runtime::ByteStream* const wire = stream.get();
-    under_way_.push_back(wire);
+    securing_.push_back(wire);
     auto secured = co_await net::connect_tls(loop_, std::move(stream), *tls_, host_, deadline);
-    std::erase(under_way_, wire);
+    std::erase(securing_, wire);
     if (!secured) co_return fail(std::move(secured.error()));
     co_return std::move(*secured);
   }
 
   void cut_off() override {
     ++cut_offs_;
-    for (runtime::ByteStream* const stream : under_way_) stream->abort();
+    addresses_.cancel();
+    for (runtime::ConnectRace* const race : races_) race->cancel();
+    for (runtime::ByteStream* const stream : securing_) stream->abort();
   }
 
  private:
-  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> dial(
-      const runtime::SocketAddress& address, TimePoint deadline) {
-    auto stream = runtime::begin_connect(loop_, address);
-    if (!stream) co_return fail(std::move(stream.error()));
-    under_way_.push_back(stream->get());
-    const auto connected = co_await (*stream)->connected(deadline);
-    std::erase(under_way_, stream->get());
-    if (!connected) co_return fail(connected.error());
-    co_return std::move(*stream);
-  }
-
   runtime::Loop& loop_;
   const std::string host_;
-  const std::uint16_t port_;
+  Addresses addresses_;
   const std::unique_ptr<net::ClientTlsContext> tls_;
-  std::vector<runtime::ByteStream*> under_way_;  // being connected, or below a handshake
+  std::vector<runtime::ConnectRace*> races_;    // under way
+  std::vector<runtime::ByteStream*> securing_;  // below a handshake
   std::uint64_t cut_offs_ = 0;
 };
 

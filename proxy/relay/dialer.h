@@ -5,14 +5,22 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
+#include "proxy/runtime/address.h"
 #include "proxy/runtime/byte_stream.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::relay {
+
+/// The addresses that one opening has tried.
+struct Tried {
+  std::vector<runtime::SocketAddress> addresses;  ///< The last is the one that is connected.
+  bool more = false;                              ///< Is another call of `connect_next` worth it?
+};
 
 /// Makes the streams to one upstream, for one worker.
 class Dialer {
@@ -21,12 +29,26 @@ class Dialer {
   /// A stream in clear.
   virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect(
       TimePoint deadline) = 0;
-  /// TLS over it, with the upstream's name verified. kTls: the handshake failed or the certificate
-  /// is wrong.
+  /// The same, to an address that is not among `tried`, which it keeps up to date. A host with one
+  /// address need not know of it.
+  virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect_next(
+      Tried& /*tried*/, TimePoint deadline) {
+    return connect(deadline);
+  }
+  /// The conversation with the address that was connected last came as far as the reply to EHLO, or
+  /// did not. `tried` may then allow that address once more.
+  virtual void spoke(Tried& /*tried*/, bool /*well*/) {}
+  /// TLS over it, with the upstream's name verified. kTls: the certificate is not one for that name
+  /// from an authority we trust. kInvalid: the peer does not speak TLS here. Any other: the
+  /// connection failed.
   virtual runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> secure(
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) = 0;
-  /// Ends what is under way: it gives kCancelled, at once unless it still waits for DNS.
+  /// Ends what is under way, at once: it gives kCancelled.
   virtual void cut_off() {}
+
+  /// Called for each look-up of the host's name that failed. `first`: the one before did not.
+  /// `usable`: earlier addresses are used on. Empty: nobody needs to know.
+  std::function<void(const Error& error, bool first, bool usable)> look_up_failed;
 };
 
 /// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts;
@@ -34,8 +56,8 @@ class Dialer {
 using MakeDialer = std::function<Result<std::unique_ptr<Dialer>>(
     runtime::Loop& loop, const config::Upstream& upstream, std::string_view ca_pem)>;
 
-/// The real one: resolves the name, tries its addresses in order, verifies chain and name. `loop`
-/// outlives it.
+/// The real one: looks the name up, tries its addresses (RFC 8305), remembers the one that worked,
+/// verifies chain and name. `loop` outlives it.
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
                                                 std::string_view ca_pem);

@@ -26,6 +26,8 @@ class Health {
 
   /// May a delivery try it now? If so it must end in `succeeded` or `failed`.
   bool admit(TimePoint now);
+  /// Has its last attempt failed? Then the next one is a probe.
+  bool is_troubled() const { return failures_ > 0; }
   void succeeded();
   /// Failures of deliveries that were under way when the first one failed count as one.
   void failed(Trouble trouble, TimePoint now);

@@ -20,6 +20,10 @@ constexpr std::size_t kMostCommandLine = 510;
 template <class T = void>
 using Step = std::expected<T, Attempt>;
 
+// An address that was connected and then says nothing has so long, while another one is left.
+constexpr Duration kMostPerAddress = std::chrono::seconds(8);
+constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
+
 /// One opening: each step gives nothing, or the attempt that failed.
 class Opening {
  public:
@@ -30,30 +34,24 @@ class Opening {
         upstream_(upstream),
         hostname_(hostname),
         deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
+        step_deadline_(deadline_),
         under_way_(under_way) {}
   ~Opening() { std::erase(under_way_, connection_.get()); }
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
 
   Task<Opened> run() {
-    auto stream = co_await dialer_.connect(deadline_);
-    if (!stream) co_return failed(Stage::kConnect, stream.error());
-    if (upstream_.tls == config::TlsMode::kImplicit) {
-      stream = co_await dialer_.secure(std::move(*stream), deadline_);
-      if (!stream) co_return tls_failed(stream.error());
-    }
-    speak_on(std::move(*stream), upstream_.tls == config::TlsMode::kImplicit);
-
-    if (const auto greeted = co_await greeting(); !greeted)
-      co_return std::unexpected(greeted.error());
-    if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
-    if (upstream_.tls == config::TlsMode::kStarttls) {
-      if (const auto secured = co_await starttls(); !secured) {
-        co_return std::unexpected(secured.error());
+    // RFC 5321 section 5.1: an address that can't be talked to is one of several.
+    while (true) {
+      const auto reached = co_await reach_next();
+      if (reached) break;
+      give_up_connection();
+      const bool stopping = reached.error().error.code == ErrorCode::kCancelled;
+      if (stopping || !tried_.more || loop_.now() >= deadline_) {
+        co_return std::unexpected(reached.error());
       }
-      // RFC 3207 section 4.2: what was learned in clear is forgotten.
-      if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
     }
+    step_deadline_ = deadline_;
     if (!upstream_.username.empty()) {
       if (const auto known = co_await auth(); !known) co_return std::unexpected(known.error());
       connection_->authenticated = true;
@@ -63,6 +61,52 @@ class Opening {
   }
 
  private:
+  /// From the next address to a connection that has answered EHLO, in TLS where that is asked for.
+  Task<Step<>> reach_next() {
+    step_deadline_ = deadline_;
+    auto stream = co_await dialer_.connect_next(tried_, deadline_);
+    if (!stream) co_return failed(Stage::kConnect, stream.error());
+    step_deadline_ = deadline_of_address();
+    auto reached = co_await converse(std::move(*stream));
+    const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
+    if (!stopping) dialer_.spoke(tried_, reached.has_value());
+    co_return reached;
+  }
+
+  Task<Step<>> converse(std::unique_ptr<runtime::ByteStream> wire) {
+    Result<std::unique_ptr<runtime::ByteStream>> stream = std::move(wire);
+    if (upstream_.tls == config::TlsMode::kImplicit) {
+      stream = co_await dialer_.secure(std::move(*stream), step_deadline_);
+      if (!stream) co_return tls_failed(stream.error());
+    }
+    speak_on(std::move(*stream), upstream_.tls == config::TlsMode::kImplicit);
+
+    if (const auto greeted = co_await greeting(); !greeted) {
+      co_return std::unexpected(greeted.error());
+    }
+    if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
+    if (upstream_.tls != config::TlsMode::kStarttls) co_return {};
+    if (const auto secured = co_await starttls(); !secured) {
+      co_return std::unexpected(secured.error());
+    }
+    // RFC 3207 section 4.2: what was learned in clear is forgotten.
+    co_return co_await ehlo();
+  }
+
+  TimePoint deadline_of_address() const {
+    if (!tried_.more) return deadline_;
+    const Duration half = (deadline_ - loop_.now()) / 2;
+    return std::min(deadline_,
+                    loop_.after(std::clamp<Duration>(half, kLeastPerAddress, kMostPerAddress)));
+  }
+
+  void give_up_connection() {
+    if (!connection_) return;
+    std::erase(under_way_, connection_.get());
+    connection_->abort();
+    connection_.reset();
+  }
+
   /// `secured`: the stream came from the dialer's `secure`, which lets no other peer pass.
   void speak_on(std::unique_ptr<runtime::ByteStream> stream, bool secured) {
     connection_ = std::make_unique<Connection>(loop_, std::move(stream));
@@ -74,9 +118,17 @@ class Opening {
     return std::unexpected(failure(stage, std::move(error)));
   }
 
-  static std::unexpected<Attempt> tls_failed(Error error) {
+  /// Only a certificate that we don't accept says that the upstream is not the one that was meant.
+  /// A reset, an alert or silence is a failed connection.
+  std::unexpected<Attempt> tls_failed(Error error) const {
     Attempt attempt = failure(Stage::kTls, std::move(error));
     if (attempt.error.code == ErrorCode::kTls) attempt.end = End::kMisconfigured;
+    if (attempt.error.code == ErrorCode::kInvalid) {
+      attempt.error.code = ErrorCode::kProtocol;
+      if (upstream_.tls == config::TlsMode::kImplicit) {
+        attempt.error.text += fmt::format("; try tls = \"starttls\" for port {}", upstream_.port);
+      }
+    }
     return std::unexpected(std::move(attempt));
   }
 
@@ -89,13 +141,13 @@ class Opening {
   }
 
   Task<Step<Reply>> reply_at(Stage stage) {
-    auto reply = co_await connection_->read_reply(deadline_);
+    auto reply = co_await connection_->read_reply(step_deadline_);
     if (!reply) co_return failed(stage, reply.error());
     co_return std::move(*reply);
   }
 
   Task<Step<Reply>> ask(Stage stage, std::string_view command) {
-    const auto said = co_await connection_->write(command, deadline_);
+    const auto said = co_await connection_->write(command, step_deadline_);
     auto reply = co_await reply_at(stage);  // who hangs up may have said why
     if (!said && !reply) co_return failed(stage, said.error());
     co_return reply;
@@ -103,9 +155,23 @@ class Opening {
 
   Task<Step<>> greeting() {
     auto reply = co_await reply_at(Stage::kGreeting);
-    if (!reply) co_return std::unexpected(reply.error());
+    if (!reply) co_return std::unexpected(no_greeting(std::move(reply.error())));
     if (reply->code != 220) co_return refused(Stage::kGreeting, std::move(*reply));
     co_return {};
+  }
+
+  /// A server that expects TLS from the first octet waits for it in silence, gives up, or sends an
+  /// alert, which is no reply.
+  Attempt no_greeting(Attempt attempt) const {
+    const ErrorCode code = attempt.error.code;
+    const bool may_want_tls =
+        upstream_.tls != config::TlsMode::kImplicit &&
+        (code == ErrorCode::kTimeout || code == ErrorCode::kClosed || code == ErrorCode::kProtocol);
+    if (!may_want_tls) return attempt;
+    if (code == ErrorCode::kTimeout) attempt.error.text = "the upstream sent no greeting";
+    attempt.error.text +=
+        fmt::format("; if port {} expects TLS at once, try tls = \"implicit\"", upstream_.port);
+    return attempt;
   }
 
   Task<Step<>> ehlo() {
@@ -128,7 +194,7 @@ class Opening {
 
   Task<Step<>> starttls() {
     if (!connection_->capabilities.starttls) {
-      co_return failed(Stage::kTls, {ErrorCode::kProtocol, "the upstream does not offer STARTTLS"});
+      co_return failed(Stage::kTls, {ErrorCode::kTls, "the upstream does not offer STARTTLS"});
     }
     auto reply = co_await ask(Stage::kTls, "STARTTLS\r\n");
     if (!reply) co_return std::unexpected(reply.error());
@@ -136,7 +202,7 @@ class Opening {
     std::erase(under_way_, connection_.get());
     auto plain = connection_->release_stream();
     if (!plain) co_return failed(Stage::kTls, plain.error());
-    auto secured = co_await dialer_.secure(std::move(*plain), deadline_);
+    auto secured = co_await dialer_.secure(std::move(*plain), step_deadline_);
     if (!secured) co_return tls_failed(secured.error());
     speak_on(std::move(*secured), true);
     co_return {};
@@ -195,7 +261,7 @@ class Opening {
   /// Sends the last line, which holds the secret, and reads what the upstream thinks of it.
   Task<Step<>> verdict(std::string_view before, Secret secret) {
     const std::array<std::string_view, 3> line = {before, secret.reveal(), "\r\n"};
-    const auto said = co_await connection_->write(line, deadline_);
+    const auto said = co_await connection_->write(line, step_deadline_);
     auto reply = co_await reply_at(Stage::kAuth);
     if (!said && !reply) co_return failed(Stage::kAuth, said.error());
     if (!reply) co_return std::unexpected(reply.error());
@@ -214,6 +280,8 @@ class Opening {
   const config::Upstream& upstream_;
   const std::string& hostname_;
   const TimePoint deadline_;
+  TimePoint step_deadline_;  // of the address that is being talked to, or deadline_
+  Tried tried_;
   std::vector<Connection*>& under_way_;
   std::unique_ptr<Connection> connection_;
 };

@@ -41,14 +41,14 @@ Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string ho
 
 Pool::~Pool() { assert(drained_ && "a pool must be drained"); }
 
-Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
+Task<std::expected<Pool::Lease, Attempt>> Pool::lease(const Deadlines& deadlines) {
   if (auto connection = take_idle()) co_return lend(std::move(connection), true);
   if (!cap_->try_take(*member_)) {
     Waiter waiter(loop_);
     waiters_.push_back(&waiter);
     cap_->wait(*member_, loop_.now());
     const auto waiting = metrics_.waiting.hold();
-    (void)co_await waiter.served.wait(deadline);
+    (void)co_await waiter.served.wait(deadlines.handover);
     if (waiter.connection) co_return lend(std::move(waiter.connection), true);
     if (!waiter.has_slot) {
       std::erase(waiters_, &waiter);
@@ -58,23 +58,24 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::lease(TimePoint deadline) {
       co_return std::unexpected(failure(Stage::kLease, std::move(why)));
     }
   }
-  co_return co_await open(deadline);
+  co_return co_await open(deadlines);
 }
 
 Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connection> dead,
-                                                        TimePoint deadline) {
+                                                        const Deadlines& deadlines) {
   std::erase(busy_, dead.get());
   metrics_.pool[PoolState::kBusy].add(-1);
   metrics_.connections_closed[CloseReason::kPeer].add();
   dead->abort();
   dead.reset();
-  co_return co_await open(deadline);
+  co_return co_await open(deadlines);
 }
 
 /// Opens a connection for a lease and a slot that are counted already; gives both up on failure.
-Task<std::expected<Pool::Lease, Attempt>> Pool::open(TimePoint deadline) {
+Task<std::expected<Pool::Lease, Attempt>> Pool::open(const Deadlines& deadlines) {
   const std::uint64_t cut_offs_before = cut_offs_;
-  auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_, deadline, busy_);
+  auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_,
+                                         deadlines.opening_ends(loop_.now()), busy_);
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
   if (!opened) {
@@ -216,10 +217,16 @@ void Pool::count_failure(const Attempt& attempt) {
   }
   using metrics::ConnectFailure;
   const bool timed_out = !attempt.reply && attempt.error.code == ErrorCode::kTimeout;
-  const ConnectFailure kind = timed_out                          ? ConnectFailure::kTimeout
-                              : attempt.stage == Stage::kConnect ? ConnectFailure::kNetwork
-                              : attempt.stage == Stage::kTls     ? ConnectFailure::kTls
-                                                                 : ConnectFailure::kProtocol;
+  // "tls" pages: it is for a peer that is not the upstream, or is stripped of its TLS.
+  const bool untrusted =
+      !attempt.reply && attempt.stage == Stage::kTls && attempt.error.code == ErrorCode::kTls;
+  const bool lost = !attempt.reply && (attempt.stage == Stage::kConnect ||
+                                       attempt.error.code == ErrorCode::kNetwork ||
+                                       attempt.error.code == ErrorCode::kClosed);
+  const ConnectFailure kind = timed_out   ? ConnectFailure::kTimeout
+                              : untrusted ? ConnectFailure::kTls
+                              : lost      ? ConnectFailure::kNetwork
+                                          : ConnectFailure::kProtocol;
   metrics_.connect_failures[kind].add();
 }
 

@@ -12,6 +12,7 @@
 #include "proxy/config/config.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/connection_cap.h"
+#include "proxy/relay/deadlines.h"
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/opening.h"
 #include "proxy/runtime/event.h"
@@ -38,10 +39,10 @@ class Pool {
 
   /// A connection that is ready for mail: an idle one, or a new one, or, when the cap is reached,
   /// the next that comes free. Each lease ends in `give_back` or `replace`.
-  runtime::Task<std::expected<Lease, Attempt>> lease(TimePoint deadline);
+  runtime::Task<std::expected<Lease, Attempt>> lease(const Deadlines& deadlines);
   /// A new connection in place of a leased one that had died. When it fails the lease is over.
   runtime::Task<std::expected<Lease, Attempt>> replace(std::unique_ptr<Connection> dead,
-                                                       TimePoint deadline);
+                                                       const Deadlines& deadlines);
   /// The lease is over: the connection is kept, handed on or closed, as its state and age demand.
   void give_back(std::unique_ptr<Connection> connection);
 
@@ -65,7 +66,7 @@ class Pool {
 
   std::unique_ptr<Connection> take_idle();
   std::unique_ptr<Connection> take_longest_idle();
-  runtime::Task<std::expected<Lease, Attempt>> open(TimePoint deadline);
+  runtime::Task<std::expected<Lease, Attempt>> open(const Deadlines& deadlines);
   Lease lend(std::unique_ptr<Connection> connection, bool reused);
   void park(std::unique_ptr<Connection> connection);
   std::optional<metrics::CloseReason> reason_to_close(const Connection& connection);

@@ -182,7 +182,9 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       if (decisive && (is_final(*decisive) || loop_.now() >= deadline)) break;
       Upstream& upstream = *upstreams_[index];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
-      Attempt attempt = co_await try_upstream(upstream, message, deadline);
+      const std::size_t others =
+          route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
+      Attempt attempt = co_await try_upstream(upstream, message, others, deadline);
       ++delivery.attempts;
       if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) {
         delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
@@ -218,8 +220,10 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
 }
 
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
-                                  TimePoint deadline) {
-  Attempt attempt = co_await upstream.attempt(message, settings_->partial_rejection, deadline);
+                                  std::size_t others, TimePoint deadline) {
+  const Deadlines deadlines =
+      Deadlines::shared(loop_.now(), deadline, others, upstream.health.is_troubled());
+  Attempt attempt = co_await upstream.attempt(message, settings_->partial_rejection, deadlines);
   if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {

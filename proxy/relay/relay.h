@@ -74,7 +74,7 @@ class Relay final : public Deliverer {
   /// The upstream of these settings and roots, if this Relay has it.
   std::shared_ptr<Upstream> find(const Settings& settings, std::size_t index) const;
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
-                                      TimePoint deadline);
+                                      std::size_t others, TimePoint deadline);
 
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;

@@ -22,6 +22,21 @@ bool went_through(const Attempt& attempt) {
          attempt.end != End::kUnsuited;
 }
 
+/// Counts failed look-ups, and logs the first of a row.
+std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::Upstream& upstream,
+                                 metrics::UpstreamMetrics& metrics, log::Logger& logger) {
+  dialer->look_up_failed = [name = upstream.name, &metrics, &logger](const Error& error, bool first,
+                                                                     bool usable) {
+    metrics.look_up_failures.add();
+    if (!first) return;
+    logger.write(log::Level::kWarning, "upstream_lookup_failed",
+                 {{"upstream", name},
+                  {"reason", error.text},
+                  {"used", usable ? "the last answer" : "nothing"}});
+  };
+  return dialer;
+}
+
 }  // namespace
 
 SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config,
@@ -32,28 +47,29 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
     : Upstream(std::move(upstream_config), upstream_metrics, seed),
       loop_(loop),
       logger_(logger),
-      pool_(loop, config, std::move(hostname), std::move(dialer), std::move(cap),
+      pool_(loop, config, std::move(hostname),
+            observed(std::move(dialer), config, upstream_metrics, logger), std::move(cap),
             upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,
-                                    TimePoint deadline) {
-  auto lease = co_await pool_.lease(deadline);
+                                    const Deadlines& deadlines) {
+  auto lease = co_await pool_.lease(deadlines);
   if (!lease) {
     tell_operator(lease.error());
     co_return std::move(lease.error());
   }
-  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
   if (attempt.stale && lease->reused) {
     // The connection had ended, which says nothing about the message: once more, on a new one.
-    if (auto failed = co_await renew(*lease, deadline)) co_return std::move(*failed);
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+    if (auto failed = co_await renew(*lease, deadlines)) co_return std::move(*failed);
+    attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
   }
   if (attempt.lost_replies) {
-    if (auto failed = co_await renew(*lease, deadline)) co_return std::move(*failed);
+    if (auto failed = co_await renew(*lease, deadlines)) co_return std::move(*failed);
     lease->connection->capabilities.pipelining = false;
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+    attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
     if (went_through(attempt)) {
       pipelining_broken_until_ = loop_.after(kLearnedFor);
       logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
@@ -67,8 +83,9 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
   co_return attempt;
 }
 
-Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease, TimePoint deadline) {
-  auto renewed = co_await pool_.replace(std::move(lease.connection), deadline);
+Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease,
+                                                    const Deadlines& deadlines) {
+  auto renewed = co_await pool_.replace(std::move(lease.connection), deadlines);
   if (!renewed) {
     tell_operator(renewed.error());
     co_return std::move(renewed.error());
@@ -85,14 +102,14 @@ void SmtpUpstream::learn(const Attempt& attempt) {
 
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
-                                          TimePoint deadline) {
+                                          const Deadlines& deadlines) {
   smtp::Capabilities& offered = lease.connection->capabilities;
   if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
   if (is_pipelining_broken()) offered.pipelining = false;
   rcpt_max_ = offered.limits.rcpt_max;
   const TimePoint begun = loop_.now();
   Attempt attempt =
-      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
+      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadlines);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);

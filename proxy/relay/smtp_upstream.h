@@ -22,7 +22,7 @@ class SmtpUpstream final : public Upstream {
 
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
-                                 TimePoint deadline) override;
+                                 const Deadlines& deadlines) override;
   /// What the config says, else the last EHLO (RFC 9422), else 1,000; or less where the last EHLO, or
   /// its replies to RCPT within the last hour, said so.
   std::uint32_t max_recipients() const override;
@@ -33,9 +33,9 @@ class SmtpUpstream final : public Upstream {
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
                                        config::PartialRejection partial_rejection,
-                                       TimePoint deadline);
+                                       const Deadlines& deadlines);
   /// A new connection in place of the one of `lease`, or why there is none.
-  runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, TimePoint deadline);
+  runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, const Deadlines& deadlines);
   void learn(const Attempt& attempt);
   bool is_pipelining_broken() const { return loop_.now() < pipelining_broken_until_; }
   void tell_operator(const Attempt& attempt);

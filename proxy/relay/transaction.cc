@@ -35,14 +35,15 @@ class Transaction {
  public:
   Transaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
               config::PartialRejection partial_rejection, const message::Message& message,
-              TimePoint deadline)
+              const Deadlines& deadlines)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
         partial_rejection_(partial_rejection),
         message_(message),
         recipients_(message.envelope.recipients),
-        deadline_(deadline),
+        deadlines_(deadlines),
+        reused_(connection.mails > 0),
         first_(connection.rset_due ? kRset : kMail) {}
 
   Task<Attempt> run() {
@@ -53,7 +54,7 @@ class Transaction {
     if (!verdict_) decide();
     if (!verdict_) {
       connection_.rset_due = false;
-      verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadline_);
+      verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadlines_.overall);
       if (verdict_->end == End::kAccepted) verdict_->refused = std::move(refused_);
     } else {
       leave();
@@ -82,7 +83,7 @@ class Transaction {
 
   void hang_up(CloseReason reason) { connection_.closing = reason; }
 
-  TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
+  TimePoint within(Duration span) const { return deadlines_.reply_ends(loop_.now(), span); }
 
   void append_command(std::size_t command) {
     std::string& commands = connection_.commands;
@@ -129,7 +130,8 @@ class Transaction {
         connection_.commands.clear();
         while (said < end() && said - next < window) append_command(said++);
         flight_ = {.first = next, .size = said - next};
-        written_ = co_await connection_.write(connection_.commands, within(kMailTimeout));
+        written_ = co_await connection_.write(
+            connection_.commands, next == first_ ? first_deadline() : within(kMailTimeout));
       }
       const auto reply = co_await connection_.read_reply(reply_deadline(next));
       if (!reply) {
@@ -143,9 +145,10 @@ class Transaction {
 
   TimePoint reply_deadline(std::size_t command) const {
     if (verdict_ || !written_) return within(kLeftoverTimeout);
+    if (command == first_) return first_deadline();
     const TimePoint usual = within(command == data() ? kDataTimeout : kMailTimeout);
     if (!is_on_trial() || command == flight_.first) return usual;
-    const TimePoint share = loop_.now() + (deadline_ - loop_.now()) / kFlightShare;
+    const TimePoint share = loop_.now() + (deadlines_.handover - loop_.now()) / kFlightShare;
     return std::min({usual, share, loop_.after(kFlightTimeout)});
   }
 
@@ -170,6 +173,11 @@ class Transaction {
     return text.contains("pipelining") || text.contains("synchroni");
   }
 
+  /// A reused connection may have died in silence: its first reply is worth seconds, not minutes.
+  TimePoint first_deadline() const {
+    return reused_ ? deadlines_.first_reply_on_reused_ends(loop_.now()) : within(kMailTimeout);
+  }
+
   /// The connection gave no reply to `command`.
   void lost(std::size_t command, const Error& error) {
     hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
@@ -179,8 +187,10 @@ class Transaction {
       return;
     }
     verdict_ = failure(stage_of(command), written_ ? error : written_.error());
-    // The peer may have said goodbye long ago; a reply that never comes is another matter.
-    verdict_->stale = is_hang_up(verdict_->error);
+    // The peer may have gone long ago, with a goodbye that comes only now, or without one. A later
+    // reply that never comes is another matter.
+    const bool silent = command == first_ && reused_ && verdict_->error.code == ErrorCode::kTimeout;
+    verdict_->stale = silent || is_hang_up(verdict_->error);
     verdict_->lost_replies = lost_some;
   }
 
@@ -344,7 +354,8 @@ class Transaction {
   const config::PartialRejection partial_rejection_;
   const message::Message& message_;
   const std::vector<message::Recipient>& recipients_;
-  const TimePoint deadline_;
+  const Deadlines deadlines_;
+  const bool reused_;  // the connection: it may have died meanwhile
   const std::size_t first_;
 
   struct Flight {
@@ -368,8 +379,8 @@ class Transaction {
 
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
-                       const message::Message& message, TimePoint deadline) {
-  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadline);
+                       const message::Message& message, const Deadlines& deadlines) {
+  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadlines);
   co_return co_await transaction.run();
 }
 

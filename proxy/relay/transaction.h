@@ -6,19 +6,19 @@
 // end, the connection is given up.
 #pragma once
 
-#include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/connection.h"
+#include "proxy/relay/deadlines.h"
 
 namespace sallyport::relay {
 
-/// Hands `message` over on `connection` by `deadline`; all arguments outlive the call. Afterwards
-/// `connection.closing` says whether another transaction may follow.
+/// Hands `message` over on `connection` within `deadlines`; all arguments outlive the call.
+/// Afterwards `connection.closing` says whether another transaction may follow.
 runtime::Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                                 const config::Upstream& upstream,
                                 config::PartialRejection partial_rejection,
-                                const message::Message& message, TimePoint deadline);
+                                const message::Message& message, const Deadlines& deadlines);
 
 }  // namespace sallyport::relay

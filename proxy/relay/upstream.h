@@ -9,6 +9,7 @@
 #include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
+#include "proxy/relay/deadlines.h"
 #include "proxy/relay/health.h"
 
 namespace sallyport::relay {
@@ -24,10 +25,10 @@ class Upstream {
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
 
-  /// Tries to hand `message` over by `deadline`. At most once is the final dot sent.
+  /// Tries to hand `message` over within `deadlines`. At most once is the final dot sent.
   virtual runtime::Task<Attempt> attempt(const message::Message& message,
                                          config::PartialRejection partial_rejection,
-                                         TimePoint deadline) = 0;
+                                         const Deadlines& deadlines) = 0;
   /// Makes every attempt under way end soon, as a failure or as unknown.
   virtual void cut_off() = 0;
   /// A reload replaced it: what is open and not in use is closed now, the rest after its attempt.

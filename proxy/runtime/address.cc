@@ -55,6 +55,11 @@ std::uint16_t SocketAddress::port() const {
   return ntohs(reinterpret_cast<const sockaddr_in*>(get())->sin_port);
 }
 
+bool SocketAddress::operator==(const SocketAddress& other) const {
+  return get()->sa_family == other.get()->sa_family && port() == other.port() &&
+         ip_address() == other.ip_address();
+}
+
 bool SocketAddress::is_loopback() const { return ip_address().is_loopback(); }
 
 std::string SocketAddress::str() const {

@@ -28,6 +28,8 @@ class SocketAddress {
   IpAddress ip_address() const;
   std::uint16_t port() const;
   bool is_loopback() const;
+  /// The same family, address and port.
+  bool operator==(const SocketAddress& other) const;
   /// `192.0.2.1:25` or `[2001:db8::1]:25`.
   std::string str() const;
 

@@ -48,7 +48,7 @@ Loop::~Loop() {
   run_posted();
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
-  // Sockets close themselves in the background, and name look-ups that were given up still finish.
+  // Sockets close themselves in the background.
   uv_run(uv_.get(), UV_RUN_DEFAULT);
   if (uv_loop_close(uv_.get()) != 0) die("closed while something still uses it");
 }

@@ -136,14 +136,15 @@ struct TestCa::Impl {
   std::string pem;
 };
 
-TestCa::TestCa(const std::string& common_name) : impl_(std::make_unique<Impl>()) {
-  impl_->key = make_key(KeyKind::kEcdsa);
+TestCa::TestCa(const std::string& common_name, const AuthorityOptions& options)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->key = make_key(options.key);
   impl_->certificate = unsigned_certificate(impl_->key.get(), common_name, {});
   X509* const certificate = impl_->certificate.get();
   X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
   add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
   add_extension(certificate, NID_key_usage, "critical,keyCertSign,cRLSign");
-  X509_sign(certificate, impl_->key.get(), EVP_sha256());
+  X509_sign(certificate, impl_->key.get(), options.sha1 ? EVP_sha1() : EVP_sha256());
   impl_->pem = pem_of(certificate);
 }
 
@@ -155,7 +156,7 @@ Identity TestCa::issue(const CertificateOptions& options) const {
   const auto key = make_key(options.key);
   const auto certificate = leaf(key.get(), options);
   X509_set_issuer_name(certificate.get(), X509_get_subject_name(impl_->certificate.get()));
-  X509_sign(certificate.get(), impl_->key.get(), EVP_sha256());
+  X509_sign(certificate.get(), impl_->key.get(), options.sha1 ? EVP_sha1() : EVP_sha256());
   return {pem_of(certificate.get()), pem_of(key.get())};
 }
 

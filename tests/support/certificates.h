@@ -23,12 +23,19 @@ struct CertificateOptions {
   std::chrono::hours valid_to{24 * 90};
   std::string subject = {};  ///< Its common name; empty: the first of `names`.
   std::string purpose = "serverAuth,clientAuth";
+  bool sha1 = false;  ///< Its issuer signs it with SHA-1.
+};
+
+/// How an authority's own certificate is made.
+struct AuthorityOptions {
+  KeyKind key = KeyKind::kEcdsa;
+  bool sha1 = false;  ///< It signs itself with SHA-1.
 };
 
 /// An authority that a test trusts, or does not.
 class TestCa {
  public:
-  explicit TestCa(const std::string& common_name = "Test CA");
+  explicit TestCa(const std::string& common_name = "Test CA", const AuthorityOptions& options = {});
   ~TestCa();
 
   /// The root, as a `ca` file holds it.

@@ -77,6 +77,24 @@ TEST(Presets, ThePortFollowsTheWayOfTls) {
   EXPECT_EQ(upstream(std::string(kSmtp) + "tls = 'none'\nport = 1025").port, 1025);
 }
 
+TEST(Presets, TheWayOfTlsFollowsThePort) {
+  for (const char* port : {"25", "587", "2525", "2587"}) {
+    EXPECT_EQ(upstream(std::string(kSmtp) + "port = " + port).tls, TlsMode::kStarttls) << port;
+    EXPECT_EQ(upstream(std::string(kLogin) + "port = " + port).tls, TlsMode::kStarttls) << port;
+    const Upstream said = upstream(std::string(kSmtp) + "tls = 'implicit'\nport = " + port);
+    EXPECT_EQ(said.tls, TlsMode::kImplicit) << port;
+    EXPECT_EQ(std::to_string(said.port), port);
+  }
+  for (const char* port : {"443", "465", "2465", "1465"}) {
+    EXPECT_EQ(upstream(std::string(kSmtp) + "port = " + port).tls, TlsMode::kImplicit) << port;
+  }
+}
+
+TEST(Presets, AHostMayEndInADot) {
+  EXPECT_EQ(upstream("provider = 'smtp'\nhost = 'mx.example.com.'").host, "mx.example.com.");
+  EXPECT_EQ(upstream("provider = 'smtp'\nhost = 'localhost.'\ntls = 'none'").host, "localhost.");
+}
+
 TEST(Presets, EverythingCanBeOverridden) {
   for (const std::string_view provider : {"ses", "sendgrid", "mailgun"}) {
     const Upstream changed = upstream(

@@ -70,7 +70,8 @@ TEST_P(ClientCertificate, IsRequiredWithAnAlertThatSaysSo) {
             "TLS handshake: the client showed no certificate, and one is required");
   if (!GetParam()) return;  // a client of 1.3 has its handshake done, and hears it when it reads
   ASSERT_FALSE(ends.client);
-  EXPECT_EQ(ends.client.error().text, "TLS handshake: the peer gave up (alert: handshake failure)");
+  EXPECT_EQ(ends.client.error().text,
+            "TLS handshake: the server gave up (alert handshake_failure)");
 }
 
 TEST_P(ClientCertificate, RequestedGoesOnWithout) {

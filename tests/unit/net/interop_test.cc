@@ -163,6 +163,40 @@ TEST_F(Interop, OpensslAsClient) {
   }
 }
 
+Task<Error> refuse_one(Loop& loop, TcpListener& listener,
+                       std::shared_ptr<const ServerTlsContext> context, std::string client) {
+  const auto accept = [](Loop& l, TcpListener& li, std::shared_ptr<const ServerTlsContext> s,
+                         Error& error) -> Task<void> {
+    auto tcp = co_await li.accept();
+    auto stream = co_await accept_tls(l, std::move(*tcp).stream(l), std::move(s), l.after(20s));
+    if (!stream) error = stream.error();
+  };
+  Error error;
+  TaskGroup group(loop);
+  group.spawn(accept(loop, listener, std::move(context), error));
+  const auto work = [&client] { return output_of(client); };
+  (void)co_await loop.offload(work);
+  (void)co_await group.join();
+  co_return error;
+}
+
+TEST_F(Interop, AnOpensslClientThatDistrustsUsIsUnderstood) {
+  if (!has_openssl()) GTEST_SKIP() << "no openssl command";
+  // Over TLS 1.3 its alert comes in clear, where BoringSSL expects an encrypted record.
+  write("other.pem", support::TestCa("Other").root());
+  for (const char* version : {"-tls1_3", "-tls1_2"}) {
+    SCOPED_TRACE(version);
+    const auto listener = listen_anywhere(real_);
+    const std::string client = "echo | openssl s_client " + std::string(version) +
+                               " -connect 127.0.0.1:" + std::to_string(listener->local().port()) +
+                               " -CAfile " + path("other.pem") + " -verify_return_error";
+    const Error error = real_.run(refuse_one(real_, *listener, server(), client));
+    EXPECT_EQ(error.code, ErrorCode::kTls);
+    EXPECT_EQ(error.text,
+              "TLS handshake: the client does not trust our certificate (alert unknown_ca)");
+  }
+}
+
 /// `openssl s_server` on a port of its choosing; it answers each line with the line reversed.
 class OpensslServer {
  public:

@@ -241,7 +241,7 @@ TEST_F(ServerNameIndication, ModernMeansTls13Alone) {
   limit_to_tls12(*client_context);
   const Ends ends = shake(context, *client_context);
   ASSERT_FALSE(ends.server);
-  EXPECT_EQ(ends.client.error().text, "TLS handshake: the peer gave up (alert: protocol version)");
+  EXPECT_EQ(ends.client.error().text, "TLS handshake: the server gave up (alert protocol_version)");
 }
 
 TEST_F(ServerNameIndication, ASessionOfTls12IsNoWayAroundModern) {

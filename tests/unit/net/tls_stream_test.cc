@@ -229,7 +229,7 @@ TEST_F(TlsStreamTest, ARecordThatNobodySealedIsRefusedWithAnAlert) {
     }
     const auto told = co_await (*e.client)->read(l.after(1s));
     EXPECT_EQ(told.error().code, ErrorCode::kTls);
-    EXPECT_EQ(told.error().text, "TLS: the peer gave up (alert: bad record mac)");
+    EXPECT_EQ(told.error().text, "TLS: the server gave up (alert bad_record_mac)");
     EXPECT_FALSE(co_await (*e.server)->write("250 ok\r\n", l.after(1s)));
     e.client->reset();
     co_await (*e.server)->finish(l.after(1s));

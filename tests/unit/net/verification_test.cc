@@ -43,7 +43,7 @@ TEST_F(Verification, NamesWhomAWrongCertificateIsFor) {
   EXPECT_EQ(refusal({.names = {"smtp.example.net", "*.example.net"}}),
             "the certificate of mail.example.com is for smtp.example.net, *.example.net");
   EXPECT_EQ(server_error_,
-            "TLS handshake: the peer does not accept our certificate (alert: bad certificate)");
+            "TLS handshake: the client does not trust our certificate (alert bad_certificate)");
   EXPECT_EQ(refusal({.names = {"10.0.0.1", "2001:db8::2"}}, "10.0.0.2"),
             "the certificate of 10.0.0.2 is for 10.0.0.1, 2001:db8::2");
   EXPECT_EQ(refusal({.names = {}}),

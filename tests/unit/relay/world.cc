@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <numeric>
+#include <optional>
 
 #include "proxy/runtime/event.h"
 
@@ -31,20 +32,32 @@ class World::ScriptedDialer final : public Dialer {
     if (script == "D! timeout") {
       co_return fail(co_await silence(deadline));
     }
-    tls_fails_ = script == "D! tls";
+    tls_error_.reset();
+    if (script == "D! tls") tls_error_ = {ErrorCode::kTls, "the certificate is for another name"};
+    if (script == "D! tls reset") tls_error_ = {ErrorCode::kNetwork, "Connection reset by peer"};
+    if (script == "D! not tls") tls_error_ = {ErrorCode::kInvalid, "it said \"220 x\""};
     tls_stalls_ = script == "D! tls timeout";
-    if (tls_fails_ || tls_stalls_) script = "U! stall";
+    if (tls_error_ || tls_stalls_) script = "U! stall";
     auto [ours, theirs] = support::MemoryStream::pair(world_.loop, host_.stream);
     host_.last_stream = ours.get();
     world_.scripts_.spawn(world_.serve(std::move(theirs), std::move(script), host_, host_.dials));
     co_return std::move(ours);
   }
 
+  Task<Result<std::unique_ptr<ByteStream>>> connect_next(Tried& tried,
+                                                         TimePoint deadline) override {
+    tried.addresses.emplace_back();
+    tried.more = tried.addresses.size() < host_.addresses;
+    return connect(deadline);
+  }
+
+  void spoke(Tried&, bool well) override { ++(well ? host_.spoke_well : host_.spoke_badly); }
+
   Task<Result<std::unique_ptr<ByteStream>>> secure(std::unique_ptr<ByteStream> stream,
                                                    TimePoint deadline) override {
     ++host_.secured;
     if (tls_stalls_) co_return fail(co_await silence(deadline));
-    if (tls_fails_) co_return fail(ErrorCode::kTls, "the certificate is for another name");
+    if (tls_error_) co_return fail(*tls_error_);
     co_return std::move(stream);
   }
 
@@ -61,7 +74,7 @@ class World::ScriptedDialer final : public Dialer {
   World& world_;
   Host& host_;
   runtime::Event cut_off_;
-  bool tls_fails_ = false;
+  std::optional<Error> tls_error_;
   bool tls_stalls_ = false;
 };
 

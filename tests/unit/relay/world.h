@@ -25,11 +25,16 @@ struct Host {
   ///   D! timeout           nobody answers
   ///   D! unresolved        the name does not resolve
   ///   D! tls               TLS fails; what follows is never played
+  ///   D! tls reset         the connection is lost in the handshake
+  ///   D! not tls           the peer does not speak TLS
   ///   D! tls timeout       nobody answers in the handshake
   std::deque<std::string> scripts;
+  std::size_t addresses = 1;  ///< Of its name: one opening may dial each of them once.
   support::MemoryStreamOptions stream;
   int dials = 0;
   int secured = 0;
+  int spoke_well = 0;  ///< Conversations that came as far as EHLO.
+  int spoke_badly = 0;
   std::vector<std::string> contents;
   support::MemoryStream* last_stream = nullptr;  ///< Our end of the last connection.
 };
