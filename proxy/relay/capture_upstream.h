@@ -19,8 +19,8 @@ class CaptureUpstream final : public Upstream {
         hostname_(std::move(hostname)) {}
 
   runtime::Task<Attempt> attempt(const message::Message& message,
-                                 config::PartialRejection partial_rejection,
-                                 TimePoint deadline) override;
+                                 config::PartialRejection partial_rejection, TimePoint deadline,
+                                 Caller caller) override;
   void cut_off() override {}  // what is being written is soon done
   runtime::Task<void> drain() override { co_return; }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/relay/too_many.h"
 #include "proxy/relay/transaction.h"
 
 namespace sallyport::relay {
@@ -27,35 +28,43 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
             upstream_metrics) {}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
-                                    config::PartialRejection partial_rejection,
-                                    TimePoint deadline) {
-  auto lease = co_await pool_.lease(deadline);
-  if (!lease) {
-    tell_operator(lease.error());
-    co_return std::move(lease.error());
-  }
-  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
-  if (attempt.stale && lease->reused) {
-    // The connection had died, which says nothing about the message: once more, on a new one.
-    lease = co_await pool_.replace(std::move(lease->connection), deadline);
+                                    config::PartialRejection partial_rejection, TimePoint deadline,
+                                    Caller caller) {
+  while (true) {
+    auto lease = co_await pool_.lease(deadline, caller);
     if (!lease) {
       tell_operator(lease.error());
       co_return std::move(lease.error());
     }
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadline);
+    Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadline, caller);
+    if (attempt.stale && lease->reused) {
+      // The connection had died, which says nothing about the message: once more, on a new one.
+      lease = co_await pool_.replace(std::move(lease->connection), deadline, caller);
+      if (!lease) {
+        tell_operator(lease.error());
+        co_return std::move(lease.error());
+      }
+      attempt = co_await on_connection(*lease, message, partial_rejection, deadline, caller);
+    }
+    if (says_too_many_connections(attempt)) {
+      // Each time round there is one connection less, until there is no other to wait for.
+      if (pool_.refused(std::move(lease->connection))) continue;
+      co_return attempt;
+    }
+    pool_.give_back(std::move(lease->connection));
+    if (attempt.end == End::kMisconfigured) tell_operator(attempt);
+    co_return attempt;
   }
-  pool_.give_back(std::move(lease->connection));
-  if (attempt.end == End::kMisconfigured) tell_operator(attempt);
-  co_return attempt;
 }
 
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
-                                          TimePoint deadline) {
+                                          TimePoint deadline, Caller caller) {
+  if (caller.has_gone()) co_return abandoned(Stage::kMail);
   rcpt_max_ = lease.connection->capabilities.limits.rcpt_max;
   const TimePoint begun = loop_.now();
-  Attempt attempt =
-      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadline);
+  Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,
+                                      deadline, caller);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);

@@ -18,8 +18,8 @@ class SmtpUpstream final : public Upstream {
                metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger, std::uint32_t seed);
 
   runtime::Task<Attempt> attempt(const message::Message& message,
-                                 config::PartialRejection partial_rejection,
-                                 TimePoint deadline) override;
+                                 config::PartialRejection partial_rejection, TimePoint deadline,
+                                 Caller caller) override;
   /// What the config says, or less where the last EHLO said so (RFC 9422).
   std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
@@ -29,7 +29,7 @@ class SmtpUpstream final : public Upstream {
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
                                        config::PartialRejection partial_rejection,
-                                       TimePoint deadline);
+                                       TimePoint deadline, Caller caller);
   void tell_operator(const Attempt& attempt);
 
   runtime::Loop& loop_;

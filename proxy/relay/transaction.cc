@@ -31,7 +31,7 @@ class Transaction {
  public:
   Transaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
               config::PartialRejection partial_rejection, const message::Message& message,
-              TimePoint deadline)
+              TimePoint deadline, Caller caller)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -39,6 +39,7 @@ class Transaction {
         message_(message),
         recipients_(message.envelope.recipients),
         deadline_(deadline),
+        caller_(caller),
         first_(connection.rset_due ? kRset : kMail) {}
 
   Task<Attempt> run() {
@@ -47,6 +48,7 @@ class Transaction {
     }
     co_await converse();
     if (!verdict_) decide();
+    if (!verdict_ && caller_.has_gone()) verdict_ = abandoned(Stage::kData);
     if (!verdict_) {
       connection_.rset_due = false;
       verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadline_);
@@ -259,6 +261,7 @@ class Transaction {
   const message::Message& message_;
   const std::vector<message::Recipient>& recipients_;
   const TimePoint deadline_;
+  const Caller caller_;
   const std::size_t first_;
 
   Result<void> written_;      // the last flight of commands
@@ -274,8 +277,8 @@ class Transaction {
 
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
-                       const message::Message& message, TimePoint deadline) {
-  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadline);
+                       const message::Message& message, TimePoint deadline, Caller caller) {
+  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadline, caller);
   co_return co_await transaction.run();
 }
 

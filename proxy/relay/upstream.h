@@ -9,6 +9,7 @@
 #include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
+#include "proxy/relay/delivery.h"
 #include "proxy/relay/health.h"
 
 namespace sallyport::relay {
@@ -27,7 +28,7 @@ class Upstream {
   /// Tries to hand `message` over by `deadline`. At most once is the final dot sent.
   virtual runtime::Task<Attempt> attempt(const message::Message& message,
                                          config::PartialRejection partial_rejection,
-                                         TimePoint deadline) = 0;
+                                         TimePoint deadline, Caller caller) = 0;
   /// Makes every attempt under way end soon, as a failure or as unknown.
   virtual void cut_off() = 0;
   /// A reload replaced it: what is open and not in use is closed now, the rest after its attempt.

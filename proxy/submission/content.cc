@@ -7,6 +7,7 @@
 
 #include "proxy/base/utf8.h"
 #include "proxy/message/trace.h"
+#include "proxy/runtime/cancellation.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
 
@@ -147,8 +148,12 @@ runtime::Task<void> Session::submit(Content& content) {
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
   const message::Message message = assemble(content);
+  runtime::Cancellation gone;
+  dialog_.stream()->watch_peer(&gone);
   auto delivery =
-      co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout));
+      co_await context_.deliverer.deliver(message, after(config().session.upstream_timeout),
+                                          {.gone = &gone, .user = login_->user->name});
+  dialog_.stream()->watch_peer(nullptr);
   co_await conclude(message.envelope, content.size(), std::move(delivery));
 }
 
