@@ -123,8 +123,11 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(TimePoint deadline, Ca
     co_return lend(std::move(*opened), false);
   }
   Failed failed{.attempt = std::move(opened.error())};
+  const bool too_many = says_too_many_connections(failed.attempt);
+  // Also where it is said in place of "wrong password": there is nothing for the operator to mend.
+  if (too_many) failed.attempt.end = End::kDeferred;
   if (!cut_off) count_failure(failed.attempt);  // it is no fault of the upstream
-  if (says_too_many_connections(failed.attempt)) {
+  if (too_many) {
     failed.is_one_too_many = cap_->refused(*member_, loop_.now());
     metrics_.allowed.set(cap_->allowed());
     // It takes none at all: those that wait would hear the same, one after the other.
