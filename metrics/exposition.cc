@@ -242,6 +242,9 @@ void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {
             rows, "state", &M::pool);
   page.each("sallyport_upstream_pool_waiting", "Deliveries waiting for a connection now.",
             "upstream", rows, &M::waiting);
+  page.each("sallyport_upstream_pool_allowed_connections",
+            "Connections that may be open now: max_connections, or less for a while.", "upstream",
+            rows, &M::allowed);
   page.each("sallyport_upstream_transaction_seconds",
             "From the first octet of MAIL to the upstream's final reply.", "upstream", rows,
             &M::transaction);

@@ -94,9 +94,10 @@ enum class CloseReason : std::uint8_t {
   kPeer,      ///< The upstream closed it or said 421.
   kError,     ///< It failed, or its state was no longer sure.
   kShutdown,  ///< We drain, or a reload replaced the upstream.
+  kMoved,     ///< Another worker opens one in its place.
 };
-inline constexpr std::array<std::string_view, 6> kCloseReasonNames = {"idle", "age",   "messages",
-                                                                      "peer", "error", "shutdown"};
+inline constexpr std::array<std::string_view, 7> kCloseReasonNames = {
+    "idle", "age", "messages", "peer", "error", "shutdown", "moved"};
 
 /// Why a connection to an upstream was not made. AUTH refused has a counter of its own.
 enum class ConnectFailure : std::uint8_t { kNetwork, kTimeout, kTls, kProtocol };
@@ -197,6 +198,7 @@ struct alignas(64) UpstreamMetrics {
   Counter auth_failures;
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;                                    ///< Deliveries that wait for a connection.
+  Gauge allowed;  ///< Connections that may be open now: `max_connections`, or less for a while.
   Histogram transaction;  ///< From the first octet of MAIL to the reply to the final dot.
   Histogram delivery;  ///< From the client's end of DATA to our reply, by the upstream tried last.
 

@@ -76,6 +76,11 @@ class BoringStream final : public TlsStream {
   bool is_quiet() const override;
   bool has_arrived() override { return !is_quiet() || inner_->has_arrived(); }
   void acknowledge_now() override { inner_->acknowledge_now(); }
+  /// TLS has a half-close of its own, close_notify on an open TCP connection (RFC 8446
+  /// section 6.1): a peer that ends TCP listens no more.
+  void watch_peer(runtime::Cancellation* gone, Departure /*by*/) override {
+    inner_->watch_peer(gone, Departure::kEndOfStream);
+  }
   const TlsInfo& info() const override { return info_; }
 
  private:

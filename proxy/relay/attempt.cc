@@ -63,6 +63,12 @@ Attempt failure(Stage stage, Error error) {
   return attempt;
 }
 
+Attempt abandoned(Stage stage) {
+  Attempt attempt = failure(stage, {ErrorCode::kCancelled, "the client has gone"});
+  attempt.end = End::kAbandoned;
+  return attempt;
+}
+
 Attempt unexpected_reply(Stage stage, const smtp::Reply& reply) {
   return failure(stage, {ErrorCode::kProtocol, "unexpected reply: " + one_line(reply)});
 }

@@ -45,6 +45,7 @@ enum class End : std::uint8_t {
   kMisconfigured,  ///< Our credentials or its certificate are wrong: the operator's fault.
   kFailed,         ///< No connection, or it was lost before the end of the content.
   kUnknown,        ///< The content was sent to its end and no reply came.
+  kAbandoned,  ///< The client had gone before content was sent: it says nothing of the upstream.
 };
 
 /// A recipient the upstream did not take, with its reply.
@@ -99,6 +100,9 @@ std::string one_line(const smtp::Reply& reply);
 
 /// An attempt that ended without a reply.
 Attempt failure(Stage stage, Error error);
+
+/// An attempt that was given up before any content was sent, because the client has gone.
+Attempt abandoned(Stage stage);
 
 /// An attempt that a reply ended which makes no sense at this stage.
 Attempt unexpected_reply(Stage stage, const smtp::Reply& reply);

@@ -26,7 +26,7 @@ std::string envelope_fields(const message::Envelope& envelope) {
 
 Task<Attempt> CaptureUpstream::attempt(const message::Message& message,
                                        config::PartialRejection /*partial_rejection*/,
-                                       const Deadlines& /*deadlines*/) {
+                                       const Deadlines& /*deadlines*/, Caller /*caller*/) {
   const TimePoint begun = loop_.now();
   const auto name = co_await store(message);
   Attempt attempt;

@@ -20,7 +20,7 @@ class CaptureUpstream final : public Upstream {
 
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
-                                 const Deadlines& deadlines) override;
+                                 const Deadlines& deadlines, Caller caller) override;
   void cut_off() override {}  // what is being written is soon done
   runtime::Task<void> drain() override { co_return; }
 

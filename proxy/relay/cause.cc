@@ -41,6 +41,8 @@ std::string_view cause_of(const Attempt& attempt) {
                                           : cause::kUpstreamLoginRefused;
     case End::kFailed:
       return cause_of_failure(attempt);
+    case End::kAbandoned:
+      return cause::kClientGone;
     case End::kUnknown:
       return cause::kUpstreamNoFinalReply;
   }

@@ -6,8 +6,26 @@
 namespace sallyport::relay {
 namespace {
 
-// How long a worker without any connection waits before others that are busy give one up.
-constexpr Duration kPatience = std::chrono::seconds(1);
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// A connection that no delivery wanted for so long is not needed where it is: pools lend the one
+// used last first.
+constexpr Duration kIdleLongEnough = milliseconds(50);
+// The least that a worker with connections waits before it is worth a new one.
+constexpr Duration kLeastWait = milliseconds(100);
+// A worker without any connection waits so long before others that are busy give one up.
+constexpr Duration kPatience = seconds(1);
+// How long a connection stays where deliveries wait for it, as a multiple of what it takes to open
+// one: at most a tenth of a slot's time goes into moving it.
+constexpr int kOpeningsATurn = 10;
+constexpr Duration kShortestTurn = seconds(1);
+constexpr Duration kLongestTurn = seconds(10);
+// When one more connection is tried after the upstream said that there were too many: this long
+// after, and twice as long each time that was too early.
+constexpr Duration kFirstGrowth = seconds(15);
+constexpr Duration kSlowestGrowth = minutes(5);
 
 void post(const std::shared_ptr<ConnectionCap::Member>& to,
           std::function<void()> ConnectionCap::Member::* what) {
@@ -24,35 +42,66 @@ void ConnectionCap::join(const std::shared_ptr<Member>& member) {
 void ConnectionCap::leave(const std::shared_ptr<Member>& member) {
   const std::lock_guard lock(mutex_);
   std::erase(members_, member);
-  waiting_ -= static_cast<std::uint32_t>(member->waiting_.size());
   member->waiting_.clear();
+  set_due(*member, 0);
 }
 
-bool ConnectionCap::try_take(Member& member) {
+bool ConnectionCap::try_take(Member& member, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (used_ >= limit_) return false;
+  grow(now);
+  if (used_ >= allowed()) return false;
   ++used_;
   ++member.held_;
   return true;
 }
 
-void ConnectionCap::wait(Member& member, TimePoint now) {
+void ConnectionCap::wait(Member& member, TimePoint since, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  member.waiting_.push_back(now);
-  ++waiting_;
-  if (used_ < limit_) {  // one came free since `try_take`
-    ++used_;
-    hand_on();
-  } else {
-    ask_another(member);
-  }
+  if (member.waiting_.empty()) member.last_served_ = now;
+  member.waiting_.insert(std::ranges::upper_bound(member.waiting_, since), since);
+  use_free_slots();  // one may have come free since `try_take`
+  if (deserves_idle(member, now)) ask_for_idle(member, now);
 }
 
-void ConnectionCap::stop_waiting(Member& member) {
+void ConnectionCap::stop_waiting(Member& member, TimePoint since, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (member.waiting_.empty()) return;  // a slot is on its way, and will be released
-  member.waiting_.pop_front();
-  --waiting_;
+  erase_wait(member, since);
+  member.last_served_ = now;
+  if (member.waiting_.empty()) set_due(member, 0);
+}
+
+void ConnectionCap::accept(Member& member, TimePoint since, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  assert(member.granted_ > 0);
+  --member.granted_;
+  erase_wait(member, since);
+  member.last_served_ = now;
+}
+
+void ConnectionCap::decline(Member& member) {
+  const std::lock_guard lock(mutex_);
+  assert(member.granted_ > 0 && member.held_ > 0);
+  --member.granted_;
+  --member.held_;
+  hand_on();
+}
+
+void ConnectionCap::press(Member& member, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  grow(now);
+  if (deserves_busy(member, now)) {
+    set_due(member, shortage(member));
+    member.claimed_ = now;
+  } else if (now - member.claimed_ >= turn() / 2) {
+    set_due(member, 0);
+  }
+  if (deserves_idle(member, now)) ask_for_idle(member, now);
+}
+
+void ConnectionCap::opened(Member& member, Duration took, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  opening_ = opening_ == Duration{} ? took : (3 * opening_ + took) / 4;
+  if (member.held_ == 1) member.only_since_ = now;
 }
 
 void ConnectionCap::release(Member& member) {
@@ -62,38 +111,61 @@ void ConnectionCap::release(Member& member) {
   hand_on();
 }
 
-bool ConnectionCap::should_yield(Member& member, TimePoint now) {
-  if (waiting_.load(std::memory_order_relaxed) == 0) return false;
+bool ConnectionCap::refused(Member& member, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  const Member* const other = longest_waiting(&member);
-  if (other == nullptr || waiting_ - member.waiting_.size() <= yielding_) return false;
-  const bool is_rich = member.waiting_.empty() || member.held_ > other->held_ + 1;
-  const bool is_poor = other->held_ == 0 && now - other->waiting_.front() > kPatience;
-  if (!is_rich && !is_poor) return false;
+  assert(member.held_ > 0);
   --member.held_;
-  ++yielding_;
-  return true;
+  --used_;
+  const std::uint32_t others = used_;
+  allowed_ = std::max(1u, std::min(allowed(), others));
+  grow_after_ = grown_ ? std::min(2 * grow_after_, kSlowestGrowth) : kFirstGrowth;
+  grow_at_ = now + grow_after_;
+  grown_ = false;
+  use_free_slots();
+  return others > 0;
 }
 
-void ConnectionCap::release_yielded() {
+std::shared_ptr<ConnectionCap::Member> ConnectionCap::yield_busy(Member& member, TimePoint now) {
+  if (claims_.load(std::memory_order_relaxed) == 0) return nullptr;
   const std::lock_guard lock(mutex_);
-  assert(yielding_ > 0);
-  --yielding_;
-  hand_on();
+  const auto heir = longest_waiting([&](const Member& other) {
+    return &other != &member && other.due_ > 0 && owes(member, other, now);
+  });
+  if (!heir) return nullptr;
+  --member.held_;
+  ++heir->incoming_;
+  set_due(*heir, heir->due_ - 1);
+  return heir;
 }
 
-void ConnectionCap::decline(const Member& member) {
+std::shared_ptr<ConnectionCap::Member> ConnectionCap::yield_idle(Member& member, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (waiting_ > yielding_) ask_another(member);
+  if (member.idle_since.load(std::memory_order_relaxed) > now - kIdleLongEnough) return nullptr;
+  const auto heir = longest_waiting(
+      [&](const Member& other) { return &other != &member && deserves_idle(other, now); });
+  if (!heir) return nullptr;
+  --member.held_;
+  ++heir->incoming_;
+  return heir;
+}
+
+void ConnectionCap::hand_over(const std::shared_ptr<Member>& heir) {
+  const std::lock_guard lock(mutex_);
+  assert(heir->incoming_ > 0);
+  --heir->incoming_;
+  if (used_ <= allowed() && waits_since(*heir)) {
+    grant(heir);
+  } else {
+    hand_on();
+  }
 }
 
 void ConnectionCap::set_limit(std::uint32_t limit) {
   const std::lock_guard lock(mutex_);
+  const bool is_lowered = allowed() < limit_;  // by what the upstream said
   limit_ = limit;
-  while (used_ < limit_ && longest_waiting(nullptr) != nullptr) {
-    ++used_;
-    hand_on();
-  }
+  allowed_ = is_lowered ? std::min(allowed(), limit) : limit;
+  use_free_slots();
 }
 
 std::uint32_t ConnectionCap::used() const {
@@ -101,37 +173,136 @@ std::uint32_t ConnectionCap::used() const {
   return used_;
 }
 
-ConnectionCap::Member* ConnectionCap::longest_waiting(const Member* except) const {
-  Member* longest = nullptr;
+/// Since when the first of the member's deliveries waits that no slot is on its way for.
+std::optional<TimePoint> ConnectionCap::waits_since(const Member& member) {
+  const std::size_t coming = std::size_t{member.granted_} + member.incoming_;
+  if (member.waiting_.size() <= coming) return std::nullopt;
+  return member.waiting_[coming];
+}
+
+void ConnectionCap::erase_wait(Member& member, TimePoint since) {
+  const auto found = std::ranges::lower_bound(member.waiting_, since);
+  if (found != member.waiting_.end() && *found == since) member.waiting_.erase(found);
+}
+
+/// None of its deliveries gets on: it has no connection, or those it has stay where they are.
+bool ConnectionCap::is_starving(const Member& member, TimePoint now) const {
+  return has_none(member) || now - member.last_served_ >= turn();
+}
+
+/// Is a connection that is idle elsewhere better closed, and one opened here?
+bool ConnectionCap::deserves_idle(const Member& member, TimePoint now) const {
+  const auto since = waits_since(member);
+  if (!since) return false;
+  return has_none(member) || now - *since >= std::max(kLeastWait, opening_);
+}
+
+/// Has it waited so long that others which are busy may have to give one up?
+bool ConnectionCap::deserves_busy(const Member& member, TimePoint now) const {
+  const auto since = waits_since(member);
+  if (!since) return false;
+  if (has_none(member)) return now - *since >= kPatience;
+  return now - *since >= turn() && now - member.claimed_ >= turn();
+}
+
+/// Has `member` clearly more than its share, compared with `other`?
+bool ConnectionCap::owes(const Member& member, const Member& other, TimePoint now) const {
+  if (member.held_ > 1) {
+    if (is_starving(other, now)) return true;
+    // Shares are slots for what is in hand: after the move ours must not be the smaller one, or the
+    // slot would come back.
+    const std::uint64_t ours = member.held_ + member.waiting_.size();
+    const std::uint64_t theirs = other.held_ + other.waiting_.size();
+    return (member.held_ - 1) * theirs >= (other.held_ + other.incoming_ + 1) * ours;
+  }
+  // Its only one: for workers without any to take turns, and only if none has two.
+  if (!has_none(other) || now - member.only_since_ < turn()) return false;
+  const auto since = waits_since(other);
+  const bool has_waited_in_vain = since && now - *since >= 2 * turn();
+  return has_waited_in_vain ||
+         std::ranges::none_of(members_, [](const auto& each) { return each->held_ > 1; });
+}
+
+/// Of the members that `deserves` says yes to, the one that waits longest. Null: there is none.
+template <class Deserves>
+std::shared_ptr<ConnectionCap::Member> ConnectionCap::longest_waiting(Deserves deserves) const {
+  std::shared_ptr<Member> longest;
+  TimePoint since = kNever;
   for (const auto& member : members_) {
-    if (member.get() == except || member->waiting_.empty()) continue;
-    if (longest == nullptr || member->waiting_.front() < longest->waiting_.front()) {
-      longest = member.get();
-    }
+    const auto waits = waits_since(*member);
+    if (!waits || *waits >= since || !deserves(*member)) continue;
+    longest = member;
+    since = *waits;
   }
   return longest;
 }
 
-/// A slot in use has no owner any more: it gets one, or is free.
-void ConnectionCap::hand_on() {
-  Member* const next = used_ > limit_ ? nullptr : longest_waiting(nullptr);
-  if (next == nullptr) {
-    --used_;
-    return;
-  }
-  next->waiting_.pop_front();
-  --waiting_;
-  ++next->held_;
-  post(*std::ranges::find(members_, next, &std::shared_ptr<Member>::get), &Member::granted);
+Duration ConnectionCap::turn() const {
+  return std::clamp(kOpeningsATurn * opening_, kShortestTurn, kLongestTurn);
 }
 
-void ConnectionCap::ask_another(const Member& than) {
-  std::shared_ptr<Member> richest;
-  for (const auto& member : members_) {
-    if (member.get() == &than || member->idle.load(std::memory_order_relaxed) == 0) continue;
-    if (!richest || member->idle > richest->idle) richest = member;
+/// How many slots it has less than its share: that is by what each worker has in hand. At least 1.
+std::uint32_t ConnectionCap::shortage(const Member& member) const {
+  std::uint64_t slots = 0;
+  std::uint64_t in_hand = 0;
+  for (const auto& each : members_) {
+    slots += each->held_;
+    in_hand += each->held_ + each->waiting_.size();
   }
-  if (richest) post(richest, &Member::asked);
+  const std::uint64_t share = slots * (member.held_ + member.waiting_.size()) / in_hand;
+  const std::uint64_t has = member.held_ + member.incoming_;
+  return static_cast<std::uint32_t>(share > has ? share - has : 1);
+}
+
+void ConnectionCap::set_due(Member& member, std::uint32_t due) {
+  if ((member.due_ > 0) != (due > 0)) due > 0 ? ++claims_ : --claims_;
+  member.due_ = due;
+}
+
+void ConnectionCap::ask_for_idle(const Member& member, TimePoint now) {
+  std::shared_ptr<Member> longest;
+  TimePoint since = now - kIdleLongEnough;
+  for (const auto& other : members_) {
+    const TimePoint idle_since = other->idle_since.load(std::memory_order_relaxed);
+    if (other.get() == &member || idle_since > since) continue;
+    longest = other;
+    since = idle_since;
+  }
+  if (longest) post(longest, &Member::asked);
+}
+
+void ConnectionCap::grow(TimePoint now) {
+  if (allowed() >= limit_ || now < grow_at_) return;
+  ++allowed_;
+  grown_ = true;
+  grow_at_ = now + grow_after_;
+  use_free_slots();
+}
+
+void ConnectionCap::grant(const std::shared_ptr<Member>& member) {
+  ++member->held_;
+  ++member->granted_;
+  post(member, &Member::granted);
+}
+
+/// A slot in use has no owner any more: it gets one, or is free.
+void ConnectionCap::hand_on() {
+  const auto next =
+      used_ > allowed() ? nullptr : longest_waiting([](const Member&) { return true; });
+  if (next) {
+    grant(next);
+  } else {
+    --used_;
+  }
+}
+
+void ConnectionCap::use_free_slots() {
+  while (used_ < allowed()) {
+    const auto next = longest_waiting([](const Member&) { return true; });
+    if (!next) return;
+    ++used_;
+    grant(next);
+  }
 }
 
 std::shared_ptr<ConnectionCap> ConnectionCaps::of(const config::Upstream& upstream) {

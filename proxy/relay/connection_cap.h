@@ -1,5 +1,5 @@
 // How many connections the whole process may have to one upstream, shared by the pools of all
-// workers, and who is next when all are in use.
+// workers, and which worker is next when all are in use.
 #pragma once
 
 #include <atomic>
@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,65 +21,115 @@ namespace sallyport::relay {
 /// Slots for connections: one a connection, from before it is opened until it is closed.
 /// Thread-safe. A pool takes slots for itself and queues for one by joining as a member.
 ///
-/// Slots that come free go to who waits longest, in any worker. A worker with connections keeps
-/// reusing them for its own deliveries, since a new connection costs handshakes, but gives one up
-/// to a worker that has clearly fewer (`should_yield`): so shares even out and nobody starves.
+/// A slot that comes free goes to the worker whose delivery waits longest. A connection that is
+/// good is another matter: to move its slot to another worker costs a new connection, which carries
+/// nothing while it is opened. So it moves only
+/// - when it has been idle for a while, to a worker that has none, or has waited as long as a new
+///   connection takes;
+/// - when it is busy, to a worker that has waited much longer than a new connection takes, and that
+///   has none, or after the move still has the smaller share for what is in its hands. Workers
+///   without any take turns where there are more workers than slots.
+///
+/// The upstream may allow fewer connections than the configuration does, and says so when one too
+/// many is opened (`refused`). Then the cap follows, and grows back one at a time.
 class ConnectionCap {
  public:
   /// One pool. Its functions are called on its own loop.
   struct Member {
     runtime::Loop* loop = nullptr;
-    std::function<void()> granted;       ///< A slot that was waited for is yours.
-    std::function<void()> asked;         ///< Somebody waits: `should_yield` an idle connection?
-    std::atomic<std::uint32_t> idle{0};  ///< Connections it could give up; kept by the pool.
+    std::function<void()> granted;  ///< A slot that was waited for is yours.
+    std::function<void()> asked;    ///< Another worker waits: `yield_idle` what has been idle?
+    /// Since when the connection is idle that has been so longest; kNever: none is. Kept by the
+    /// pool.
+    std::atomic<TimePoint> idle_since{kNever};
 
    private:
     friend class ConnectionCap;
-    std::uint32_t held_ = 0;
-    std::deque<TimePoint> waiting_;  // since when, for each that waits
+    std::uint32_t held_ = 0;         // slots
+    std::uint32_t granted_ = 0;      // of these, what is posted to it as `granted`
+    std::uint32_t incoming_ = 0;     // connections being closed for it
+    std::deque<TimePoint> waiting_;  // since when, for each that waits, the oldest first
+    std::uint32_t due_ = 0;          // busy connections that others may have to give up for it
+    TimePoint only_since_{};         // when its only connection became ready
+    TimePoint last_served_{};        // when one of its waits last ended
+    TimePoint claimed_{};            // when `due_` was set
   };
 
-  explicit ConnectionCap(std::uint32_t limit) : limit_(limit) {}
+  explicit ConnectionCap(std::uint32_t limit) : limit_(limit), allowed_(limit) {}
 
   /// `member` takes part until `leave`; after that nothing new is posted to its loop.
   void join(const std::shared_ptr<Member>& member);
   void leave(const std::shared_ptr<Member>& member);
 
   /// A slot, if one is free.
-  bool try_take(Member& member);
-  /// Queues for a slot: each wait ends in one `granted` or one `stop_waiting`.
-  void wait(Member& member, TimePoint now);
-  /// One of the member's waits is over, the oldest: within a worker it is first come, first served.
-  void stop_waiting(Member& member);
-  /// A connection was closed, or a granted slot is not needed: it goes to who waits longest.
-  void release(Member& member);
+  bool try_take(Member& member, TimePoint now);
+  /// Queues for a slot, in the place of one that has waited since `since`. Each wait ends in
+  /// `stop_waiting`.
+  void wait(Member& member, TimePoint since, TimePoint now);
+  /// The wait that was begun with `since` is over, whether a connection was found for it or not.
+  void stop_waiting(Member& member, TimePoint since, TimePoint now);
+  /// The slot of one `granted` has reached the pool, which uses it for the wait begun with `since`.
+  void accept(Member& member, TimePoint since, TimePoint now);
+  /// The same, but the pool has no wait left to use it for.
+  void decline(Member& member);
+  /// `member` still waits: to be called every `kPressEvery` while it does. Asks other workers for
+  /// what they can spare.
+  void press(Member& member, TimePoint now);
+  static constexpr Duration kPressEvery = std::chrono::milliseconds(50);
 
-  /// `member` could use a connection again or keep it idle: should it close it for another worker's
-  /// sake? If so the slot is no longer the member's, and `release_yielded` follows. Costs one load
-  /// while nobody waits.
-  bool should_yield(Member& member, TimePoint now);
-  void release_yielded();
-  /// `member` was asked and has no idle connection: another may have one.
-  void decline(const Member& member);
+  /// The connection of a slot became ready for mail, in `took`.
+  void opened(Member& member, Duration took, TimePoint now);
+  /// A connection was closed or not made: the slot goes to the worker that waits longest.
+  void release(Member& member);
+  /// The upstream said that one more connection is too many. The slot is given up, and as many are
+  /// allowed from now on as are in use besides. False if that is none: waiting for one is no use.
+  bool refused(Member& member, TimePoint now);
+
+  /// `member` could use a connection again: should it close it for another worker's sake? Then the
+  /// slot is no longer its own, and `hand_over` to the worker returned follows. Costs one load
+  /// while nothing is due to any worker.
+  std::shared_ptr<Member> yield_busy(Member& member, TimePoint now);
+  /// The same for a connection that has been idle since `member.idle_since`.
+  std::shared_ptr<Member> yield_idle(Member& member, TimePoint now);
+  void hand_over(const std::shared_ptr<Member>& heir);
 
   /// The most slots from now on. Fewer than are in use: none is taken back, and none is given out
   /// until enough were released. More: those who wait get them.
   void set_limit(std::uint32_t limit);
-  std::uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
+  /// Slots that may be in use now: the limit, or less for a while.
+  std::uint32_t allowed() const { return allowed_.load(std::memory_order_relaxed); }
   /// Slots in use.
   std::uint32_t used() const;
 
  private:
-  Member* longest_waiting(const Member* except) const;
+  static bool has_none(const Member& member) { return member.held_ + member.incoming_ == 0; }
+  static std::optional<TimePoint> waits_since(const Member& member);
+  static void erase_wait(Member& member, TimePoint since);
+  bool is_starving(const Member& member, TimePoint now) const;
+  bool deserves_idle(const Member& member, TimePoint now) const;
+  bool deserves_busy(const Member& member, TimePoint now) const;
+  bool owes(const Member& member, const Member& other, TimePoint now) const;
+  template <class Deserves>
+  std::shared_ptr<Member> longest_waiting(Deserves deserves) const;
+  Duration turn() const;
+  std::uint32_t shortage(const Member& member) const;
+  void set_due(Member& member, std::uint32_t due);
+  void ask_for_idle(const Member& member, TimePoint now);
+  void grow(TimePoint now);
+  void grant(const std::shared_ptr<Member>& member);
   void hand_on();
-  void ask_another(const Member& than);
+  void use_free_slots();
 
-  std::atomic<std::uint32_t> limit_;
-  std::atomic<std::uint32_t> waiting_{0};
+  std::uint32_t limit_;
+  std::atomic<std::uint32_t> allowed_;    // from 1 to limit_; written under the lock
+  std::atomic<std::uint32_t> claims_{0};  // members with something due
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Member>> members_;
   std::uint32_t used_ = 0;
-  std::uint32_t yielding_ = 0;  // connections being closed for those who wait
+  Duration opening_{};  // what a new connection takes, smoothed
+  TimePoint grow_at_{};
+  Duration grow_after_{};
+  bool grown_ = false;  // since the upstream last refused one
 };
 
 /// The caps of the process: pools of the same upstream find the same one, in each worker, and

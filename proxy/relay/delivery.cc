@@ -12,6 +12,8 @@ std::string_view name(Outcome outcome) {
       return "deferred";
     case Outcome::kUnknown:
       return "unknown";
+    case Outcome::kAbandoned:
+      return "abandoned";
   }
   return "unknown";
 }

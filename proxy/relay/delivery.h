@@ -8,6 +8,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/message/message.h"
+#include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/task.h"
 #include "proxy/smtp/reply.h"
 
@@ -19,9 +20,11 @@ enum class Outcome : std::uint8_t {
   kRefused,    ///< An upstream refused it for good: 5xx.
   kDeferred,   ///< No upstream could take it now: 4xx; it was not handed over.
   kUnknown,    ///< The final dot was sent and no reply came: 4xx, tried nowhere else.
+  kAbandoned,  ///< The client had gone before content was sent to any upstream: 421.
 };
 
-/// The outcome's name for logs and metric labels: "delivered", "refused", "deferred", "unknown".
+/// The outcome's name for logs and metric labels: "delivered", "refused", "deferred", "unknown",
+/// "abandoned".
 std::string_view name(Outcome outcome);
 
 /// The verdict on one message.
@@ -40,13 +43,26 @@ struct Delivery {
   Duration upstream_time{};  ///< From the start of the last mail transaction to its end.
 };
 
+/// The client that waits for a delivery.
+struct Caller {
+  bool has_gone() const { return gone != nullptr && gone->is_requested(); }
+
+  /// Requested when the client has gone. Then the message goes to no upstream that it has not begun
+  /// to go to: once content was sent, the delivery goes on to its end. Null, or outlives the
+  /// delivery.
+  runtime::Cancellation* gone = nullptr;
+  /// The user whose message it is: users take turns where deliveries wait. Outlives the delivery.
+  std::string_view user = {};
+};
+
 /// Who delivers. One a worker; the session calls it from the same loop.
 class Deliverer {
  public:
   virtual ~Deliverer() = default;
   /// Delivers `message`, which must outlive the call, by `deadline`. Never fails: each outcome is a
   /// value.
-  virtual runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) = 0;
+  virtual runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
+                                          Caller caller) = 0;
   /// Recipients that every upstream of this sender's route takes in one transaction, as far as is
   /// known: past it RCPT is answered 452 4.5.3, so that one client verdict stands for one upstream
   /// transaction.

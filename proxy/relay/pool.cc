@@ -6,6 +6,8 @@
 #include <cassert>
 #include <utility>
 
+#include "proxy/relay/too_many.h"
+
 namespace sallyport::relay {
 namespace {
 
@@ -32,59 +34,119 @@ Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string ho
       member_(std::make_shared<ConnectionCap::Member>()),
       metrics_(metrics),
       idle_timer_(loop.timers(), [this] { close_expired(); }),
+      press_timer_(loop.timers(), [this] { press(); }),
       goodbyes_(loop) {
   member_->loop = &loop_;
   member_->granted = [this] { slot_granted(); };
   member_->asked = [this] { asked_to_yield(); };
   cap_->join(member_);
+  metrics_.allowed.set(cap_->allowed());
 }
 
 Pool::~Pool() { assert(drained_ && "a pool must be drained"); }
 
-Task<std::expected<Pool::Lease, Attempt>> Pool::lease(const Deadlines& deadlines) {
+Task<std::expected<Pool::Lease, Attempt>> Pool::lease(const Deadlines& deadlines, Caller caller) {
   if (auto connection = take_idle()) co_return lend(std::move(connection), true);
-  if (!cap_->try_take(*member_)) {
-    Waiter waiter(loop_);
-    waiters_.push_back(&waiter);
-    cap_->wait(*member_, loop_.now());
-    const auto waiting = metrics_.waiting.hold();
-    (void)co_await waiter.served.wait(deadlines.handover);
-    if (waiter.connection) co_return lend(std::move(waiter.connection), true);
-    if (!waiter.has_slot) {
-      std::erase(waiters_, &waiter);
-      cap_->stop_waiting(*member_);
-      Error why{ErrorCode::kLimit, fmt::format("all {} connections are in use", cap_->limit())};
-      if (waiter.sent_away) why = stopping();
-      co_return std::unexpected(failure(Stage::kLease, std::move(why)));
-    }
-  }
-  co_return co_await open(deadlines);
+  const bool has_slot = cap_->try_take(*member_, loop_.now());
+  co_return co_await acquire(deadlines, caller, has_slot);
 }
 
 Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connection> dead,
-                                                        const Deadlines& deadlines) {
+                                                        const Deadlines& deadlines, Caller caller) {
   std::erase(busy_, dead.get());
   metrics_.pool[PoolState::kBusy].add(-1);
   metrics_.connections_closed[CloseReason::kPeer].add();
   dead->abort();
   dead.reset();
-  co_return co_await open(deadlines);
+  co_return co_await acquire(deadlines, caller, true);
+}
+
+/// A new connection, with the slot there is or the next one; or what comes free before.
+Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlines, Caller caller,
+                                                        bool has_slot) {
+  const TimePoint since = loop_.now();
+  while (true) {
+    if (!has_slot) {
+      auto waited = co_await wait(deadlines.handover, caller, since);
+      if (!waited) co_return std::unexpected(std::move(waited.error()));
+      if (*waited) co_return lend(std::move(*waited), true);
+    }
+    auto opened = co_await open(deadlines, caller);
+    if (opened) co_return std::move(*opened);
+    if (!opened.error().is_one_too_many) {
+      co_return std::unexpected(std::move(opened.error().attempt));
+    }
+    has_slot = false;  // in the place it had, by `since`
+  }
+}
+
+/// Null: a slot to open one with. It is counted for us.
+Task<std::expected<std::unique_ptr<Connection>, Attempt>> Pool::wait(TimePoint deadline,
+                                                                     Caller caller,
+                                                                     TimePoint since) {
+  Waiter waiter(loop_, since);
+  waiters_.push(caller.user, &waiter);
+  cap_->wait(*member_, since, loop_.now());
+  if (waiters_.size() == 1) press_timer_.arm(loop_.after(ConnectionCap::kPressEvery));
+  {
+    const auto waiting = metrics_.waiting.hold();
+    const runtime::Cancellation::Wake wake(caller.gone, waiter.served);
+    (void)co_await waiter.served.wait(deadline);
+  }
+  if (waiter.connection || waiter.has_slot) co_return std::move(waiter.connection);
+  if (!waiter.sent_away) {
+    waiters_.remove(caller.user, &waiter);
+    if (waiters_.empty()) press_timer_.disarm();
+  }
+  cap_->stop_waiting(*member_, since, loop_.now());
+  if (waiter.sent_away) co_return std::unexpected(std::move(*waiter.sent_away));
+  if (caller.has_gone()) co_return std::unexpected(abandoned(Stage::kLease));
+  co_return std::unexpected(
+      failure(Stage::kLease,
+              {ErrorCode::kLimit, fmt::format("all {} connections are in use", cap_->allowed())}));
 }
 
 /// Opens a connection for a lease and a slot that are counted already; gives both up on failure.
-Task<std::expected<Pool::Lease, Attempt>> Pool::open(const Deadlines& deadlines) {
+Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadlines, Caller caller) {
+  if (caller.has_gone()) {
+    cap_->release(*member_);
+    co_return std::unexpected(Failed{.attempt = abandoned(Stage::kLease)});
+  }
+  const TimePoint begun = loop_.now();
   const std::uint64_t cut_offs_before = cut_offs_;
   auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_,
                                          deadlines.opening_ends(loop_.now()), busy_);
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
-  if (!opened) {
-    if (!cut_off) count_failure(opened.error());  // it is no fault of the upstream
-    cap_->release(*member_);
-    co_return std::unexpected(std::move(opened.error()));
+  if (opened) {
+    metrics_.connections_opened.add();
+    cap_->opened(*member_, loop_.now() - begun, loop_.now());
+    co_return lend(std::move(*opened), false);
   }
-  metrics_.connections_opened.add();
-  co_return lend(std::move(*opened), false);
+  Failed failed{.attempt = std::move(opened.error())};
+  const bool too_many = says_too_many_connections(failed.attempt);
+  // Also where it is said in place of "wrong password": there is nothing for the operator to mend.
+  if (too_many) failed.attempt.end = End::kDeferred;
+  if (!cut_off) count_failure(failed.attempt);  // it is no fault of the upstream
+  if (too_many) {
+    failed.is_one_too_many = cap_->refused(*member_, loop_.now());
+    metrics_.allowed.set(cap_->allowed());
+    // It takes none at all: those that wait would hear the same, one after the other.
+    if (!failed.is_one_too_many) send_waiters_away(failed.attempt);
+  } else {
+    cap_->release(*member_);
+  }
+  co_return std::unexpected(std::move(failed));
+}
+
+bool Pool::refused(std::unique_ptr<Connection> connection) {
+  std::erase(busy_, connection.get());
+  metrics_.pool[PoolState::kBusy].add(-1);
+  metrics_.connections_closed[CloseReason::kPeer].add();
+  connection.reset();
+  const bool has_others = cap_->refused(*member_, loop_.now());
+  metrics_.allowed.set(cap_->allowed());
+  return has_others;
 }
 
 Pool::Lease Pool::lend(std::unique_ptr<Connection> connection, bool reused) {
@@ -99,7 +161,7 @@ std::unique_ptr<Connection> Pool::take_idle() {
   while (!idle_.empty()) {
     auto connection = std::move(idle_.back());
     idle_.pop_back();
-    member_->idle.fetch_sub(1, std::memory_order_relaxed);
+    if (idle_.empty()) note_idle();
     metrics_.pool[PoolState::kIdle].add(-1);
     if (const auto reason = reason_to_close(*connection)) {
       close(std::move(connection), *reason);
@@ -113,7 +175,7 @@ std::unique_ptr<Connection> Pool::take_idle() {
 std::unique_ptr<Connection> Pool::take_longest_idle() {
   auto connection = std::move(idle_.front());
   idle_.pop_front();
-  member_->idle.fetch_sub(1, std::memory_order_relaxed);
+  note_idle();
   metrics_.pool[PoolState::kIdle].add(-1);
   return connection;
 }
@@ -124,13 +186,11 @@ void Pool::give_back(std::unique_ptr<Connection> connection) {
   connection->idle_since = loop_.now();
   if (const auto reason = reason_to_close(*connection)) {
     close(std::move(connection), *reason);
-  } else if (cap_->should_yield(*member_, loop_.now())) {
-    metrics_.connections_closed[CloseReason::kIdle].add();
-    goodbyes_.spawn(say_goodbye(std::move(connection), true));
+  } else if (const auto heir = cap_->yield_busy(*member_, loop_.now())) {
+    close_for(heir, std::move(connection));
   } else if (!waiters_.empty()) {
-    Waiter& next = *waiters_.front();
-    waiters_.pop_front();
-    cap_->stop_waiting(*member_);
+    Waiter& next = take_waiter();
+    cap_->stop_waiting(*member_, next.since, loop_.now());
     next.connection = std::move(connection);
     next.served.set();
   } else {
@@ -141,7 +201,7 @@ void Pool::give_back(std::unique_ptr<Connection> connection) {
 void Pool::park(std::unique_ptr<Connection> connection) {
   if (idle_.empty()) idle_timer_.arm(connection->idle_since + upstream_.idle_timeout);
   idle_.push_back(std::move(connection));
-  member_->idle.fetch_add(1, std::memory_order_relaxed);
+  if (idle_.size() == 1) note_idle();
   metrics_.pool[PoolState::kIdle].add(1);
 }
 
@@ -166,15 +226,22 @@ void Pool::close(std::unique_ptr<Connection> connection, CloseReason reason) {
     connection.reset();
     cap_->release(*member_);
   } else {
-    goodbyes_.spawn(say_goodbye(std::move(connection), false));
+    goodbyes_.spawn(say_goodbye(std::move(connection), nullptr));
   }
 }
 
-Task<void> Pool::say_goodbye(std::unique_ptr<Connection> connection, bool yielded) {
+void Pool::close_for(const std::shared_ptr<ConnectionCap::Member>& heir,
+                     std::unique_ptr<Connection> connection) {
+  metrics_.connections_closed[CloseReason::kMoved].add();
+  goodbyes_.spawn(say_goodbye(std::move(connection), heir));
+}
+
+Task<void> Pool::say_goodbye(std::unique_ptr<Connection> connection,
+                             std::shared_ptr<ConnectionCap::Member> heir) {
   co_await connection->quit(loop_.after(kGoodbyeTimeout));
   connection.reset();
-  if (yielded) {
-    cap_->release_yielded();
+  if (heir) {
+    cap_->hand_over(heir);
   } else {
     cap_->release(*member_);
   }
@@ -192,22 +259,40 @@ void Pool::close_expired() {
 
 void Pool::slot_granted() {
   if (waiters_.empty()) {
-    cap_->release(*member_);
+    cap_->decline(*member_);
     return;
   }
-  Waiter& next = *waiters_.front();
-  waiters_.pop_front();
+  Waiter& next = take_waiter();
+  cap_->accept(*member_, next.since, loop_.now());
   next.has_slot = true;
   next.served.set();
 }
 
 void Pool::asked_to_yield() {
-  if (idle_.empty()) {
-    cap_->decline(*member_);
-  } else if (cap_->should_yield(*member_, loop_.now())) {
-    metrics_.connections_closed[CloseReason::kIdle].add();
-    goodbyes_.spawn(say_goodbye(take_longest_idle(), true));
+  while (!idle_.empty()) {
+    const auto heir = cap_->yield_idle(*member_, loop_.now());
+    if (!heir) return;
+    close_for(heir, take_longest_idle());
   }
+}
+
+void Pool::press() {
+  if (waiters_.empty()) return;
+  cap_->press(*member_, loop_.now());
+  metrics_.allowed.set(cap_->allowed());
+  press_timer_.arm(loop_.after(ConnectionCap::kPressEvery));
+}
+
+Pool::Waiter& Pool::take_waiter() {
+  Waiter& next = *waiters_.take();
+  if (waiters_.empty()) press_timer_.disarm();
+  return next;
+}
+
+/// Tells other workers since when a connection is idle here.
+void Pool::note_idle() {
+  member_->idle_since.store(idle_.empty() ? kNever : idle_.front()->idle_since,
+                            std::memory_order_relaxed);
 }
 
 void Pool::count_failure(const Attempt& attempt) {
@@ -234,9 +319,14 @@ void Pool::cut_off() {
   ++cut_offs_;
   for (Connection* const connection : busy_) connection->abort();
   dialer_->cut_off();
-  for (Waiter* const waiter : waiters_) {
-    waiter->sent_away = true;
-    waiter->served.set();
+  send_waiters_away(failure(Stage::kLease, stopping()));
+}
+
+void Pool::send_waiters_away(const Attempt& why) {
+  while (!waiters_.empty()) {
+    Waiter& waiter = take_waiter();
+    waiter.sent_away = why;
+    waiter.served.set();
   }
 }
 

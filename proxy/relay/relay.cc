@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <random>
+#include <span>
 #include <utility>
 
 #include "proxy/relay/capture_upstream.h"
@@ -35,6 +36,8 @@ UpstreamOutcome counted_as(End end) {
       return UpstreamOutcome::kFailed;
     case End::kUnknown:
       return UpstreamOutcome::kUnknown;
+    case End::kAbandoned:  // not counted: the upstream did not see the message
+      break;
   }
   return UpstreamOutcome::kUnknown;
 }
@@ -45,6 +48,7 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
     case End::kAccepted:
     case End::kRefused:
     case End::kUnsuited:
+    case End::kAbandoned:
       return std::nullopt;
     case End::kMisconfigured:
       return Health::Trouble::kMisconfigured;
@@ -65,7 +69,7 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
 /// Is it no use to ask another upstream, or forbidden?
 bool is_final(const Attempt& attempt) {
   return attempt.end == End::kAccepted || attempt.end == End::kRefused ||
-         attempt.end == End::kUnknown ||
+         attempt.end == End::kUnknown || attempt.end == End::kAbandoned ||
          (!attempt.reply && attempt.error.code == ErrorCode::kCancelled);
 }
 
@@ -164,27 +168,34 @@ std::shared_ptr<Upstream> Relay::find(const Settings& settings, std::size_t inde
   return nullptr;
 }
 
-Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline) {
+Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline, Caller caller) {
   if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping", cause::kStopping);
   const runtime::InFlight::Hold hold = deliveries_.enter();
-  co_return co_await try_route(message, deadline);
+  co_return co_await try_route(message, deadline, caller);
 }
 
-Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadline) {
+Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadline,
+                                Caller caller) {
   const TimePoint begun = loop_.now();
   const auto route = router_.upstreams_for(message.envelope.reverse_path);
   Delivery delivery;
   Upstream* last = nullptr;
   std::optional<Attempt> decisive;
-  // An upstream in trouble is passed over as long as the route has another.
+  // An upstream in trouble is passed over as long as another may take the message: those that are
+  // well are asked first, then the rest.
+  std::vector<std::size_t> passed_over;
   for (const bool even_in_trouble : {false, true}) {
-    for (const std::size_t index : route) {
+    const auto candidates = even_in_trouble ? std::span<const std::size_t>(passed_over) : route;
+    for (const std::size_t index : candidates) {
       if (decisive && (is_final(*decisive) || loop_.now() >= deadline)) break;
       Upstream& upstream = *upstreams_[index];
-      if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
+      if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
+        passed_over.push_back(index);
+        continue;
+      }
       const std::size_t others =
           route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
-      Attempt attempt = co_await try_upstream(upstream, message, others, deadline);
+      Attempt attempt = co_await try_upstream(upstream, message, others, deadline, caller);
       ++delivery.attempts;
       if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) {
         delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
@@ -194,7 +205,6 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       decisive = std::move(attempt);
       last = &upstream;
     }
-    if (decisive) break;
   }
   if (!decisive) {
     co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender", cause::kNoUpstream);
@@ -220,10 +230,15 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
 }
 
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
-                                  std::size_t others, TimePoint deadline) {
+                                  std::size_t others, TimePoint deadline, Caller caller) {
   const Deadlines deadlines =
       Deadlines::shared(loop_.now(), deadline, others, upstream.health.is_troubled());
-  Attempt attempt = co_await upstream.attempt(message, settings_->partial_rejection, deadlines);
+  Attempt attempt =
+      co_await upstream.attempt(message, settings_->partial_rejection, deadlines, caller);
+  if (attempt.end == End::kAbandoned) {
+    upstream.health.learned_nothing();
+    co_return attempt;
+  }
   if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {

@@ -53,7 +53,8 @@ class Relay final : public Deliverer {
                                              std::shared_ptr<const config::Config> config,
                                              const Relay* previous = nullptr);
 
-  runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) override;
+  runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
+                                  Caller caller = {}) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
   /// Deliveries under way.
@@ -70,11 +71,12 @@ class Relay final : public Deliverer {
 
  private:
   Relay(runtime::Loop& loop, std::shared_ptr<const Settings> settings);
-  runtime::Task<Delivery> try_route(const message::Message& message, TimePoint deadline);
+  runtime::Task<Delivery> try_route(const message::Message& message, TimePoint deadline,
+                                    Caller caller);
   /// The upstream of these settings and roots, if this Relay has it.
   std::shared_ptr<Upstream> find(const Settings& settings, std::size_t index) const;
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
-                                      std::size_t others, TimePoint deadline);
+                                      std::size_t others, TimePoint deadline, Caller caller);
 
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;

@@ -95,6 +95,8 @@ Outcome outcome_of(const Attempt& attempt) {
       return Outcome::kDeferred;
     case End::kUnknown:
       return Outcome::kUnknown;
+    case End::kAbandoned:
+      return Outcome::kAbandoned;
   }
   return Outcome::kUnknown;
 }
@@ -119,6 +121,8 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
                    fmt::format("{}: upstream {} did not confirm that it has the message ({}); it "
                                "may have, so a second attempt may deliver it twice",
                                message.id, upstream, attempt.error.text));
+    case End::kAbandoned:  // 421: nothing more will be said on this connection
+      return Reply(421, {4, 4, 2}, fmt::format("{} not sent: the client has gone", message.id));
     case End::kDeferred: {
       Reply reply(451, why_not_now(attempt),
                   fmt::format("{} not sent, try again later: upstream {} said at {}: {}",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/relay/too_many.h"
 #include "proxy/relay/transaction.h"
 
 namespace sallyport::relay {
@@ -54,22 +55,46 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,
-                                    const Deadlines& deadlines) {
-  auto lease = co_await pool_.lease(deadlines);
-  if (!lease) {
-    tell_operator(lease.error());
-    co_return std::move(lease.error());
+                                    const Deadlines& deadlines, Caller caller) {
+  while (true) {
+    auto lease = co_await pool_.lease(deadlines, caller);
+    if (!lease) {
+      tell_operator(lease.error());
+      co_return std::move(lease.error());
+    }
+    auto attempt = co_await on_lease(*lease, message, partial_rejection, deadlines, caller);
+    if (!attempt) co_return std::move(attempt.error());
+    if (says_too_many_connections(*attempt)) {
+      // Each time round there is one connection less, until there is no other to wait for.
+      if (pool_.refused(std::move(lease->connection))) continue;
+      co_return std::move(*attempt);
+    }
+    learn(*attempt);
+    pool_.give_back(std::move(lease->connection));
+    if (attempt->end == End::kMisconfigured) tell_operator(*attempt);
+    co_return std::move(*attempt);
   }
-  Attempt attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
-  if (attempt.stale && lease->reused) {
+}
+
+/// What came of the message on this lease, once more on a new connection where that can help. The
+/// error: the lease is over, there was no new connection.
+Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
+    Pool::Lease& lease, const message::Message& message, config::PartialRejection partial_rejection,
+    const Deadlines& deadlines, Caller caller) {
+  Attempt attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
+  if (attempt.stale && lease.reused) {
     // The connection had ended, which says nothing about the message: once more, on a new one.
-    if (auto failed = co_await renew(*lease, deadlines)) co_return std::move(*failed);
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
+    if (auto failed = co_await renew(lease, deadlines, caller)) {
+      co_return std::unexpected(std::move(*failed));
+    }
+    attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
   }
   if (attempt.lost_replies) {
-    if (auto failed = co_await renew(*lease, deadlines)) co_return std::move(*failed);
-    lease->connection->capabilities.pipelining = false;
-    attempt = co_await on_connection(*lease, message, partial_rejection, deadlines);
+    if (auto failed = co_await renew(lease, deadlines, caller)) {
+      co_return std::unexpected(std::move(*failed));
+    }
+    lease.connection->capabilities.pipelining = false;
+    attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
     if (went_through(attempt)) {
       pipelining_broken_until_ = loop_.after(kLearnedFor);
       logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
@@ -77,15 +102,12 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                      {"reason", "it offers PIPELINING, and answers commands only one by one"}});
     }
   }
-  learn(attempt);
-  pool_.give_back(std::move(lease->connection));
-  if (attempt.end == End::kMisconfigured) tell_operator(attempt);
   co_return attempt;
 }
 
 Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease,
-                                                    const Deadlines& deadlines) {
-  auto renewed = co_await pool_.replace(std::move(lease.connection), deadlines);
+                                                    const Deadlines& deadlines, Caller caller) {
+  auto renewed = co_await pool_.replace(std::move(lease.connection), deadlines, caller);
   if (!renewed) {
     tell_operator(renewed.error());
     co_return std::move(renewed.error());
@@ -102,14 +124,16 @@ void SmtpUpstream::learn(const Attempt& attempt) {
 
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
-                                          const Deadlines& deadlines) {
+                                          const Deadlines& deadlines, Caller caller) {
+  if (caller.has_gone()) co_return abandoned(Stage::kMail);
   smtp::Capabilities& offered = lease.connection->capabilities;
   if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
   if (is_pipelining_broken()) offered.pipelining = false;
   rcpt_max_ = offered.limits.rcpt_max;
   const TimePoint begun = loop_.now();
   Attempt attempt =
-      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadlines);
+      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadlines,
+                        caller);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);

@@ -35,7 +35,7 @@ class Transaction {
  public:
   Transaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
               config::PartialRejection partial_rejection, const message::Message& message,
-              const Deadlines& deadlines)
+              const Deadlines& deadlines, Caller caller)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -43,6 +43,7 @@ class Transaction {
         message_(message),
         recipients_(message.envelope.recipients),
         deadlines_(deadlines),
+        caller_(caller),
         reused_(connection.mails > 0),
         first_(connection.rset_due ? kRset : kMail) {}
 
@@ -52,6 +53,7 @@ class Transaction {
     }
     co_await converse();
     if (!verdict_) decide();
+    if (!verdict_ && caller_.has_gone()) verdict_ = abandoned(Stage::kData);
     if (!verdict_) {
       connection_.rset_due = false;
       verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadlines_.overall);
@@ -355,6 +357,7 @@ class Transaction {
   const message::Message& message_;
   const std::vector<message::Recipient>& recipients_;
   const Deadlines deadlines_;
+  const Caller caller_;
   const bool reused_;  // the connection: it may have died meanwhile
   const std::size_t first_;
 
@@ -379,8 +382,10 @@ class Transaction {
 
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
-                       const message::Message& message, const Deadlines& deadlines) {
-  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadlines);
+                       const message::Message& message, const Deadlines& deadlines,
+                       Caller caller) {
+  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadlines,
+                          caller);
   co_return co_await transaction.run();
 }
 

@@ -11,6 +11,7 @@
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/deadlines.h"
+#include "proxy/relay/delivery.h"
 
 namespace sallyport::relay {
 
@@ -19,6 +20,7 @@ namespace sallyport::relay {
 runtime::Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                                 const config::Upstream& upstream,
                                 config::PartialRejection partial_rejection,
-                                const message::Message& message, const Deadlines& deadlines);
+                                const message::Message& message, const Deadlines& deadlines,
+                                Caller caller = {});
 
 }  // namespace sallyport::relay

@@ -10,6 +10,7 @@
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/deadlines.h"
+#include "proxy/relay/delivery.h"
 #include "proxy/relay/health.h"
 
 namespace sallyport::relay {
@@ -28,7 +29,7 @@ class Upstream {
   /// Tries to hand `message` over within `deadlines`. At most once is the final dot sent.
   virtual runtime::Task<Attempt> attempt(const message::Message& message,
                                          config::PartialRejection partial_rejection,
-                                         const Deadlines& deadlines) = 0;
+                                         const Deadlines& deadlines, Caller caller) = 0;
   /// Makes every attempt under way end soon, as a failure or as unknown.
   virtual void cut_off() = 0;
   /// A reload replaced it: what is open and not in use is closed now, the rest after its attempt.

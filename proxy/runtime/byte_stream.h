@@ -6,6 +6,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/task.h"
 
 namespace sallyport::runtime {
@@ -43,6 +44,17 @@ class ByteStream {
   /// Whether octets are here that nobody has read: asks the kernel now, at the price of a system call,
   /// and does not wait. They may be of TLS alone.
   virtual bool has_arrived() { return !is_quiet(); }
+
+  /// What tells that the peer has gone.
+  enum class Departure {
+    kReset,        ///< It reset the connection.
+    kEndOfStream,  ///< That, or it ended its side: for protocols on top that have no such
+                   ///< half-close.
+  };
+  /// From now on `gone` is requested once the peer has gone, also while nothing is read; octets
+  /// that came before the end stay to be read. Null: no more. One at a time; it outlives the watch.
+  /// A stream that can't tell ignores it.
+  virtual void watch_peer(Cancellation* gone, Departure /*by*/ = Departure::kReset) { (void)gone; }
 
   /// Whoever reads next has nothing to answer to what it read last: the transport should
   /// acknowledge it at once instead of waiting for an answer to carry the acknowledgement.

@@ -54,6 +54,9 @@ Task<Result<void>> Poller::wait(Direction& direction, TimePoint deadline) {
 
 void Poller::happened(int status, int events) {
   if (status < 0) broken_ = true;
+  if ((events & UV_DISCONNECT) != 0) ended_ = true;
+  if ((events & UV_PRIORITIZED) != 0) urgent_ = true;
+  if (gone_ != nullptr) notice_departure();
   if (status < 0 || (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
     maybe_readable_ = true;
     read_.ready = true;
@@ -61,6 +64,7 @@ void Poller::happened(int status, int events) {
     if (!read_.waiter) update_interest();
     wake(read_);
   }
+  if ((events & UV_PRIORITIZED) != 0) update_interest();
   if (status < 0 || (events & UV_WRITABLE) != 0) {
     write_.ready = true;
     wake(write_);
@@ -76,7 +80,15 @@ void Poller::update_interest() {
   if (broken_) return;
   // Reading stays registered between reads, until octets come that nobody waits for.
   const bool reading = read_.waiter || !maybe_readable_;
-  const int interest = (reading ? UV_READABLE : 0) | (write_.waiter ? UV_WRITABLE : 0);
+  // The end of the peer's side comes with a readable descriptor, so asking for both costs nothing.
+  // Who watches asks for it also while octets lie unread, which would be reported without end; and
+  // once it has ended for something that never comes: a reset is reported whatever is asked for.
+  const int watching = gone_ == nullptr ? 0
+                       : !ended_        ? UV_DISCONNECT
+                       : !urgent_       ? UV_PRIORITIZED
+                                        : 0;
+  const int interest = (reading ? UV_READABLE | (ended_ ? 0 : UV_DISCONNECT) : 0) |
+                       (write_.waiter ? UV_WRITABLE : 0) | watching;
   if (interest == interest_) return;
   interest_ = interest;
   if (interest == 0) {
@@ -86,6 +98,17 @@ void Poller::update_interest() {
   uv_poll_start(&handle_->uv, interest, [](uv_poll_t* uv, int status, int events) {
     if (uv->data) static_cast<Poller*>(uv->data)->happened(status, events);
   });
+}
+
+void Poller::watch_peer(Cancellation* gone, bool end_counts) {
+  gone_ = gone;
+  end_counts_ = end_counts;
+  if (gone_ != nullptr) notice_departure();
+  update_interest();
+}
+
+void Poller::notice_departure() {
+  if (broken_ || (ended_ && end_counts_)) gone_->request();
 }
 
 void Poller::cancel_reads() {

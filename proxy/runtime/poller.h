@@ -6,6 +6,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::runtime {
@@ -35,6 +36,10 @@ class Poller {
   /// The last read took all there was: the next one has to wait.
   void used_up() { maybe_readable_ = false; }
 
+  /// From now on `gone` is requested once the connection was reset, or, if `end_counts`, the peer
+  /// ended its side. Null: no more. Costs no system call while all that came was read.
+  void watch_peer(Cancellation* gone, bool end_counts);
+
   /// The wait for reading, and every later one, gives kCancelled.
   void cancel_reads();
   /// Lets reads wait again after `cancel_reads`; what `cancel_all` ended stays ended.
@@ -55,6 +60,7 @@ class Poller {
 
   Task<Result<void>> wait(Direction& direction, TimePoint deadline);
   void happened(int status, int events);
+  void notice_departure();
   void wake(Direction& direction);
   void update_interest();
 
@@ -66,6 +72,10 @@ class Poller {
   int interest_ = 0;
   bool maybe_readable_ = false;
   bool aborted_ = false;
+  Cancellation* gone_ = nullptr;
+  bool end_counts_ = false;
+  bool ended_ = false;   // the peer ended its side
+  bool urgent_ = false;  // urgent data came, which is level-triggered: nothing is asked of it again
   bool broken_ = false;  // libuv stopped polling because of an error: reads and writes will tell
 };
 

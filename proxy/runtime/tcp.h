@@ -27,6 +27,9 @@ class TcpStream final : public Transport {
   bool is_quiet() const override { return !unread_ && !poller_.maybe_readable(); }
   bool has_arrived() override;
   void unread(std::string_view octets) override;
+  void watch_peer(Cancellation* gone, Departure by) override {
+    poller_.watch_peer(gone, by == Departure::kEndOfStream);
+  }
 
   /// After `begin_connect`: suspends until it succeeded, or says why it did not.
   Task<Result<void>> connected(TimePoint deadline);

@@ -45,10 +45,10 @@ void RelayInForce::commit(Duration upstream_timeout) {
 }
 
 runtime::Task<relay::Delivery> RelayInForce::deliver(const message::Message& message,
-                                                     TimePoint deadline) {
+                                                     TimePoint deadline, relay::Caller caller) {
   const std::shared_ptr<relay::Relay> relay = relay_;  // a reload may replace it meanwhile
   if (!relay || cut_off_) co_return shutting_down();
-  co_return co_await relay->deliver(message, deadline);
+  co_return co_await relay->deliver(message, deadline, caller);
 }
 
 std::uint32_t RelayInForce::max_recipients(const smtp::ReversePath& reverse_path) const {

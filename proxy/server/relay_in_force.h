@@ -33,8 +33,8 @@ class RelayInForce final : public relay::Deliverer {
   /// Drops what was prepared: nothing has changed.
   void abandon() { prepared_.reset(); }
 
-  runtime::Task<relay::Delivery> deliver(const message::Message& message,
-                                         TimePoint deadline) override;
+  runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint deadline,
+                                         relay::Caller caller) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
   /// Deliveries under way, those of older relays included.

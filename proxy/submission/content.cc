@@ -10,6 +10,7 @@
 #include "proxy/base/utf8.h"
 #include "proxy/message/trace.h"
 #include "proxy/relay/cause.h"
+#include "proxy/runtime/cancellation.h"
 #include "proxy/submission/authors.h"
 #include "proxy/submission/session.h"
 #include "proxy/submission/split.h"
@@ -167,13 +168,17 @@ runtime::Task<void> Session::submit(Content& content) {
   message::Message message = assemble(content);
   transaction_->message_id = message.message_id;
   const TimePoint deadline = after(config().session.upstream_timeout);
+  runtime::Cancellation gone;
+  dialog_.stream()->watch_peer(&gone);
+  const relay::Caller caller{.gone = &gone, .user = login_->identity.name()};
   relay::Delivery delivery;
   if (config().session.overflow == config::Overflow::kSplit) {
     delivery = co_await deliver_in_parts(context_.deliverer, message,
-                                         config().session.max_recipients, deadline);
+                                         config().session.max_recipients, deadline, caller);
   } else {
-    delivery = co_await context_.deliverer.deliver(message, deadline);
+    delivery = co_await context_.deliverer.deliver(message, deadline, caller);
   }
+  dialog_.stream()->watch_peer(nullptr);
   co_await conclude(message.envelope, content.size(), std::move(delivery));
 }
 

@@ -58,7 +58,8 @@ bool asks_for_fewer(const Delivery& delivery) {
 }  // namespace
 
 runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::Message& message,
-                                         std::uint32_t most, TimePoint deadline) {
+                                         std::uint32_t most, TimePoint deadline,
+                                         relay::Caller caller) {
   std::vector<Recipient>& part = message.envelope.recipients;
   std::vector<Recipient> all = std::exchange(part, {});
   std::size_t sent = 0;
@@ -70,7 +71,8 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(sent);
     part.assign(std::move_iterator(first),
                 std::move_iterator(first + static_cast<std::ptrdiff_t>(size)));
-    Delivery next = co_await deliverer.deliver(message, deadline);
+    Delivery next = co_await deliverer.deliver(message, deadline, caller);
+    if (next.outcome == Outcome::kDelivered) caller.gone = nullptr;
     std::ranges::move(part, first);
     const bool too_many =
         asks_for_fewer(next) &&

@@ -15,9 +15,9 @@ namespace sallyport::submission {
 /// verdict stands for all parts: kDelivered only when every part was; else that of the part that
 /// failed, after which no further part is sent. Its reply says how many recipients have the message
 /// already. A part that turns out too large for the upstream, before it was handed over, is made
-/// smaller.
+/// smaller. A client that has gone stops it before the first part, and not between parts.
 runtime::Task<relay::Delivery> deliver_in_parts(relay::Deliverer& deliverer,
                                                 message::Message& message, std::uint32_t most,
-                                                TimePoint deadline);
+                                                TimePoint deadline, relay::Caller caller);
 
 }  // namespace sallyport::submission

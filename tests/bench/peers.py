@@ -85,6 +85,7 @@ class Sallyport(Peer):
     users = 1
     routes = 0
     limited = ""       # the limits of a second user, "limited"
+    max_connections = 1000  # to the sink
 
     @classmethod
     def available(cls):
@@ -105,7 +106,7 @@ class Sallyport(Peer):
         config = self.folder / "sallyport.toml"
         text = (HERE / "peers/sallyport.toml").read_text()
         for name, value in {"workers": self.workers, "port": self.port, "pki": self.pki, "folder": self.folder,
-                            "sink_port": self.sink_port}.items():
+                            "sink_port": self.sink_port, "max_connections": self.max_connections}.items():
             text = text.replace("{" + name + "}", str(value))
         config.write_text(text + "".join(routes))
         return [*self.wrapper, binary, "run", "--config", config]

@@ -35,6 +35,9 @@ from processes import (Process, accepts, cpu_seconds, free_ports, is_traced, mem
 SLOW_REPLY_MS = 100
 SLOW_CONNECTIONS = 200
 SLOW_MESSAGE_MS = 4 * SLOW_REPLY_MS
+CAPPED_REPLY_MS = 25
+CAPPED_MESSAGE_MS = 4 * CAPPED_REPLY_MS
+CAPPED_CLIENTS = 200
 
 BUILD = pathlib.Path(os.environ.get("BENCH_BUILD", "build/bench"))
 DOCUMENT = ROOT / "docs/performance.md"
@@ -230,6 +233,25 @@ class Bench:
         each = max(int(2000 * self.scale), least) / SLOW_CONNECTIONS
         self.facts["slow_ceiling"] = each * SLOW_CONNECTIONS / ((each + 1) * SLOW_MESSAGE_MS / 1000)
 
+    def capped(self):
+        """Many clients, few connections to the provider: all of them at work, and none moved about."""
+        for cap in (5, 50):
+            for workers in (1, 2):
+                name = f"{cap} connections, {workers} worker{'s' if workers > 1 else ''}"
+                count = max(int(cap * 400 * self.scale), cap * 40)
+                words = ("--size", 10240, "--connections", CAPPED_CLIENTS)
+                with Lane(self, Sallyport, ("--delay-ms", CAPPED_REPLY_MS), workers=workers,
+                          max_connections=cap) as lane:
+                    lane.send(cap * 40, *words)  # four seconds: workers find their shares
+                    for number in range(self.rounds):
+                        lane.measure(count, *words)
+                        lane.progress(f"capped, {name}", number, self.rounds)
+                rate = lane.said("messages_per_second")
+                self.rows.append(show(lane.row("capped", peer=f"sallyport, {name}")))
+                self.facts.setdefault("capped", []).append({
+                    "name": name, "of_ideal": rate * CAPPED_MESSAGE_MS / 1000 / cap,
+                    "new": (lane.tally["connections"] - cap) / lane.sent})
+
     def open(self):
         """Messages come at 30 % of what sallyport can take, whoever is measured."""
         capacity = next((row["rate"] for row in self.rows if row["scenario"] == "steady"
@@ -376,7 +398,7 @@ class Bench:
             print(f"{key:20} {sum(calls.values()):7.1f}  " + ", ".join(f"{name} {n:.2f}" for name, n in top), flush=True)
 
 
-SCENARIOS = ["steady", "oneshot", "large", "rcpt", "slow_provider", "open", "idle", "limits", "workers", "users",
+SCENARIOS = ["steady", "oneshot", "large", "rcpt", "slow_provider", "capped", "open", "idle", "limits", "workers", "users",
              "routes", "idle_cost", "syscalls"]
 
 
@@ -419,6 +441,9 @@ def verdicts(bench):
         ceiling = bench.facts["slow_ceiling"]
         goal(f"slow provider, messages/s by connections / waits ({ceiling:.0f})", 0.95,
              of("slow-provider", "sallyport", "rate") / ceiling, True)
+    for each in bench.facts.get("capped", []):
+        goal(f"capped, {each['name']}: messages/s by connections / waits", 0.95, each["of_ideal"], True)
+        goal(f"capped, {each['name']}: connections beyond these for each message", 0.01, each["new"])
     for key in ("p50", "p99"):
         ours, theirs, base = (of("open", peer, key) for peer in ("sallyport", "haproxy", "direct"))
         if None not in (ours, theirs, base):

@@ -37,6 +37,12 @@ struct MemoryStream::Channel {
   bool reader_gone = false;  // nobody will read what is written
   Event for_reader;          // set when the reader has something to find out
   Event for_writer;
+  runtime::Cancellation* watch = nullptr;  // the reader's
+  bool end_is_gone = false;
+
+  void notice() const {
+    if (watch != nullptr && (reset || (ended && end_is_gone))) watch->request();
+  }
 };
 
 MemoryStream::Pair MemoryStream::pair(Loop& loop, MemoryStreamOptions options) {
@@ -56,6 +62,7 @@ MemoryStream::~MemoryStream() {
   if (in_->size() > 0) {
     out_->reset = true;
     out_->for_reader.set();
+    out_->notice();
   }
   in_->for_writer.set();
 }
@@ -116,6 +123,7 @@ void MemoryStream::interrupt() {
 void MemoryStream::abort() {
   aborted_ = true;
   in_->reset = out_->reset = true;
+  out_->notice();
   for (const auto& channel : {in_, out_}) {
     channel->for_reader.set();
     channel->for_writer.set();
@@ -137,9 +145,16 @@ bool MemoryStream::has_arrived() { return in_->size() > 0; }
 
 void MemoryStream::unread(std::string_view octets) { in_->octets.insert(in_->taken, octets); }
 
+void MemoryStream::watch_peer(runtime::Cancellation* gone, Departure by) {
+  in_->watch = gone;
+  in_->end_is_gone = by == Departure::kEndOfStream;
+  in_->notice();
+}
+
 void MemoryStream::half_close() {
   out_->ended = true;
   out_->for_reader.set();
+  out_->notice();
 }
 
 void MemoryStream::split_into(std::size_t most) { out_->piece = most; }

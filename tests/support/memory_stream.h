@@ -44,6 +44,7 @@ class MemoryStream final : public runtime::Transport {
   void acknowledge_now() override { ++acknowledgements_; }
   bool has_arrived() override;
   void unread(std::string_view octets) override;
+  void watch_peer(runtime::Cancellation* gone, Departure by) override;
 
   /// The peer reads the end after what was written; this end can still read.
   void half_close();

@@ -27,6 +27,10 @@ class FakeTls final : public net::TlsStream {
   void abort() override { inner_->abort(); }
   runtime::Task<void> finish(TimePoint deadline) override { return inner_->finish(deadline); }
   bool is_quiet() const override { return early_.empty() && inner_->is_quiet(); }
+  /// The end of the client's side stands for close_notify: it still listens.
+  void watch_peer(runtime::Cancellation* gone, Departure /*by*/) override {
+    inner_->watch_peer(gone, Departure::kReset);
+  }
   const net::TlsInfo& info() const override { return info_; }
 
  private:

@@ -153,7 +153,8 @@ class Keeper final : public relay::Deliverer {
  public:
   explicit Keeper(runtime::Loop& loop) : loop_(loop) {}
 
-  Task<relay::Delivery> deliver(const message::Message& message, TimePoint) override {
+  Task<relay::Delivery> deliver(const message::Message& message, TimePoint,
+                                relay::Caller) override {
     std::string content;
     message::BodyReader reader(message.body);
     std::vector<std::string_view> pieces;

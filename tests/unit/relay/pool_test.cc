@@ -20,13 +20,14 @@ using testing::StartsWith;
 
 const scripts::Upstream kGood;
 
-/// `count` transactions, the final reply of each after a second.
-std::string slow_transactions(int count) {
+/// `count` transactions, the final reply of each after `wait`.
+std::string slow_transactions(int count, const std::string& wait) {
   std::string script = kGood.opening();
   for (int i = 0; i < count; ++i) {
     script +=
         "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\nU: 250 ok\nU: 250 ok\nU: 354 go\n"
-        "P! content\nU! wait 1s\nU: 250 ok\n";
+        "P! content\nU! wait " +
+        wait + "\nU: 250 ok\n";
   }
   return script;
 }
@@ -50,7 +51,7 @@ std::uint64_t closed(World& world, CloseReason reason) {
 
 TEST(Pool, AtTheCapDeliveriesWaitTheirTurn) {
   World world({with_cap(2)});
-  world.host("a").scripts = {slow_transactions(3), slow_transactions(2)};
+  world.host("a").scripts = {slow_transactions(3, "1s"), slow_transactions(2, "1100ms")};
   const TimePoint begun = world.loop.now();
   for (const Delivery& delivery : world.deliver_all(messages(world, 5))) {
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered);

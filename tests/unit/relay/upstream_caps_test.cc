@@ -48,11 +48,11 @@ TEST(UpstreamCaps, ALowerLimitGivesNothingOutUntilEnoughCameBack) {
   a.max_connections = 3;
   const auto cap = caps.of(a);
   Taker taker(loop, *cap);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(cap->try_take(*taker.member));
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(cap->try_take(*taker.member, loop.now()));
   a.max_connections = 1;
   EXPECT_EQ(caps.of(a), cap);
-  EXPECT_EQ(cap->limit(), 1u);
-  cap->wait(*taker.member, loop.now());
+  EXPECT_EQ(cap->allowed(), 1u);
+  cap->wait(*taker.member, loop.now(), loop.now());
   for (int i = 0; i < 2; ++i) {
     cap->release(*taker.member);
     loop.run(pass(loop));
@@ -63,7 +63,7 @@ TEST(UpstreamCaps, ALowerLimitGivesNothingOutUntilEnoughCameBack) {
   loop.run(pass(loop));
   EXPECT_EQ(taker.granted, 1);
   EXPECT_EQ(cap->used(), 1u);
-  EXPECT_FALSE(cap->try_take(*taker.member));
+  EXPECT_FALSE(cap->try_take(*taker.member, loop.now()));
   cap->release(*taker.member);
   cap->leave(taker.member);
 }
@@ -76,14 +76,15 @@ TEST(UpstreamCaps, AHigherLimitGoesToThoseWhoWait) {
   const auto cap = caps.of(a);
   Taker busy(loop, *cap);
   Taker waiting(loop, *cap);
-  EXPECT_TRUE(cap->try_take(*busy.member));
-  for (int i = 0; i < 3; ++i) cap->wait(*waiting.member, loop.now());
+  EXPECT_TRUE(cap->try_take(*busy.member, loop.now()));
+  const TimePoint since = loop.now();
+  for (int i = 0; i < 3; ++i) cap->wait(*waiting.member, since, since);
   a.max_connections = 3;
   (void)caps.of(a);
   loop.run(pass(loop));
   EXPECT_EQ(waiting.granted, 2);
   EXPECT_EQ(cap->used(), 3u);
-  cap->stop_waiting(*waiting.member);
+  cap->stop_waiting(*waiting.member, since, loop.now());
   cap->release(*busy.member);
   for (int i = 0; i < 2; ++i) cap->release(*waiting.member);
   EXPECT_EQ(cap->used(), 0u);

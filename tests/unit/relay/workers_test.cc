@@ -2,95 +2,19 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <map>
 #include <thread>
 
 #include "proxy/relay/relay.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/task_group.h"
-#include "tests/support/memory_stream.h"
+#include "tests/unit/relay/willing.h"
 
 namespace sallyport::relay {
 namespace {
 
 using namespace std::chrono_literals;
-using runtime::ByteStream;
 using runtime::Loop;
 using runtime::Task;
-
-/// What all workers' upstreams count together.
-struct Count {
-  std::atomic<int> open{0};
-  std::atomic<int> most{0};
-  std::atomic<int> opened{0};
-  std::atomic<int> messages{0};
-};
-
-/// An upstream that takes everything, a little late.
-class Willing final : public Dialer {
- public:
-  Willing(Loop& loop, runtime::TaskGroup& group, Count& count)
-      : loop_(loop), group_(group), count_(count) {}
-
-  Task<Result<std::unique_ptr<ByteStream>>> connect(TimePoint /*deadline*/) override {
-    auto [ours, theirs] = support::MemoryStream::pair(loop_);
-    const int open = ++count_.open;
-    ++count_.opened;
-    for (int most = count_.most; open > most;) {
-      if (count_.most.compare_exchange_weak(most, open)) break;
-    }
-    group_.spawn(serve(loop_, std::move(theirs), count_));
-    co_return std::move(ours);
-  }
-  Task<Result<std::unique_ptr<ByteStream>>> secure(std::unique_ptr<ByteStream> stream,
-                                                   TimePoint /*deadline*/) override {
-    co_return std::move(stream);
-  }
-
- private:
-  static Task<void> serve(Loop& loop, std::unique_ptr<ByteStream> stream, Count& count) {
-    std::string received;
-    bool in_content = false;
-    bool open = true;
-    (void)co_await stream->write("220 up\r\n", kNever);
-    while (open) {
-      const auto octets = co_await stream->read(kNever);
-      if (!octets) break;
-      received += *octets;
-      std::string replies;
-      for (auto end = received.find("\r\n"); end != received.npos; end = received.find("\r\n")) {
-        const std::string line = received.substr(0, end);
-        received.erase(0, end + 2);
-        if (in_content) {
-          in_content = line != ".";
-          if (in_content) continue;
-          ++count.messages;
-          replies += "250 2.0.0 Ok\r\n";
-        } else if (line.starts_with("EHLO")) {
-          replies += "250-up\r\n250 PIPELINING\r\n";
-        } else if (line == "DATA") {
-          in_content = true;
-          replies += "354 Go on\r\n";
-        } else if (line == "QUIT") {
-          replies += "221 2.0.0 Bye\r\n";
-          open = false;
-        } else {
-          replies += "250 2.0.0 Ok\r\n";
-        }
-      }
-      runtime::Event late(loop);
-      (void)co_await late.wait(loop.after(200us));
-      // Its slot may be another's as soon as we hang up.
-      if (!open) --count.open;
-      (void)co_await stream->write(replies, kNever);
-    }
-    if (open) --count.open;
-  }
-
-  Loop& loop_;
-  runtime::TaskGroup& group_;
-  Count& count_;
-};
 
 /// What all workers share.
 struct Shared {
@@ -113,6 +37,7 @@ struct Shared {
   ConnectionCaps caps;
   std::shared_ptr<const config::Config> config;
   Count count;
+  const Manner manner;
 };
 
 Task<void> deliver_some(Shared& shared, Loop& loop, Relay& relay, int messages) {
@@ -134,7 +59,7 @@ void work(Shared& shared, int tasks, int messages) {
   const Surroundings surroundings{
       loop, shared.logger, shared.metrics, shared.caps,
       [&](Loop& l, const config::Upstream&, std::string_view) -> Result<std::unique_ptr<Dialer>> {
-        return std::make_unique<Willing>(l, servers, shared.count);
+        return dial_willing(l, servers, shared.count, shared.manner);
       }};
   const auto relay = Relay::make(surroundings, shared.config).value();
   const auto main = [](Shared& s, Loop& l, Relay& r, int n, int each) -> Task<void> {
@@ -184,7 +109,7 @@ TEST(Workers, AnIdleConnectionIsGivenUpForWhoWaitsElsewhere) {
   const Surroundings surroundings{
       loop, shared.logger, shared.metrics, shared.caps,
       [&](Loop& l, const config::Upstream&, std::string_view) -> Result<std::unique_ptr<Dialer>> {
-        return std::make_unique<Willing>(l, servers, shared.count);
+        return dial_willing(l, servers, shared.count, shared.manner);
       }};
   const auto first = Relay::make(surroundings, shared.config).value();
   const auto second = Relay::make(surroundings, shared.config).value();

@@ -123,7 +123,7 @@ struct World {
                              .body = message::Body(budget, storage, 0),
                              .message_id = "<x@here.example>"};
     message.envelope.recipients.push_back({smtp::parse_mailbox("to@there.example").value()});
-    delivery = co_await relay.deliver(message, loop.after(at_most));
+    delivery = co_await relay.deliver(message, loop.after(at_most), {});
   }
   /// As many messages as a worker has had when a reload comes: their count has been 0 since.
   Task<void> warm_up() {

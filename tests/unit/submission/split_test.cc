@@ -49,7 +49,8 @@ std::string locals(const message::Envelope& envelope) {
 /// Gives the verdicts it is told to.
 class Script final : public relay::Deliverer {
  public:
-  runtime::Task<Delivery> deliver(const message::Message& message, TimePoint) override {
+  runtime::Task<Delivery> deliver(const message::Message& message, TimePoint,
+                                          relay::Caller) override {
     parts.push_back(locals(message.envelope));
     Delivery next = std::move(verdicts.front());
     verdicts.pop_front();
@@ -67,7 +68,7 @@ class Script final : public relay::Deliverer {
 class Split : public testing::Test {
  protected:
   Delivery deliver(std::uint32_t most) {
-    return loop_.run(deliver_in_parts(script_, message_, most, loop_.after(1min)));
+    return loop_.run(deliver_in_parts(script_, message_, most, loop_.after(1min), {}));
   }
 
   static message::Envelope envelope() {

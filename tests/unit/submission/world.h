@@ -18,7 +18,8 @@ namespace sallyport::submission {
 /// Says 250 to everything and counts.
 class Taker final : public relay::Deliverer {
  public:
-  runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint) override {
+  runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint,
+                                         relay::Caller) override {
     ++delivered;
     envelope = message.envelope;
     has_8bit_header = message.has_8bit_header;
