@@ -98,6 +98,7 @@ Task<Result<void>> BoringStream::handshake(TimePoint deadline) {
     const auto arrived = co_await inner_->read(deadline);
     if (!arrived) co_return fail(arrived.error().code, "TLS handshake: " + arrived.error().text);
     wire_.in = *arrived;
+    begun_ = true;
     if (first_octets.size() < kMostQuoted) {
       first_octets.append(arrived->substr(0, kMostQuoted - first_octets.size()));
     }
@@ -272,7 +273,13 @@ Task<Result<std::unique_ptr<TlsStream>>> accept_tls(Loop& loop, std::unique_ptr<
   ServerSide side(stream->ssl(), *context);
   const auto agreed = co_await stream->handshake(deadline);
   if (!agreed && !side.refusal().empty()) co_return fail(ErrorCode::kTls, side.refusal());
-  if (!agreed) co_return fail(agreed.error());
+  if (!agreed) {
+    const bool gone = agreed.error().code == ErrorCode::kClosed ||
+                      agreed.error().code == ErrorCode::kNetwork;
+    if (!gone) co_return fail(agreed.error());
+    co_return fail(stream->has_begun() ? ErrorCode::kNetwork : ErrorCode::kClosed,
+                   agreed.error().text);
+  }
   stream->set_client_certificate(side.take_client_certificate());
   co_return stream;
 }

@@ -58,6 +58,9 @@ class BoringStream final : public TlsStream {
   /// Whom the client of a server's side proved to be.
   void set_client_certificate(std::string who) { info_.client_certificate = std::move(who); }
 
+  /// The peer has sent at least one octet of the handshake.
+  bool has_begun() const { return begun_; }
+
   /// Must have succeeded before anything else is called. When it fails the peer was told why, and
   /// the connection is only good for destruction.
   runtime::Task<Result<void>> handshake(TimePoint deadline);
@@ -96,6 +99,7 @@ class BoringStream final : public TlsStream {
   bool may_hold_octets_ = false;  // SSL or held_ may give something without a read below
   bool unacknowledged_ = false;   // what we read last gave us nothing to answer
   bool heard_ = false;            // application octets have come
+  bool begun_ = false;            // octets of the handshake have
   bool interrupted_ = false;
   bool flushing_ = false;
   bool broken_ = false;  // a write failed half-way: no record may follow

@@ -24,9 +24,11 @@ class Health {
   /// `seed` is for the jitter.
   explicit Health(std::uint32_t seed) : random_(seed) {}
 
-  /// May a delivery try it now? If so it must end in `succeeded` or `failed`.
+  /// May a delivery try it now? If so it must end in `succeeded`, `failed` or `learned_nothing`.
   bool admit(TimePoint now);
   void succeeded();
+  /// The attempt ended for a reason of ours before the upstream was asked.
+  void learned_nothing() { probing_ = false; }
   /// Failures of deliveries that were under way when the first one failed count as one.
   void failed(Trouble trouble, TimePoint now);
 

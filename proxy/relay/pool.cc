@@ -78,7 +78,8 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::open(TimePoint deadline) {
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
   if (!opened) {
-    if (!cut_off) count_failure(opened.error());  // it is no fault of the upstream
+    // Neither is a fault of the upstream.
+    if (!cut_off && !is_own_shortage(opened.error())) count_failure(opened.error());
     cap_->release(*member_);
     co_return std::unexpected(std::move(opened.error()));
   }

@@ -205,7 +205,9 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
                                   TimePoint deadline) {
   Attempt attempt = co_await upstream.attempt(message, settings_->partial_rejection, deadline);
-  if (const auto trouble = trouble_of(attempt)) {
+  if (is_own_shortage(attempt)) {
+    upstream.health.learned_nothing();
+  } else if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {
     upstream.health.succeeded();

@@ -45,6 +45,7 @@ void Session::mail(std::string_view arguments) {
   transaction_->envelope = {.reverse_path = std::move(command->reverse_path),
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
+  if (!refusal) refusal = reserve();
   if (refusal) {
     dialog_.say(*refusal);
     record(transaction_->envelope, 0, refused(std::move(*refusal)));
@@ -67,18 +68,25 @@ std::optional<smtp::Reply> Session::judge_sender(const smtp::MailCommand& comman
   if (auto refusal = policy::check_reverse_path(*login_->user, command.reverse_path)) {
     return refusal;
   }
-  // Nothing is charged or taken yet: this only saves the client from sending what would be refused
-  // later.
-  const std::uint64_t held = context_.budget.used();
+  // Nothing is charged yet: this only saves the client from sending what would be refused later.
   const std::uint64_t declared = command.parameters.size.value_or(0);
-  if (declared > 0 && held + declared > context_.budget.limit()) {
-    context_.metrics.process().content_refusals.add();
-    return replies::no_budget();
-  }
   const policy::Charge least{.messages = 1, .recipients = 1, .bytes = declared};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
   if (!allowed) return over_limit(allowed.error());
   return std::nullopt;
+}
+
+/// RFC 1870 section 6.1: what MAIL announces is reserved, so that the client is put off before it
+/// sends anything and not after.
+std::optional<smtp::Reply> Session::reserve() {
+  const std::uint64_t declared = transaction_->envelope.parameters.size.value_or(0);
+  if (declared == 0) return std::nullopt;
+  transaction_->room.emplace(context_.budget);
+  if (transaction_->room->grow(message::Body::room_for(declared, context_.budget))) {
+    return std::nullopt;
+  }
+  context_.metrics.process().content_refusals.add();
+  return replies::no_budget();
 }
 
 smtp::Reply Session::over_limit(const policy::Refusal& refusal) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "proxy/base/clock.h"
+#include "proxy/message/budget.h"
 #include "proxy/message/envelope.h"
 #include "proxy/message/transaction_id.h"
 #include "proxy/submission/content.h"
@@ -16,6 +18,9 @@ struct Transaction {
   message::TransactionId id;
   message::Envelope envelope;
   std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
+  /// For the content that MAIL announced, until it comes: what is sure at MAIL can't fail after an
+  /// upload.
+  std::optional<message::Reservation> room;
   std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
   TimePoint began;                   ///< When MAIL came.
   TimePoint received = kNever;       ///< When the content ended.

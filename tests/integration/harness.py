@@ -291,10 +291,11 @@ class Sallyport:
     _hash = None
 
     def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2,
-                 tls="", submission_extra=""):
+                 tls="", submission_extra="", prefix=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
+        self.prefix = prefix        # what runs the binary: prlimit and its arguments
         self.implicit, self.submission, self.alternative, self.admin = free_ports(4)
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
@@ -339,7 +340,7 @@ password = "{self.hash_password()}"
 
     def start(self):
         self._log = open(self.log_file, "ab")
-        self.process = subprocess.Popen([BINARY, "run", "--config", self.config], stderr=self._log,
+        self.process = subprocess.Popen([*self.prefix, BINARY, "run", "--config", self.config], stderr=self._log,
                                         stdout=self._log)
         wait_for("readiness", self.is_ready)
         return self
