@@ -43,7 +43,7 @@ Task<void> Endpoint::serve() {
     auto accepted = co_await listener_->accept();
     if (!accepted) {
       if (accepted.error().code == ErrorCode::kCancelled) break;
-      // Out of descriptors: a probe needs one more than a scraper that may come back.
+      // Out of descriptors: close an idle connection so that the next probe can be accepted.
       make_room(kBackOff);
       (void)co_await stopped_.wait(loop_.after(kBackOff));
       continue;
@@ -64,13 +64,13 @@ Task<void> Endpoint::stop() {
   (void)co_await group_.join();
 }
 
-// Clients that went away without a word, or that hold requests back, must not keep probes out.
+// Silent clients and clients with half a request must not keep probes out.
 void Endpoint::make_room(Duration least) {
   const auto rank = [](const Connection& each) { return std::pair(each.waiting, each.since); };
   const auto spared = std::ranges::min_element(connections_, {}, rank);
   if (spared == connections_.end() || spared->waiting >= Waiting::kForUs) return;
   if (loop_.now() - spared->since < least) return;
-  // An orderly end waits for the peer's, but not while many others do.
+  // An orderly end waits up to a second for the peer: only a bounded number may do so.
   const bool orderly =
       spared->waiting != Waiting::kForReader && leaving_ < options_.max_connections;
   wait_for(*spared, Waiting::kForNothing);
@@ -79,7 +79,7 @@ void Endpoint::make_room(Duration least) {
 }
 
 void Endpoint::wait_for(Connection& connection, Waiting what) {
-  // What was told to end goes on to its end.
+  // A connection that was told to end stays in that state.
   if (connection.waiting == Waiting::kForNothing) return;
   connection.waiting = what;
   connection.since = loop_.now();

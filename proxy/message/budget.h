@@ -37,8 +37,8 @@ class Budget {
   std::atomic<std::uint64_t> used_{0};
 };
 
-/// A share of a budget, given back when it dies. It may be taken before the octets come: then what
-/// they need is sure.
+/// A share of a budget, given back when it dies. It may be taken before the octets come, so that
+/// there is room for them when they do.
 class Reservation {
  public:
   explicit Reservation(Budget& budget) : budget_(&budget) {}

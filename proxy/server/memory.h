@@ -1,4 +1,4 @@
-// Memory that a burst took and nobody needs any more goes back to the system.
+// Returns free heap memory to the system after a burst.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,10 @@
 
 namespace sallyport::server {
 
-/// Decides when the heap's free memory is given back. The allocator keeps what was freed, so after
-/// a burst of connections or large messages the process would stay as large as it ever was. Giving
-/// it back holds the allocator's locks for some milliseconds: it is done when little is going on,
-/// and not again before there is something to give back. Of one thread.
+/// Decides when free heap memory is returned to the system. The allocator keeps freed memory, so
+/// after a burst of connections or large messages the process would stay at its largest size.
+/// Returning it holds the allocator's locks for some milliseconds, so it is done when the process
+/// is quiet and has grown. Used by one thread.
 class MemoryRelease {
  public:
   /// How the process stands.

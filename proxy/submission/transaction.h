@@ -18,8 +18,8 @@ struct Transaction {
   message::TransactionId id;
   message::Envelope envelope;
   std::uint64_t max_recipients = 0;  ///< Past it RCPT is answered 452 4.5.3.
-  /// For the content that MAIL announced, until it comes: what is sure at MAIL can't fail after an
-  /// upload.
+  /// Reserved for the SIZE that MAIL declared, until the content begins: the client is refused
+  /// before an upload rather than after it.
   std::optional<message::Reservation> room;
   std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
   TimePoint began;                   ///< When MAIL came.

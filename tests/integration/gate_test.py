@@ -6,13 +6,12 @@ import os
 import resource
 import socket
 import ssl
-import struct
 import subprocess
 import threading
 import unittest
 
 from harness import (BINARY, PASSWORD, PATIENCE, USER, Authority, Sallyport, Scratch, capture_upstream, free_ports,
-                     wait_for)
+                     read_reply, reset, wait_for)
 
 LOGIN = b"AUTH PLAIN " + base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()) + b"\r\n"
 VANISHING = 500
@@ -27,23 +26,6 @@ def descriptors(pid):
 def resident_kib(pid):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
-
-
-def reset(connection):
-    """Closes with a reset, as a client does whose process is gone."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
-
-
-def read_reply(stream):
-    """One reply; its last line has no hyphen behind the code."""
-    text = b""
-    while not text.endswith(b"\r\n") or text.splitlines()[-1][3:4] == b"-":
-        octets = stream.recv(65536)
-        if not octets:
-            break
-        text += octets
-    return text
 
 
 class Vanishing(unittest.TestCase):

@@ -16,6 +16,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -462,6 +463,23 @@ def outcome(client, content=None, sender="invoices@example.com", to=("someone@ex
         return 0, "disconnected"
     except smtplib.SMTPDataError as error:
         return error.smtp_code, error.smtp_error.decode()
+
+
+def read_reply(stream):
+    """One reply; its last line has no hyphen behind the code."""
+    text = b""
+    while not text.endswith(b"\r\n") or text.splitlines()[-1][3:4] == b"-":
+        octets = stream.recv(65536)
+        if not octets:
+            break
+        text += octets
+    return text
+
+
+def reset(connection):
+    """Closes with a reset, as a client does whose process is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 class Scratch:

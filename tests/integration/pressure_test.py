@@ -9,28 +9,16 @@ import os
 import resource
 import socket
 import ssl
-import struct
 import threading
 import unittest
 
 from harness import (PASSWORD, PATIENCE, USER, Authority, Provider, Sallyport, Scratch, capture_upstream, message,
-                     outcome, smtp_upstream, wait_for)
+                     outcome, read_reply, reset, smtp_upstream, wait_for)
 
 LOGIN = b"AUTH PLAIN " + base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()) + b"\r\n"
 # What a quiet client asks while others flood. Before the loop was shared fairly, the first took as long as the flood.
 QUESTIONS = 25
 MANY_COMMANDS = "max_idle_commands = 1000000000"
-
-
-def read_reply(stream):
-    """One reply; its last line has no hyphen behind the code."""
-    text = b""
-    while not text.endswith(b"\r\n") or text.splitlines()[-1][3:4] == b"-":
-        octets = stream.recv(65536)
-        if not octets:
-            break
-        text += octets
-    return text
 
 
 class OneWorker(unittest.TestCase):
@@ -208,12 +196,6 @@ class Impolite(OneWorker):
             connection.sendall(b"\x16\x03\x01\x02\x00\x01")
         wait_for("the failure", lambda: gateway.metric("sallyport_tls_handshake_failures_total") == 1)
         wait_for("its line", lambda: len(gateway.log_lines("tls_handshake_failed")) == 1)
-
-
-def reset(connection):
-    """Closes with a reset."""
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
 
 
 class Monitoring(OneWorker):
