@@ -30,8 +30,8 @@ enum class Refusal : std::uint8_t {
   kProxyProtocol,  ///< No good PROXY header, or from where none is trusted.
   kDescriptors,    ///< The process has no file descriptor left.
 };
-inline constexpr std::array<std::string_view, 5> kRefusalNames = {
-    "process", "network", "user", "proxy_protocol", "descriptors"};
+inline constexpr std::array<std::string_view, 5> kRefusalNames = {"process", "network", "user",
+                                                                  "proxy_protocol", "descriptors"};
 
 /// Why we broke a session off: for what its client did.
 enum class Offence : std::uint8_t {
@@ -48,9 +48,8 @@ enum class Offence : std::uint8_t {
   kNotReading,       ///< It did not take our replies.
 };
 inline constexpr std::array<std::string_view, 11> kOffenceNames = {
-    "early_talker", "http",          "tls",      "proxy_header", "injection",
-    "many_errors",  "auth_failures", "too_slow", "no_login",     "idle_commands",
-    "not_reading"};
+    "early_talker",  "http",     "tls",      "proxy_header",  "injection",  "many_errors",
+    "auth_failures", "too_slow", "no_login", "idle_commands", "not_reading"};
 
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };

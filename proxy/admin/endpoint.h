@@ -42,7 +42,7 @@ class Endpoint {
     std::size_t max_connections = 32;
     Duration request_timeout = std::chrono::seconds(5);  ///< From a request's first octet to its
                                                          ///< end, and for each answer.
-    Duration idle_timeout = std::chrono::seconds(90);     ///< More than most scrape intervals.
+    Duration idle_timeout = std::chrono::seconds(90);    ///< More than most scrape intervals.
   };
 
   Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener, Sources sources,

@@ -22,7 +22,8 @@ class SpillFile {
   SpillFile& operator=(SpillFile&& other) noexcept;
   ~SpillFile();
 
-  /// Appends all of `octets`; kLimit when the disk is full, or a quota or RLIMIT_FSIZE is reached. After a failure the file is of no use.
+  /// Appends all of `octets`; kLimit when the disk is full, or a quota or RLIMIT_FSIZE is reached.
+  /// After a failure the file is of no use.
   Result<void> append(std::string_view octets);
   /// Reads `buffer` full from `offset` on; what is asked for must have been appended.
   Result<void> read(std::uint64_t offset, std::span<char> buffer) const;

@@ -274,8 +274,8 @@ Task<Result<std::unique_ptr<TlsStream>>> accept_tls(Loop& loop, std::unique_ptr<
   const auto agreed = co_await stream->handshake(deadline);
   if (!agreed && !side.refusal().empty()) co_return fail(ErrorCode::kTls, side.refusal());
   if (!agreed) {
-    const bool gone = agreed.error().code == ErrorCode::kClosed ||
-                      agreed.error().code == ErrorCode::kNetwork;
+    const bool gone =
+        agreed.error().code == ErrorCode::kClosed || agreed.error().code == ErrorCode::kNetwork;
     if (!gone) co_return fail(agreed.error());
     co_return fail(stream->has_begun() ? ErrorCode::kNetwork : ErrorCode::kClosed,
                    agreed.error().text);

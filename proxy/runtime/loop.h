@@ -100,7 +100,7 @@ class Loop {
   std::vector<char> plain_scratch_;
   std::vector<std::string> spare_buffers_;
   std::vector<std::coroutine_handle<>> ready_;
-  std::vector<std::coroutine_handle<>> resuming_;  // the batch of ready_ that is being resumed
+  std::vector<std::coroutine_handle<>> resuming_;   // the batch of ready_ that is being resumed
   std::vector<std::coroutine_handle<>> next_turn_;  // resumed after the next poll
   std::uint64_t turns_ = 0;
   TimerHeap timers_;

@@ -45,7 +45,8 @@ bool is_shortage(int error) {
          error == EADDRNOTAVAIL || error == EAGAIN;
 }
 
-/// Asks now. The kernel looks for a descriptor before it looks whether there is a connection for it.
+/// Asks now. The kernel looks for a descriptor before it looks whether there is a connection for
+/// it.
 bool is_readable(int descriptor) {
   pollfd asked{.fd = descriptor, .events = POLLIN, .revents = 0};
   return ::poll(&asked, 1, 0) > 0;

@@ -56,9 +56,8 @@ DescriptorPlan plan_descriptors(const config::Config& config, std::uint64_t limi
                                 std::uint64_t own) {
   const std::uint64_t clients = config.session.max_connections;
   // No more messages are in a file than the budget has room for.
-  const std::uint64_t files =
-      std::min(clients, config.message.budget /
-                            std::max<std::uint64_t>(config.message.memory_threshold, 1));
+  const std::uint64_t files = std::min(
+      clients, config.message.budget / std::max<std::uint64_t>(config.message.memory_threshold, 1));
   std::uint64_t upstream = 0;
   for (const config::Upstream& each : config.upstreams) {
     if (each.provider != config::Provider::kCapture) upstream += each.max_connections;

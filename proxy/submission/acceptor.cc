@@ -23,7 +23,8 @@ constexpr auto kComplaintInterval = std::chrono::seconds(10);
 constexpr auto kGoodbyeTime = std::chrono::seconds(1);
 
 constexpr std::string_view kNoDescriptor =
-    "Too many open files: the limit on open files (RLIMIT_NOFILE) is reached, so clients are refused";
+    "Too many open files: the limit on open files (RLIMIT_NOFILE) is reached, so clients are "
+    "refused";
 
 /// As configured: "[::]:465". The name of the listener in metrics and logs.
 std::string name(const config::Endpoint& endpoint) {
@@ -102,9 +103,8 @@ void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
   const config::Listener& settings = snapshot_.config->listeners[door.index];
   const IpAddress client = arrival.peer().ip_address();
   NetworkCount::Slot network;
-  const auto refusal = arrival.is_last_resort()
-                           ? std::optional(metrics::Refusal::kDescriptors)
-                           : judge(settings, client, network);
+  const auto refusal = arrival.is_last_resort() ? std::optional(metrics::Refusal::kDescriptors)
+                                                : judge(settings, client, network);
   if (refusal) {
     door.metrics.connections_refused[*refusal].add();
     // A client that speaks TLS first could not read it, and who must not be here need not know why.

@@ -164,7 +164,8 @@ runtime::Task<Result<void>> Session::receive(Content& content) {
   while (!content.finished()) {
     if (dialog_.rest().empty()) {
       const TimePoint patience = pace.wait(context_.loop.now());
-      auto wire = co_await dialog_.receive_octets(login_ ? patience : std::min(patience, login_by_));
+      auto wire =
+          co_await dialog_.receive_octets(login_ ? patience : std::min(patience, login_by_));
       if (!wire) co_return fail(give_up(pace, wire.error()));
       pace.heard(wire->size(), context_.loop.now());
       content.feed(*wire);

@@ -70,9 +70,7 @@ smtp::Reply no_budget() {
   return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
 }
 
-smtp::Reply no_room() {
-  return {452, {4, 3, 1}, "Insufficient system storage, try again later"};
-}
+smtp::Reply no_room() { return {452, {4, 3, 1}, "Insufficient system storage, try again later"}; }
 
 smtp::Reply no_storage() {
   return {451, {4, 3, 0}, "The message could not be stored, try again later"};

@@ -11,9 +11,9 @@
 #include <string_view>
 
 #include "proxy/base/ip_address.h"
+#include "proxy/runtime/turn_budget.h"
 #include "proxy/smtp/capabilities.h"
 #include "proxy/smtp/command.h"
-#include "proxy/runtime/turn_budget.h"
 #include "proxy/smtp/order.h"
 #include "proxy/submission/command_budget.h"
 #include "proxy/submission/content.h"
@@ -183,8 +183,8 @@ class Session {
   std::unique_ptr<Login> login_;  // once authenticated
   std::unique_ptr<Transaction> transaction_;
   CommandBudget commands_;
-  runtime::TurnBudget turn_;       // commands answered without waiting
-  TimePoint login_by_ = kNever;    // without a login the session ends then
+  runtime::TurnBudget turn_;     // commands answered without waiting
+  TimePoint login_by_ = kNever;  // without a login the session ends then
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;
   std::uint32_t messages_ = 0;

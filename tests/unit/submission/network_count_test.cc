@@ -88,8 +88,10 @@ TEST(NetworkCount, LosesNothingWhileManyThreadsTakeAndGiveBack) {
     for (auto& slots : kept) {
       threads.emplace_back([&networks, &slots] {
         for (int i = 0; i < 2000; ++i) {
-          const auto passing = networks.take(ip("198.51.100." + std::to_string(i % 100)), kMost, kMost);
-          if (auto slot = networks.take(ip("192.0.2.1"), kMost, kMost)) slots.push_back(std::move(*slot));
+          const auto passing =
+              networks.take(ip("198.51.100." + std::to_string(i % 100)), kMost, kMost);
+          if (auto slot = networks.take(ip("192.0.2.1"), kMost, kMost))
+            slots.push_back(std::move(*slot));
         }
       });
     }
