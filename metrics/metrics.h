@@ -30,9 +30,10 @@ enum class Refusal : std::uint8_t {
   kNetwork,        ///< `session.max_connections_per_network` of its network are.
   kUser,           ///< `limits.connections` of its user are.
   kProxyProtocol,  ///< No good PROXY header, or from where none is trusted.
+  kDescriptors,    ///< The process has no file descriptor left.
 };
-inline constexpr std::array<std::string_view, 4> kRefusalNames = {"process", "network", "user",
-                                                                  "proxy_protocol"};
+inline constexpr std::array<std::string_view, 5> kRefusalNames = {"process", "network", "user",
+                                                                  "proxy_protocol", "descriptors"};
 
 /// Why we broke a session off: for what its client did, or because its login no longer holds.
 enum class Offence : std::uint8_t {
@@ -45,10 +46,13 @@ enum class Offence : std::uint8_t {
   kTooManyFailures,  ///< `session.max_auth_failures`.
   kTooSlow,          ///< It sent content more slowly than `session.min_data_rate`.
   kRevoked,          ///< Its user was removed, or has another password since it logged in.
+  kNoLogin,          ///< `session.login_timeout` or `session.max_commands_before_login`.
+  kIdleCommands,     ///< `session.max_idle_commands`.
+  kNotReading,       ///< It did not take our replies.
 };
-inline constexpr std::array<std::string_view, 9> kOffenceNames = {
-    "early_talker", "http",          "tls",      "proxy_header", "injection",
-    "many_errors",  "auth_failures", "too_slow", "revoked"};
+inline constexpr std::array<std::string_view, 12> kOffenceNames = {
+    "early_talker",  "http",     "tls",     "proxy_header", "injection",     "many_errors",
+    "auth_failures", "too_slow", "revoked", "no_login",     "idle_commands", "not_reading"};
 
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };

@@ -14,6 +14,8 @@ using std::chrono::seconds;
 
 namespace {
 
+// Out of descriptors: when to try again.
+constexpr Duration kBackOff = std::chrono::milliseconds(100);
 constexpr std::string_view kExposition = "text/plain; version=0.0.4; charset=utf-8";
 constexpr const char* kIndex =
     "/metrics  what was counted, for Prometheus\n"
@@ -41,13 +43,16 @@ Task<void> Endpoint::serve() {
     auto accepted = co_await listener_->accept();
     if (!accepted) {
       if (accepted.error().code == ErrorCode::kCancelled) break;
-      (void)co_await stopped_.wait(loop_.after(seconds(1)));  // out of descriptors: try again
+      // Out of descriptors: close an idle connection so that the next probe can be accepted.
+      make_room(kBackOff);
+      (void)co_await stopped_.wait(loop_.after(kBackOff));
       continue;
     }
-    if (!make_room()) {
-      continue;
-    }
-    connections_.push_back({.stream = std::move(*accepted).stream(loop_), .parser = {}});
+    if (connections_.size() - leaving_ >= options_.max_connections) make_room(Duration::zero());
+    connections_.push_back({.stream = std::move(*accepted).stream(loop_),
+                            .parser = {},
+                            .waiting = Waiting::kForRequest,
+                            .since = loop_.now()});
     group_.spawn(converse(std::prev(connections_.end())));
   }
 }
@@ -59,14 +64,25 @@ Task<void> Endpoint::stop() {
   (void)co_await group_.join();
 }
 
-// A scraper that went away without a word must not keep probes out.
-bool Endpoint::make_room() {
-  if (connections_.size() < options_.max_connections) return true;
-  const auto idle = std::ranges::find_if(connections_, &Connection::idle);
-  if (idle == connections_.end()) return false;
-  idle->idle = false;
-  idle->stream->interrupt();
-  return true;
+// Silent clients and clients with half a request must not keep probes out.
+void Endpoint::make_room(Duration least) {
+  const auto rank = [](const Connection& each) { return std::pair(each.waiting, each.since); };
+  const auto spared = std::ranges::min_element(connections_, {}, rank);
+  if (spared == connections_.end() || spared->waiting >= Waiting::kForUs) return;
+  if (loop_.now() - spared->since < least) return;
+  // An orderly end waits up to a second for the peer: only a bounded number may do so.
+  const bool orderly =
+      spared->waiting != Waiting::kForReader && leaving_ < options_.max_connections;
+  wait_for(*spared, Waiting::kForNothing);
+  ++leaving_;
+  orderly ? spared->stream->interrupt() : spared->stream->abort();
+}
+
+void Endpoint::wait_for(Connection& connection, Waiting what) {
+  // A connection that was told to end stays in that state.
+  if (connection.waiting == Waiting::kForNothing) return;
+  connection.waiting = what;
+  connection.since = loop_.now();
 }
 
 Task<void> Endpoint::converse(Connections::iterator connection) {
@@ -78,6 +94,7 @@ Task<void> Endpoint::converse(Connections::iterator connection) {
       response = refuse(read.error());
     } else if (const auto& whole = *read; whole.has_value()) {
       request = *whole;
+      wait_for(*connection, Waiting::kForUs);
       response = co_await answer(request.path);
     } else {
       break;
@@ -87,11 +104,17 @@ Task<void> Endpoint::converse(Connections::iterator connection) {
     const std::string head = head_of(response, keep_alive, std::chrono::system_clock::now());
     const std::array<std::string_view, 2> pieces = {
         head, request.method == Method::kHead ? std::string_view() : response.body};
+    wait_for(*connection, Waiting::kForReader);
     const auto written =
         co_await connection->stream->write(pieces, loop_.after(options_.request_timeout));
     if (!written || !keep_alive) break;
   }
+  if (connection->waiting != Waiting::kForNothing) {
+    connection->waiting = Waiting::kForNothing;
+    ++leaving_;
+  }
   co_await connection->stream->finish(loop_.after(seconds(1)));
+  --leaving_;
   connections_.erase(connection);
 }
 
@@ -99,13 +122,14 @@ Task<void> Endpoint::converse(Connections::iterator connection) {
 Task<std::expected<std::optional<Request>, Refusal>> Endpoint::read_request(
     Connection& connection) {
   TimePoint deadline = loop_.after(options_.idle_timeout);
-  connection.idle = true;
+  wait_for(connection, Waiting::kForRequest);
+  bool begun = false;
   while (true) {
     auto request = connection.parser.next();
-    const bool was_idle = std::exchange(
-        connection.idle, connection.parser.empty() && request && !request->has_value());
     if (!request || request->has_value()) co_return request;
-    if (was_idle && !connection.idle) deadline = loop_.after(options_.request_timeout);
+    if (!connection.parser.empty() && !std::exchange(begun, true)) {
+      deadline = loop_.after(options_.request_timeout);
+    }
     const auto octets = co_await connection.stream->read(deadline);
     if (!octets) co_return std::nullopt;
     connection.parser.append(*octets);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -36,10 +37,12 @@ struct Sources {
 class Endpoint {
  public:
   struct Options {
-    std::size_t max_connections = 32;  ///< Past it the one that idles longest makes room.
-    Duration request_timeout = std::chrono::seconds(10);  ///< From a request's first octet to its
-                                                          ///< end, and for each answer.
-    Duration idle_timeout = std::chrono::seconds(90);     ///< More than most scrape intervals.
+    /// Past it the one that has waited for its client's request, or the rest of it, for longest
+    /// makes room; if none does, one that does not take its answer.
+    std::size_t max_connections = 32;
+    Duration request_timeout = std::chrono::seconds(5);  ///< From a request's first octet to its
+                                                         ///< end, and for each answer.
+    Duration idle_timeout = std::chrono::seconds(90);    ///< More than most scrape intervals.
   };
 
   Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener, Sources sources,
@@ -57,15 +60,25 @@ class Endpoint {
   runtime::SocketAddress local() const { return listener_->local(); }
 
  private:
+  /// What a connection waits for, in the order in which connections make room.
+  enum class Waiting : std::uint8_t {
+    kForRequest,  // or for the rest of it
+    kForReader,   // the answer is not taken yet
+    kForUs,       // the answer is being made
+    kForNothing,  // it was told to end
+  };
   struct Connection {
     std::unique_ptr<runtime::TcpStream> stream;
     RequestParser parser;
-    bool idle = true;  // between two requests
+    Waiting waiting = Waiting::kForRequest;
+    TimePoint since = {};  // that it waits for this
   };
   using Connections = std::list<Connection>;
 
   runtime::Task<void> serve();
-  bool make_room();
+  /// Ends the connection that can be spared best, if any can that has waited for `least`.
+  void make_room(Duration least);
+  void wait_for(Connection& connection, Waiting what);
   runtime::Task<void> converse(Connections::iterator connection);
   runtime::Task<std::expected<std::optional<Request>, Refusal>> read_request(
       Connection& connection);
@@ -77,6 +90,7 @@ class Endpoint {
   const Options options_;
   runtime::TaskGroup group_;
   Connections connections_;
+  std::size_t leaving_ = 0;  // of these, told to end
   runtime::Event stopped_;
 };
 

@@ -192,9 +192,14 @@ struct Session {
   std::uint32_t max_errors = 20;          ///< Bad commands before 421 4.7.0.
   std::uint32_t max_auth_failures = 3;    ///< Before 421 4.7.0.
   std::uint32_t max_connections = 10000;  ///< In the whole process.
-  std::uint32_t max_connections_per_network = 1000;          ///< Of an IPv4 address or an IPv6 /64.
+  std::uint32_t max_connections_per_network = 1000;     ///< Of an IPv4 address or an IPv6 /64.
+  std::uint32_t max_unauthenticated_per_network = 250;  ///< Of these, before AUTH has succeeded.
+  std::uint32_t max_commands_before_login = 50;         ///< Before 421 4.7.0.
+  std::uint32_t max_idle_commands =
+      1000;  ///< After AUTH, without a message; one a second comes back.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds max_age = std::chrono::hours(24);  ///< Of a session; past it 421 between messages.
+  milliseconds login_timeout = std::chrono::seconds(30);     ///< From greeting or STARTTLS to AUTH.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
   std::uint64_t min_data_rate = 500;  ///< Octets of content a second; 0: none is asked for.

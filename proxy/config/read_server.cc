@@ -33,7 +33,12 @@ void read_session(const Section& section, Session& session) {
   section.read("max_connections_per_network", session.max_connections_per_network, count);
   section.read("max_age", session.max_age,
                duration_form(std::chrono::minutes(1), std::chrono::days(365)));
+  section.read("max_unauthenticated_per_network", session.max_unauthenticated_per_network, count);
+  section.read("max_commands_before_login", session.max_commands_before_login, count);
+  section.read("max_idle_commands", session.max_idle_commands,
+               integer_form<std::uint32_t>(1, 1'000'000'000));
   section.read("greeting_timeout", session.greeting_timeout, timeout);
+  section.read("login_timeout", session.login_timeout, timeout);
   section.read("command_timeout", session.command_timeout, timeout);
   section.read("data_timeout", session.data_timeout, timeout);
   section.read("min_data_rate", session.min_data_rate, size_form(0, kGiB));

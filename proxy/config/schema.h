@@ -45,8 +45,9 @@ inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
     {"max_recipients", "overflow", "reply", "max_messages", "max_errors", "max_auth_failures",
-     "max_connections", "max_connections_per_network", "max_age", "greeting_timeout",
-     "command_timeout", "data_timeout", "min_data_rate", "upstream_timeout"});
+     "max_connections", "max_connections_per_network", "max_unauthenticated_per_network",
+     "max_commands_before_login", "max_idle_commands", "max_age", "greeting_timeout",
+     "login_timeout", "command_timeout", "data_timeout", "min_data_rate", "upstream_timeout"});
 inline constexpr auto kMessage = std::to_array<std::string_view>(
     {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});

@@ -29,11 +29,20 @@ Result<void> Body::append(std::string_view octets) {
   return {};
 }
 
+std::uint64_t Body::room_for(std::uint64_t expected, const Budget& budget) {
+  // The last chunk of a body in a file may be all but empty.
+  const std::uint64_t rounding = expected > kSureInMemory ? kFlushSize : 0;
+  return std::max(expected, std::min(expected + rounding, budget.limit()));
+}
+
 // The budget is asked once a chunk, for its whole capacity: what is appended to it is paid for.
 Result<void> Body::add_chunk(std::vector<Chunk>& chunks, std::size_t capacity) {
-  if (!reservation_.grow(Chunk::round_up(capacity))) {
+  const std::uint64_t needed = capacity_ + Chunk::round_up(capacity);
+  const std::uint64_t held = reservation_.octets();
+  if (needed > held && !reservation_.grow(needed - held)) {
     return fail(ErrorCode::kLimit, "too much message content is held at this time");
   }
+  capacity_ = needed;
   if (spare_ && spare_->capacity() >= capacity) {
     chunks.push_back(*std::move(spare_));
     spare_.reset();

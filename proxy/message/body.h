@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/result.h"
@@ -37,6 +38,15 @@ class Body {
 
   /// `expected` is the SIZE that MAIL declared, or 0: it only chooses the size of the first chunk.
   Body(Budget& budget, const Storage& storage, std::uint64_t expected = 0);
+
+  /// What a body of `expected` octets takes of a budget at most, rounding to chunks included where
+  /// that matters: what a reservation for it should ask for.
+  static std::uint64_t room_for(std::uint64_t expected, const Budget& budget);
+  /// Uses `room`, which is of the same budget, before anything else is taken from it. Before the
+  /// first octet.
+  void adopt(Reservation room) { reservation_ = std::move(room); }
+  /// The end was reached: gives back what was reserved for more octets than came.
+  void release_rest() { reservation_.shrink_to(capacity_); }
 
   /// Copies `octets` to the end; never blocks or suspends. kLimit when the budget is used up: the
   /// message can't be taken now (452 4.3.1).
@@ -74,6 +84,7 @@ class Body {
       tail_;  // beyond the threshold and not yet in the file; the last may be part full
   std::optional<Chunk> spare_;  // written to the file: its memory is used again
   std::uint64_t appended_ = 0;
+  std::uint64_t capacity_ = 0;  // of all chunks, those that went to the file included
 };
 
 /// Reads a body from its beginning. Several may read one body, one after the other or at once.

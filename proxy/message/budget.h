@@ -37,7 +37,8 @@ class Budget {
   std::atomic<std::uint64_t> used_{0};
 };
 
-/// A share of a budget, given back when it dies.
+/// A share of a budget, given back when it dies. It may be taken before the octets come, so that
+/// there is room for them when they do.
 class Reservation {
  public:
   explicit Reservation(Budget& budget) : budget_(&budget) {}
@@ -57,6 +58,12 @@ class Reservation {
     if (!budget_->take(octets)) return false;
     octets_ += octets;
     return true;
+  }
+  /// Gives back all but `octets`.
+  void shrink_to(std::uint64_t octets) {
+    if (octets >= octets_) return;
+    budget_->give_back(octets_ - octets);
+    octets_ = octets;
   }
   std::uint64_t octets() const { return octets_; }
   const Budget& budget() const { return *budget_; }

@@ -12,8 +12,9 @@ namespace sallyport::message {
 namespace {
 
 std::unexpected<Error> failed(const std::string& what, int error) {
-  const bool full = error == ENOSPC || error == EDQUOT || error == EFBIG;
-  return fail(full ? ErrorCode::kLimit : ErrorCode::kSystem, what + ": " + std::strerror(error));
+  const bool lacking = error == ENOSPC || error == EDQUOT || error == EFBIG || error == EMFILE ||
+                       error == ENFILE || error == ENOMEM;
+  return fail(lacking ? ErrorCode::kLimit : ErrorCode::kSystem, what + ": " + std::strerror(error));
 }
 
 }  // namespace

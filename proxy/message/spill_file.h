@@ -15,14 +15,15 @@ namespace sallyport::message {
 /// Owns a file that nobody else can open and that is gone when we are, however we end. Move-only.
 class SpillFile {
  public:
-  /// Makes one in `directory`, readable by nobody else. kLimit when the disk is full, kSystem
-  /// otherwise; the text names the directory.
+  /// Makes one in `directory`, readable by nobody else. kLimit when the disk is full or descriptors
+  /// ran out, kSystem otherwise; the text names the directory.
   static Result<SpillFile> create(const std::string& directory);
   SpillFile(SpillFile&& other) noexcept;
   SpillFile& operator=(SpillFile&& other) noexcept;
   ~SpillFile();
 
-  /// Appends all of `octets`; kLimit when the disk is full. After a failure the file is of no use.
+  /// Appends all of `octets`; kLimit when the disk is full, or a quota or RLIMIT_FSIZE is reached.
+  /// After a failure the file is of no use.
   Result<void> append(std::string_view octets);
   /// Reads `buffer` full from `offset` on; what is asked for must have been appended.
   Result<void> read(std::uint64_t offset, std::span<char> buffer) const;

@@ -124,7 +124,8 @@ class ClientTlsContext {
 };
 
 /// Does the server's side of a handshake over `inner`, within the deadline. The context must
-/// outlive the handshake only. kTls says what went wrong.
+/// outlive the handshake only. kTls says what went wrong. kClosed: the client ended the connection,
+/// or reset it, before it had sent an octet; kNetwork: in the middle of the handshake.
 runtime::Task<Result<std::unique_ptr<TlsStream>>> accept_tls(
     runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> inner,
     std::shared_ptr<const ServerTlsContext> context, TimePoint deadline);

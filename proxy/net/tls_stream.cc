@@ -287,7 +287,13 @@ Task<Result<std::unique_ptr<TlsStream>>> accept_tls(Loop& loop, std::unique_ptr<
   ServerSide side(stream->ssl(), *context);
   const auto agreed = co_await stream->handshake(deadline);
   if (!agreed && !side.refusal().empty()) co_return fail(ErrorCode::kTls, side.refusal());
-  if (!agreed) co_return fail(agreed.error());
+  if (!agreed) {
+    const bool gone =
+        agreed.error().code == ErrorCode::kClosed || agreed.error().code == ErrorCode::kNetwork;
+    if (!gone) co_return fail(agreed.error());
+    co_return fail(stream->has_heard() ? ErrorCode::kNetwork : ErrorCode::kClosed,
+                   agreed.error().text);
+  }
   stream->set_client_certificate(side.take_client_certificate());
   co_return stream;
 }

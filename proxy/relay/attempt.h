@@ -95,6 +95,12 @@ inline bool is_hang_up(const Error& error) {
          error.code == ErrorCode::kTls;
 }
 
+/// We had no descriptor, port or memory for a connection, which says nothing about the upstream.
+inline bool is_own_shortage(const Attempt& attempt) {
+  return !attempt.reply && attempt.stage == Stage::kConnect &&
+         attempt.error.code == ErrorCode::kLimit;
+}
+
 /// `550 5.1.1 no such user`, in one line.
 std::string one_line(const smtp::Reply& reply);
 

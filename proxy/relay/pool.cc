@@ -127,7 +127,8 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadl
   const bool too_many = says_too_many_connections(failed.attempt);
   // Also where it is said in place of "wrong password": there is nothing for the operator to mend.
   if (too_many) failed.attempt.end = End::kDeferred;
-  if (!cut_off) count_failure(failed.attempt);  // it is no fault of the upstream
+  // Neither is a fault of the upstream.
+  if (!cut_off && !is_own_shortage(failed.attempt)) count_failure(failed.attempt);
   if (too_many) {
     failed.is_one_too_many = cap_->refused(*member_, loop_.now());
     metrics_.allowed.set(cap_->allowed());

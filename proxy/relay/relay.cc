@@ -239,7 +239,9 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
     upstream.health.learned_nothing();
     co_return attempt;
   }
-  if (const auto trouble = trouble_of(attempt)) {
+  if (is_own_shortage(attempt)) {
+    upstream.health.learned_nothing();
+  } else if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {
     upstream.health.succeeded();

@@ -24,6 +24,7 @@ EnhancedCode why_not_now(const Attempt& attempt) {
   if (attempt.error.code == ErrorCode::kCancelled) return {4, 3, 2};
   if (attempt.error.code == ErrorCode::kNotFound) return {4, 4, 3};
   if (attempt.error.code == ErrorCode::kSystem) return {4, 3, 0};
+  if (is_own_shortage(attempt)) return {4, 3, 1};
   switch (attempt.stage) {
     case Stage::kLease:
       return {4, 4, 5};

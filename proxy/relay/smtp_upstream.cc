@@ -32,7 +32,7 @@ std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::U
     if (!first) return;
     logger.write(log::Level::kWarning, "upstream_lookup_failed",
                  {{"upstream", name},
-                  {"reason", error.text},
+                  {"error", error.text},
                   {"used", usable ? "the last answer" : "nothing"}});
   };
   return dialer;
@@ -99,7 +99,7 @@ Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
       pipelining_broken_until_ = loop_.after(kLearnedFor);
       logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
                     {{"upstream", config.name},
-                     {"reason", "it offers PIPELINING, and answers commands only one by one"}});
+                     {"error", "it offers PIPELINING, and answers commands only one by one"}});
     }
   }
   co_return attempt;

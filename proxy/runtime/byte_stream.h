@@ -19,7 +19,8 @@ class ByteStream {
 
   /// Some octets, at least one. The view holds until the caller next suspends. kClosed at the
   /// orderly end; kTimeout, kCancelled, kNetwork, kTls otherwise. After kTimeout the stream can be
-  /// used on.
+  /// used on. A deadline that has passed gives kTimeout even if octets are there: a peer that sends
+  /// without pause must not outlast a deadline that several reads share.
   virtual Task<Result<std::string_view>> read(TimePoint deadline) = 0;
 
   /// Writes all pieces in order, or fails; after a failure the stream is only good for closing. The

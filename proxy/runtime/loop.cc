@@ -102,8 +102,12 @@ void Loop::turn(bool may_wait) {
     };
     uv_timer_start(&handles_->timer, fired, milliseconds, 0);
   }
-  uv_run(uv_.get(), may_wait && ready_.empty() ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  const bool idle = ready_.empty() && next_turn_.empty();
+  uv_run(uv_.get(), may_wait && idle ? UV_RUN_ONCE : UV_RUN_NOWAIT);
+  ++turns_;
   if (time_ == Time::kReal) now_.reset();
+  ready_.insert(ready_.end(), next_turn_.begin(), next_turn_.end());
+  next_turn_.clear();
   run_posted();
   drain_ready();
   if (timers_.earliest() <= now()) timers_.fire(now());
@@ -125,7 +129,7 @@ void Loop::jump_to_next_deadline() {
 
 bool Loop::nothing_to_do() {
   const std::lock_guard lock(posted_mutex_);
-  return ready_.empty() && posted_.empty();
+  return ready_.empty() && next_turn_.empty() && posted_.empty();
 }
 
 void Loop::queue_work(std::function<void()> work, std::coroutine_handle<> then) {

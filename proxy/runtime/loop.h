@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <coroutine>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -53,6 +55,15 @@ class Loop {
 
   /// Resumes `coroutine` in this turn, after what is queued already.
   void resume_soon(std::coroutine_handle<> coroutine) { ready_.push_back(coroutine); }
+  /// `co_await next_turn()` resumes the caller after the loop has polled once more, behind
+  /// everything that the poll made ready. For work that could go on for as long as a peer feeds it:
+  /// what is resumed in this turn (`resume_soon`) still keeps the loop from polling.
+  auto next_turn() {
+    return SuspendWith{
+        [this](std::coroutine_handle<> coroutine) { next_turn_.push_back(coroutine); }};
+  }
+  /// How often the loop has polled: two equal values were read in the same turn.
+  std::uint64_t turns() const { return turns_; }
   /// Calls `work` on the loop's thread, soon. From any thread, while the loop lives.
   void post(std::function<void()> work);
 
@@ -95,7 +106,9 @@ class Loop {
   std::vector<char> plain_scratch_;
   std::vector<std::string> spare_buffers_;
   std::vector<std::coroutine_handle<>> ready_;
-  std::vector<std::coroutine_handle<>> resuming_;  // the batch of ready_ that is being resumed
+  std::vector<std::coroutine_handle<>> resuming_;   // the batch of ready_ that is being resumed
+  std::vector<std::coroutine_handle<>> next_turn_;  // resumed after the next poll
+  std::uint64_t turns_ = 0;
   TimerHeap timers_;
   std::optional<TimePoint> now_;  // unset: not read yet in this turn
   std::size_t offloaded_ = 0;

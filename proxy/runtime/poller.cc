@@ -8,6 +8,18 @@
 
 namespace sallyport::runtime {
 
+namespace {
+
+std::unexpected<Error> cancelled() {
+  return fail(ErrorCode::kCancelled, "we are closing the connection");
+}
+
+std::unexpected<Error> too_late() {
+  return fail(ErrorCode::kTimeout, "the peer was silent for too long");
+}
+
+}  // namespace
+
 struct Poller::Handle {
   uv_poll_t uv{};
 };
@@ -38,7 +50,7 @@ Task<Result<void>> Poller::writable(TimePoint deadline) { return wait(write_, de
 
 Task<Result<void>> Poller::wait(Direction& direction, TimePoint deadline) {
   assert(!direction.waiter);
-  if (direction.cancelled) co_return fail(ErrorCode::kCancelled, "we are closing the connection");
+  if (const auto allowed = may_go_on(direction, deadline); !allowed) co_return allowed;
   if (broken_) co_return {};
   direction.ready = false;
   direction.timer.arm(deadline);
@@ -47,9 +59,15 @@ Task<Result<void>> Poller::wait(Direction& direction, TimePoint deadline) {
     update_interest();
   }};
   direction.timer.disarm();
-  if (direction.cancelled) co_return fail(ErrorCode::kCancelled, "we are closing the connection");
-  if (!direction.ready) co_return fail(ErrorCode::kTimeout, "the peer was silent for too long");
+  if (direction.cancelled) co_return cancelled();
+  if (!direction.ready) co_return too_late();
   co_return {};
+}
+
+Result<void> Poller::may_go_on(const Direction& direction, TimePoint deadline) {
+  if (direction.cancelled) return cancelled();
+  if (deadline <= loop_.now()) return too_late();
+  return {};
 }
 
 void Poller::happened(int status, int events) {

@@ -26,10 +26,16 @@ class Poller {
 
   int descriptor() const { return descriptor_; }
 
-  /// Suspends until there is something to read, or an end or error to find out about.
+  /// Suspends until there is something to read, or an end or error to find out about. A deadline
+  /// that has passed already gives kTimeout; so does `writable`.
   Task<Result<void>> readable(TimePoint deadline);
   /// Suspends until the kernel takes octets again, or an error is to be found out.
   Task<Result<void>> writable(TimePoint deadline);
+
+  /// Whether a read or write may go on without waiting: kCancelled after the cancelling functions
+  /// below, kTimeout if `deadline` has passed.
+  Result<void> may_read(TimePoint deadline) { return may_go_on(read_, deadline); }
+  Result<void> may_write(TimePoint deadline) { return may_go_on(write_, deadline); }
 
   /// A read may succeed now: readiness was seen and not used up.
   bool maybe_readable() const { return maybe_readable_; }
@@ -59,6 +65,7 @@ class Poller {
   };
 
   Task<Result<void>> wait(Direction& direction, TimePoint deadline);
+  Result<void> may_go_on(const Direction& direction, TimePoint deadline);
   void happened(int status, int events);
   void notice_departure();
   void wake(Direction& direction);

@@ -3,12 +3,15 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <array>
 #include <cassert>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstring>
 
 namespace sallyport::runtime {
@@ -17,6 +20,10 @@ namespace {
 constexpr int kBacklog = 1024;
 // In a flood of connections those that are open get their turn after so many new ones.
 constexpr unsigned kMostInARow = 64;
+// What a stream may do for its peer in one turn, in octets: four reads that fill the buffer.
+constexpr std::uint32_t kMostInATurn = 256 * 1024;
+// What a call costs beside its octets: sixteen calls are a turn's worth, however small.
+constexpr std::size_t kCallCost = 16 * 1024;
 // What a peer may still send after our goodbye before we stop listening to it.
 constexpr std::size_t kMostDrained = 1 << 20;
 
@@ -28,6 +35,21 @@ void set_option(int descriptor, int level, int option, int value) {
 
 std::string connecting(const SocketAddress& address) {
   return "connect to " + address.str() + ": ";
+}
+
+int open_spare() { return ::open("/dev/null", O_RDONLY | O_CLOEXEC); }
+
+/// The process or the host has run out of something that a connection needs.
+bool is_shortage(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM ||
+         error == EADDRNOTAVAIL || error == EAGAIN;
+}
+
+/// Asks now. The kernel looks for a descriptor before it looks whether there is a connection for
+/// it.
+bool is_readable(int descriptor) {
+  pollfd asked{.fd = descriptor, .events = POLLIN, .revents = 0};
+  return ::poll(&asked, 1, 0) > 0;
 }
 
 bool would_block(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -47,11 +69,14 @@ void drop_front(std::span<iovec>& pieces, std::size_t count) {
 }  // namespace
 
 TcpStream::TcpStream(Loop& loop, int descriptor, const SocketAddress& peer)
-    : loop_(loop), poller_(loop, descriptor), peer_(peer) {
+    : loop_(loop), poller_(loop, descriptor), peer_(peer), budget_(loop, kMostInATurn) {
   set_option(descriptor, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
 Task<Result<std::string_view>> TcpStream::read(TimePoint deadline) {
+  if (budget_.is_spent()) co_await loop_.next_turn();
+  // Octets that are here already must not hide that the reader was told to stop, or is late.
+  if (const auto allowed = poller_.may_read(deadline); !allowed) co_return fail(allowed.error());
   const std::span<char> buffer = loop_.scratch(Loop::Scratch::kWire);
   if (unread_) co_return give_unread(buffer);
   while (true) {
@@ -64,6 +89,7 @@ Task<Result<std::string_view>> TcpStream::read(TimePoint deadline) {
     if (count > 0) {
       const auto size = static_cast<std::size_t>(count);
       if (size < buffer.size()) poller_.used_up();
+      spend(size);
       co_return std::string_view(buffer.data(), size);
     }
     if (would_block(errno)) {
@@ -85,12 +111,19 @@ Task<Result<void>> TcpStream::write(std::span<const std::string_view> pieces, Ti
     std::span<iovec> batch(vectors.data(), count);
     drop_front(batch, 0);
     while (!batch.empty()) {
+      if (budget_.is_spent()) {
+        co_await loop_.next_turn();
+        if (const auto allowed = poller_.may_write(deadline); !allowed) {
+          co_return fail(allowed.error());
+        }
+      }
       msghdr message{};
       message.msg_iov = batch.data();
       message.msg_iovlen = batch.size();
       const ssize_t sent = ::sendmsg(poller_.descriptor(), &message, MSG_NOSIGNAL);
       if (sent >= 0) {
         drop_front(batch, static_cast<std::size_t>(sent));
+        spend(static_cast<std::size_t>(sent));
       } else if (would_block(errno)) {
         const auto ready = co_await poller_.writable(deadline);
         if (!ready) co_return fail(ready.error());
@@ -101,6 +134,8 @@ Task<Result<void>> TcpStream::write(std::span<const std::string_view> pieces, Ti
   }
   co_return {};
 }
+
+void TcpStream::spend(std::size_t octets) { budget_.spend(kCallCost + octets); }
 
 /// What was put back, in the scratch that all reads give.
 std::string_view TcpStream::give_unread(std::span<char> buffer) {
@@ -152,10 +187,14 @@ void TcpStream::acknowledge_now() {
 Result<std::unique_ptr<TcpStream>> begin_connect(Loop& loop, const SocketAddress& address) {
   const int descriptor =
       ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return fail(ErrorCode::kSystem, "socket: " + reason(errno));
+  if (descriptor < 0) {
+    return fail(is_shortage(errno) ? ErrorCode::kLimit : ErrorCode::kSystem,
+                "socket: " + reason(errno));
+  }
   auto stream = std::make_unique<TcpStream>(loop, descriptor, address);
   if (::connect(descriptor, address.get(), address.size()) != 0 && errno != EINPROGRESS) {
-    return fail(ErrorCode::kNetwork, connecting(address) + reason(errno));
+    return fail(is_shortage(errno) ? ErrorCode::kLimit : ErrorCode::kNetwork,
+                connecting(address) + reason(errno));
   }
   return stream;
 }
@@ -199,9 +238,22 @@ std::unique_ptr<TcpStream> Arrival::stream(Loop& loop) && {
   return std::make_unique<TcpStream>(loop, std::exchange(descriptor_, -1), peer_);
 }
 
-TcpListener::TcpListener(Loop& loop, int descriptor) : poller_(loop, descriptor) {}
+TcpListener::TcpListener(Loop& loop, int descriptor)
+    : poller_(loop, descriptor), spare_(open_spare()) {}
+
+TcpListener::~TcpListener() {
+  if (spare_ >= 0) ::close(spare_);
+}
+
+void TcpListener::bound_sends(int octets) {
+  // Accepted sockets inherit both: no system call for each.
+  set_option(poller_.descriptor(), SOL_SOCKET, SO_SNDBUF, octets);
+  set_option(poller_.descriptor(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, octets / 2);
+}
 
 Task<Result<Arrival>> TcpListener::accept() {
+  if (spare_ < 0) spare_ = open_spare();
+  bool last_resort = false;
   while (true) {
     if (in_a_row_ >= kMostInARow) {
       in_a_row_ = 0;
@@ -216,15 +268,23 @@ Task<Result<Arrival>> TcpListener::accept() {
     if (descriptor >= 0) {
       ++in_a_row_;
       co_return Arrival(descriptor,
-                        SocketAddress::from(reinterpret_cast<const sockaddr*>(&peer), size));
+                        SocketAddress::from(reinterpret_cast<const sockaddr*>(&peer), size),
+                        last_resort);
     }
-    if (would_block(errno)) {
+    const int error = errno;
+    const bool out_of_descriptors = error == EMFILE || error == ENFILE;
+    if (would_block(error) || (out_of_descriptors && !is_readable(poller_.descriptor()))) {
+      // Nothing is in the queue: the spare descriptor is for the connection that will be.
+      if (std::exchange(last_resort, false)) spare_ = open_spare();
       in_a_row_ = 0;
       poller_.used_up();
       const auto ready = co_await poller_.readable(kNever);
       if (!ready) co_return fail(ready.error());
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      co_return fail(ErrorCode::kSystem, "accept: " + reason(errno));
+    } else if (out_of_descriptors && spare_ >= 0) {
+      ::close(std::exchange(spare_, -1));
+      last_resort = true;
+    } else if (out_of_descriptors || error == ENOBUFS || error == ENOMEM) {
+      co_return fail(ErrorCode::kSystem, "accept: " + reason(error));
     }
     // Anything else is the fate of one connection that died in the queue: take the next.
   }

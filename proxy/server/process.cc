@@ -5,16 +5,20 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <string>
+#include <system_error>
 
 #include "proxy/runtime/cpus.h"
 
 namespace sallyport::server {
 namespace {
 
-// Loops, listeners, log, admin endpoint, name look-ups, files of a reload.
-constexpr std::uint64_t kOwnDescriptors = 256;
+// Where the system does not say how many descriptors are open.
+constexpr std::uint64_t kUnknown = 64;
 
 }  // namespace
 
@@ -45,16 +49,32 @@ std::uint64_t descriptor_limit() {
   return getrlimit(RLIMIT_NOFILE, &descriptors) == 0 ? descriptors.rlim_cur : 0;
 }
 
-std::uint64_t descriptors_wanted(const config::Config& config) {
-  // Of messages that are in a file no more are held than the budget has room for.
-  const std::uint64_t files =
-      config.message.budget / std::max<std::uint64_t>(config.message.memory_threshold, 1);
-  std::uint64_t wanted = kOwnDescriptors + config.session.max_connections +
-                         std::min<std::uint64_t>(files, config.session.max_connections);
-  for (const config::Upstream& upstream : config.upstreams) {
-    if (upstream.provider != config::Provider::kCapture) wanted += upstream.max_connections;
+std::uint64_t descriptors_open() {
+  std::error_code error;
+  const std::filesystem::directory_iterator all("/proc/self/fd", error);
+  // The iterator itself holds one. Without /proc: what a few workers need.
+  return error ? kUnknown : static_cast<std::uint64_t>(std::distance(begin(all), end(all))) - 1;
+}
+
+DescriptorPlan plan_descriptors(const config::Config& config, std::uint64_t limit,
+                                std::uint64_t own) {
+  const std::uint64_t clients = config.session.max_connections;
+  // No more messages are in a file than the budget has room for.
+  const std::uint64_t files = std::min(
+      clients, config.message.budget / std::max<std::uint64_t>(config.message.memory_threshold, 1));
+  std::uint64_t upstream = 0;
+  for (const config::Upstream& each : config.upstreams) {
+    if (each.provider != config::Provider::kCapture) upstream += each.max_connections;
   }
-  return wanted;
+  DescriptorPlan plan{.wanted = own + clients + files + upstream,
+                      .clients = config.session.max_connections};
+  if (plan.wanted <= limit) return plan;
+  const std::uint64_t left = limit - std::min(limit, own);
+  // A client delivers one message at a time: more connections than clients are of no use.
+  const std::uint64_t shared = left - std::min(upstream, left / 3);
+  const std::uint64_t room = shared >= 2 * files ? shared - files : shared / 2;
+  plan.clients = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, 1, clients));
+  return plan;
 }
 
 unsigned pool_threads() { return std::max(4u, runtime::available_cpus() + 3); }

@@ -19,9 +19,23 @@ void prepare_process();
 /// How many descriptors this process may have open at once.
 std::uint64_t descriptor_limit();
 
-/// How many it wants when everything `config` allows is in use: client connections, one file each
-/// for large content, connections to upstreams, and what a process needs.
-std::uint64_t descriptors_wanted(const config::Config& config);
+/// How many it has open now.
+std::uint64_t descriptors_open();
+
+/// How descriptors are shared out.
+struct DescriptorPlan {
+  std::uint64_t wanted = 0;   ///< When everything that the config allows is in use.
+  std::uint32_t clients = 0;  ///< Client connections there is room for: `max_connections` or fewer.
+
+  bool operator==(const DescriptorPlan&) const = default;
+};
+
+/// Shares out `limit` descriptors, `own` of which belong to the process itself: a client needs one,
+/// and a second while its message is in a file; the rest is for connections to upstreams. Where
+/// there are too few for all that `config` allows, clients give way, so that those who are let in
+/// are served.
+DescriptorPlan plan_descriptors(const config::Config& config, std::uint64_t limit,
+                                std::uint64_t own);
 
 /// Threads of the pool that `prepare_process` asks for.
 unsigned pool_threads();

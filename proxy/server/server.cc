@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <optional>
 #include <utility>
@@ -14,6 +17,7 @@
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/signals.h"
 #include "proxy/server/file_watch.h"
+#include "proxy/server/memory.h"
 #include "proxy/server/process.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
@@ -28,6 +32,14 @@ using namespace std::chrono_literals;
 constexpr Duration kWatchInterval = 1s;
 // A worker whose loop did not turn for this long will not turn again: nothing on it may block.
 constexpr Duration kLongestTurn = 30s;
+
+// Descriptors that are open now and then: name look-ups and files of the thread pool, of a reload.
+constexpr std::uint64_t kOccasionalDescriptors = 16;
+
+/// Probes and scrapers at one time: few where descriptors are few.
+std::size_t most_admin_connections() {
+  return static_cast<std::size_t>(std::clamp<std::uint64_t>(descriptor_limit() / 16, 2, 32));
+}
 
 void print(const std::vector<config::Problem>& problems) {
   for (const config::Problem& problem : problems)
@@ -68,9 +80,10 @@ class Control {
       wake_.set();
     });
     publish();
-    warn_of_descriptors();
     if (!co_await start_workers()) co_return co_await end(kFailure);
     if (!start_admin()) co_return co_await end(kFailure);
+    own_descriptors_ = descriptors_open() + kOccasionalDescriptors + most_admin_connections();
+    share_out_descriptors();
     ready_ = true;
     log_ready();
 
@@ -78,6 +91,7 @@ class Control {
       wake_.reset();
       (void)co_await wake_.wait(loop_.after(kWatchInterval));
       for (const auto& worker : workers_) worker->ping();
+      give_memory_back();
       std::vector<std::string> causes = users_watch_.changed();
       const std::vector<std::string> certificates = certificates_watch_.changed();
       if (std::exchange(reload_asked_, false)) causes.insert(causes.begin(), "signal");
@@ -143,17 +157,32 @@ class Control {
                    {"upstreams", upstreams}});
   }
 
-  /// Better said at start than found out by clients that must wait.
-  void warn_of_descriptors() {
-    const std::uint64_t wanted = descriptors_wanted(config());
+  /// Lets in no more clients than there are descriptors to serve; once it is known what the process
+  /// itself needs, and after each reload.
+  void share_out_descriptors() {
     const std::uint64_t limit = descriptor_limit();
-    if (limit >= wanted) return;
+    const DescriptorPlan plan = plan_descriptors(config(), limit, own_descriptors_);
+    connections_.set_room(plan.clients);
+    if (limit >= plan.wanted) return;
     logger_.write(log::Level::kWarning, "descriptors",
                   {{"limit", limit},
-                   {"wanted", wanted},
+                   {"wanted", plan.wanted},
+                   {"max_connections", config().session.max_connections},
+                   {"clients", plan.clients},
                    {"error",
                     "the hard limit on open files (RLIMIT_NOFILE) is too low for "
-                    "session.max_connections: raise it, or lower max_connections"}});
+                    "session.max_connections, so fewer clients are let in: raise it, or lower "
+                    "max_connections"}});
+  }
+
+  void give_memory_back() {
+    const TimePoint now = loop_.now();
+    const MemoryRelease::Sample sample{.resident = resident_memory(),
+                                       .content = budget_.used(),
+                                       .connections = connections_.open()};
+    if (!memory_.is_due(now, sample)) return;
+    trim();
+    memory_.trimmed(now, resident_memory());
   }
 
   runtime::Task<bool> start_workers() {
@@ -229,6 +258,7 @@ class Control {
   runtime::Task<void> put_in_force(Snapshot snapshot, std::string cause) {
     snapshot_ = std::move(snapshot);
     publish();
+    share_out_descriptors();
     applying_ = static_cast<unsigned>(workers_.size());
     for (const auto& worker : workers_) worker->apply(snapshot_);
     const bool listening = co_await all_applied();
@@ -252,7 +282,10 @@ class Control {
     const admin::Sources sources{.metrics = [this] { return metrics_.expose(); },
                                  .live = [this] { return live(); },
                                  .ready = [this] { return ready(); }};
-    endpoint_.emplace(loop_, std::move(*listener), sources).start();
+    endpoint_
+        .emplace(loop_, std::move(*listener), sources,
+                 admin::Endpoint::Options{.max_connections = most_admin_connections()})
+        .start();
     return true;
   }
 
@@ -307,6 +340,8 @@ class Control {
   submission::NetworkCount networks_;
   Shared shared_;
   runtime::Event wake_;
+  MemoryRelease memory_;
+  std::uint64_t own_descriptors_ = 0;  // what is needed beside clients and upstreams
   FileWatch users_watch_;
   FileWatch certificates_watch_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "proxy/submission/replies.h"
@@ -12,10 +14,17 @@ namespace {
 
 // Out of descriptors: accepting again at once would only burn the CPU that ends sessions.
 constexpr auto kBackOff = std::chrono::milliseconds(100);
-// Which may go on for hours: the log need not have it ten times a second.
+// A client's connection holds at most so much that the client has not taken: replies are short, and
+// a client that sends commands and reads none of them should not fill the kernel's memory.
+constexpr int kMostUntaken = 16 * 1024;
+// The condition can last for hours, so the message is rate-limited.
 constexpr auto kComplaintInterval = std::chrono::seconds(10);
 // How long interrupted sessions have to say their goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(1);
+
+constexpr std::string_view kNoDescriptor =
+    "Too many open files: the limit on open files (RLIMIT_NOFILE) is reached, so clients are "
+    "refused";
 
 /// As configured: "[::]:465". The name of the listener in metrics and logs.
 std::string name(const config::Endpoint& endpoint) {
@@ -60,6 +69,7 @@ Result<std::shared_ptr<Acceptor::Door>> Acceptor::open(const config::Endpoint& e
   if (!address) return fail(address.error());
   auto listener = runtime::TcpListener::listen(context_.loop, *address);
   if (!listener) return fail(listener.error());
+  (*listener)->bound_sends(kMostUntaken);
   auto door = std::make_shared<Door>(
       context_.loop, endpoint, context_.metrics.for_listener(name(endpoint)), std::move(*listener));
   tasks_.spawn(accept_at(door));
@@ -68,17 +78,21 @@ Result<std::shared_ptr<Acceptor::Door>> Acceptor::open(const config::Endpoint& e
 
 runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
   Throttle complaints(1, kComplaintInterval);
+  const auto complain = [&](std::string_view error) {
+    if (const auto suppressed = complaints.pass(context_.loop.now())) {
+      context_.logger.write(log::Level::kError, "accept",
+                            {{"listener", name(door->endpoint)},
+                             {"error", error},
+                             {"suppressed", *suppressed}});
+    }
+  };
   while (!door->closing.is_set()) {
     auto arrival = co_await door->listener->accept();
     if (arrival) {
+      if (arrival->is_last_resort()) complain(kNoDescriptor);
       welcome(*door, std::move(*arrival));
     } else if (arrival.error().code != ErrorCode::kCancelled) {
-      if (const auto suppressed = complaints.pass(context_.loop.now())) {
-        context_.logger.write(log::Level::kError, "accept",
-                              {{"listener", name(door->endpoint)},
-                               {"error", arrival.error().text},
-                               {"suppressed", *suppressed}});
-      }
+      complain(arrival.error().text);
       (void)co_await door->closing.wait(context_.loop.after(kBackOff));
     }
   }
@@ -89,7 +103,9 @@ void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
   const config::Listener& settings = snapshot_.config->listeners[door.index];
   const IpAddress client = arrival.peer().ip_address();
   NetworkCount::Slot network;
-  if (const auto refusal = judge(settings, client, network)) {
+  const auto refusal = arrival.is_last_resort() ? std::optional(metrics::Refusal::kDescriptors)
+                                                : judge(settings, client, network);
+  if (refusal) {
     door.metrics.connections_refused[*refusal].add();
     // A client that speaks TLS first could not read it, and who must not be here need not know why.
     if (settings.tls != config::TlsMode::kImplicit &&
@@ -120,7 +136,8 @@ std::optional<metrics::Refusal> Acceptor::judge(const config::Listener& settings
     connections_.give_back();
     return kProxyProtocol;
   }
-  auto slot = context_.networks.take(client, limits.max_connections_per_network);
+  auto slot = context_.networks.take(client, limits.max_connections_per_network,
+                                     limits.max_unauthenticated_per_network);
   if (!slot) {
     connections_.give_back();
     return kNetwork;

@@ -1,8 +1,10 @@
 // The listeners of one worker and the sessions that come of them. Knows nothing of what is said.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -20,16 +22,21 @@ namespace sallyport::submission {
 /// Clients' connections in the whole process. Thread-safe; outlives every Acceptor.
 class ConnectionCount {
  public:
-  /// One more, unless `most` are open already.
+  /// One more, unless `most`, or as many as there is room for, are open already.
   bool take(std::uint32_t most) {
-    if (open_.fetch_add(1, std::memory_order_relaxed) < most) return true;
+    const std::uint32_t room = room_.load(std::memory_order_relaxed);
+    if (open_.fetch_add(1, std::memory_order_relaxed) < std::min(most, room)) return true;
     give_back();
     return false;
   }
   void give_back() { open_.fetch_sub(1, std::memory_order_relaxed); }
+  /// How many the process has descriptors for, whatever the config allows.
+  void set_room(std::uint32_t room) { room_.store(room, std::memory_order_relaxed); }
+  std::uint32_t open() const { return open_.load(std::memory_order_relaxed); }
 
  private:
   std::atomic<std::uint32_t> open_{0};
+  std::atomic<std::uint32_t> room_{std::numeric_limits<std::uint32_t>::max()};
 };
 
 /// Accepts connections and owns their sessions. Belongs to the loop of its context; `context` and

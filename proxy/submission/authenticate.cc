@@ -1,5 +1,7 @@
 // AUTH: RFC 4954. The exchange is auth::SaslExchange's, the verdict auth::Authenticator's; here are
 // the lines on the wire, and what a verdict means for the session.
+#include <algorithm>
+#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -8,6 +10,9 @@
 
 namespace sallyport::submission {
 namespace {
+
+// A client that keeps an idle connection open with NOOP may do so this often without end.
+constexpr Duration kIdleCommandInterval = std::chrono::seconds(1);
 
 LoginFailure failure_of(auth::Rejected::Cause cause) {
   switch (cause) {
@@ -44,6 +49,7 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   if (!sent) co_return end(sent.error());
   auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
                                                         client_address());
+  login_by_ = after(config().session.login_timeout);  // the time we took is not the client's
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
@@ -93,7 +99,7 @@ runtime::Task<std::optional<auth::Credentials>> Session::run_exchange(
 
 runtime::Task<std::optional<std::string>> Session::read_response() {
   using State = smtp::LineBuffer::State;
-  const TimePoint deadline = after(config().session.command_timeout);
+  const TimePoint deadline = deadline_after(config().session.command_timeout);
   auto next = dialog_.next_line();
   while (next.state == State::kPartial) {
     const auto received = co_await dialog_.receive(deadline);
@@ -132,6 +138,9 @@ void Session::log_in(auth::Identity identity) {
   }
   login_ = std::make_unique<Login>(std::move(identity), std::move(limits), std::move(*connection),
                                    user_metrics);
+  commands_ = CommandBudget(config().session.max_idle_commands, kIdleCommandInterval);
+  network_.authenticate();
+  dialog_.be_patient();
   dialog_.say(replies::kAuthenticated);
 }
 

@@ -1,5 +1,6 @@
 // BDAT: RFC 3030 section 2. Its octets follow the command line at once, wanted or not: whatever
 // comes of a chunk, it is read to its last octet, so that content never turns into commands.
+#include <optional>
 #include <utility>
 
 #include "proxy/smtp/order.h"
@@ -23,6 +24,8 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     open_ = false;
     co_return;
   }
+  // Without octets it brings no mail: counted as any other command that does not.
+  if (login_ && command->size == 0 && !command->last && !afford(smtp::Verb::kNoop)) co_return;
   if (refusal) {
     if (!co_await discard(*command)) co_return;
     // However many chunks of a message were sent behind a MAIL that failed, it is one mistake.
@@ -37,6 +40,9 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
     transaction_->content =
         std::make_unique<Content>(context_.budget, config().message, gate_.settings, said.size);
+    if (transaction_->room) {
+      transaction_->content->adopt(*std::exchange(transaction_->room, std::nullopt));
+    }
     transaction_->content->expect_chunks(said.body == smtp::BodyType::kBinarymime);
   }
   Content& content = *transaction_->content;

@@ -69,6 +69,7 @@ void Content::finish() {
   kept_.clear();
   header_.finish(kept_);
   keep();
+  if (body_) body_->release_rest();
 }
 
 void Content::keep() {
@@ -87,7 +88,9 @@ void Content::give_up(Fault fault) {
 runtime::Task<Result<void>> Content::settle(runtime::Loop& loop) {
   if (!body_ || !body_->flush_due()) co_return {};
   auto flushed = co_await body_->flush(loop);
-  if (!flushed) give_up(Fault::kNoStorage);
+  if (!flushed) {
+    give_up(flushed.error().code == ErrorCode::kLimit ? Fault::kNoRoom : Fault::kNoStorage);
+  }
   co_return flushed;
 }
 
@@ -122,6 +125,8 @@ std::optional<smtp::Reply> Content::refusal() const {
       return replies::too_large(max_size_);
     case Fault::kNoBudget:
       return replies::no_budget();
+    case Fault::kNoRoom:
+      return replies::no_room();
     case Fault::kNoStorage:
       return replies::no_storage();
     case Fault::kDiscarded:
@@ -150,6 +155,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
+  if (transaction_->room) content.adopt(*std::exchange(transaction_->room, std::nullopt));
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
   co_await submit(content);
@@ -157,6 +163,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
+  commands_.restore();
   if (auto refusal = judge(content)) {
     transaction_->message_id = content.header().message_id();
     co_await conclude(transaction_->envelope, content.size(), std::move(*refusal));
@@ -186,7 +193,9 @@ runtime::Task<Result<void>> Session::receive(Content& content) {
   Pace pace(config().session.min_data_rate, config().session.data_timeout);
   while (!content.finished()) {
     if (dialog_.rest().empty()) {
-      auto wire = co_await dialog_.receive_octets(pace.wait(context_.loop.now()));
+      const TimePoint patience = pace.wait(context_.loop.now());
+      auto wire =
+          co_await dialog_.receive_octets(login_ ? patience : std::min(patience, login_by_));
       if (!wire) co_return fail(give_up(pace, wire.error()));
       pace.heard(wire->size(), context_.loop.now());
       content.feed(*wire);

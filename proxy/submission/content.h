@@ -34,6 +34,10 @@ class Content {
   Content(const Content&) = delete;
   Content& operator=(const Content&) = delete;
 
+  /// Uses what was reserved for it. Before the first octet.
+  void adopt(message::Reservation room) {
+    if (body_) body_->adopt(std::move(room));
+  }
   /// It comes by BDAT and not by DATA. `binary`: MAIL declared that it is no text.
   void expect_chunks(bool binary) { decoder_.emplace<smtp::ChunkDecoder>(binary); }
   /// The next chunk begins. Only after `expect_chunks`.
@@ -94,6 +98,7 @@ class Content {
     kTooLarge,
     kHeaderTooLarge,
     kNoBudget,
+    kNoRoom,
     kNoStorage,
     kDiscarded,
   };

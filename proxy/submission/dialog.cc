@@ -51,13 +51,16 @@ runtime::Task<Result<void>> Dialog::flush(TimePoint deadline) {
   if (unsent_.empty()) co_return {};
   std::string sending = std::exchange(unsent_, {});
   const std::string_view piece(sending);
-  auto sent = co_await stream_->write(std::span(&piece, 1), deadline);
+  const TimePoint until = std::min(deadline, loop_.after(reply_timeout_));
+  auto sent = co_await stream_->write(std::span(&piece, 1), until);
   loop_.give_back(std::move(sending));
+  stuck_ = !sent && sent.error().code == ErrorCode::kTimeout;
   co_return sent;
 }
 
 runtime::Task<void> Dialog::close(TimePoint deadline) {
   if (!stream_) co_return;
+  if (stuck_) co_return stream_->abort();
   const auto sent = co_await flush(deadline);
   if (sent) co_await stream_->finish(deadline);
 }

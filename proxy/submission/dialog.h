@@ -2,10 +2,12 @@
 // answered and have not sent yet. Knows lines and octets, not what they mean.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
 
+#include "proxy/base/clock.h"
 #include "proxy/runtime/byte_stream.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/smtp/line_buffer.h"
@@ -52,8 +54,13 @@ class Dialog {
   void say(const smtp::Reply& reply, smtp::ReplyText allowed = smtp::ReplyText::kAscii);
   /// Octets that are to be sent.
   std::size_t unsent() const { return unsent_.size(); }
-  /// Sends what is to be sent. Our write can't wait longer than `deadline`.
+  /// Sends what is to be sent, until `deadline` and no longer than a client that reads needs: ten
+  /// seconds, or thirty after `be_patient`. What it does not take is memory of the kernel.
   runtime::Task<Result<void>> flush(TimePoint deadline);
+  /// The client has logged in.
+  void be_patient() { reply_timeout_ = std::chrono::seconds(30); }
+  /// The client did not take what we sent: there is no way to say more to it.
+  bool is_stuck() const { return stuck_; }
 
   /// The stream, to put TLS under the dialog; give it another one before anything else.
   std::unique_ptr<runtime::ByteStream> release_stream() { return std::move(stream_); }
@@ -61,7 +68,8 @@ class Dialog {
   /// Null while TLS is being put under it.
   runtime::ByteStream* stream() const { return stream_.get(); }
 
-  /// Sends what is to be sent, and ends the connection in an orderly way.
+  /// Sends what is to be sent, and ends the connection in an orderly way; at once, with a reset, if
+  /// it is stuck: else the kernel would go on to offer the client what it does not take.
   runtime::Task<void> close(TimePoint deadline);
 
  private:
@@ -69,6 +77,8 @@ class Dialog {
   std::unique_ptr<runtime::ByteStream> stream_;
   smtp::LineBuffer received_{kMostAuthLine};
   std::string unsent_;
+  Duration reply_timeout_ = std::chrono::seconds(10);
+  bool stuck_ = false;
 };
 
 }  // namespace sallyport::submission

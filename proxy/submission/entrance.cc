@@ -30,8 +30,9 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
   while (header.state == State::kPartial) {  // at most kMostProxyHeader octets are
     const auto more = co_await first_octets(deadline);
     if (!more) {
-      // A balancer that looks whether the port is open says nothing and goes: no news.
-      const bool said_nothing = octets.empty() && more.error().code == ErrorCode::kClosed;
+      // A balancer that looks whether the port is open says nothing and goes, with FIN or RST.
+      const bool said_nothing = octets.empty() && (more.error().code == ErrorCode::kClosed ||
+                                                   more.error().code == ErrorCode::kNetwork);
       if (!said_nothing) turn_away(metrics::Refusal::kProxyProtocol, more.error().text);
       co_return false;
     }
@@ -44,8 +45,9 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
   }
   transport_->unread(std::string_view(octets).substr(header.size));
   if (header.client) client_ip_ = header.client->str();
-  const std::uint32_t most = config().session.max_connections_per_network;
-  auto slot = context_.networks.take(client_address(), most);
+  const config::Session& limits = config().session;
+  auto slot = context_.networks.take(client_address(), limits.max_connections_per_network,
+                                     limits.max_unauthenticated_per_network);
   if (!slot) {
     if (gate_.settings.tls != config::TlsMode::kImplicit) dialog_.say(replies::kTooManyConnections);
     turn_away(metrics::Refusal::kNetwork);

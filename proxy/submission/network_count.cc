@@ -22,23 +22,35 @@ std::size_t NetworkCount::Hash::operator()(std::uint64_t network) const {
   return x ^ x >> 31;
 }
 
-std::optional<NetworkCount::Slot> NetworkCount::take(const IpAddress& client, std::uint32_t most) {
+std::optional<NetworkCount::Slot> NetworkCount::take(const IpAddress& client, std::uint32_t most,
+                                                     std::uint32_t most_unauthenticated) {
   if (client.is_loopback()) return Slot();
   const std::uint64_t network = client.network();
   Shard& shard = shard_of(network);
   const std::lock_guard lock(shard.mutex);
-  const auto [entry, is_new] = shard.open.try_emplace(network, 0);
+  const auto [entry, is_new] = shard.open.try_emplace(network);
+  Open& open = entry->second;
   // At least one is always taken: an entry of none would stay.
-  if (!is_new && entry->second >= most) return std::nullopt;
-  ++entry->second;
+  if (!is_new && (open.all >= most || open.unauthenticated >= most_unauthenticated)) {
+    return std::nullopt;
+  }
+  ++open.all;
+  ++open.unauthenticated;
   return Slot(*this, network);
 }
 
-void NetworkCount::give_back(std::uint64_t network) {
+void NetworkCount::authenticated(std::uint64_t network) {
+  Shard& shard = shard_of(network);
+  const std::lock_guard lock(shard.mutex);
+  --shard.open.find(network)->second.unauthenticated;
+}
+
+void NetworkCount::give_back(std::uint64_t network, bool authenticated) {
   Shard& shard = shard_of(network);
   const std::lock_guard lock(shard.mutex);
   const auto entry = shard.open.find(network);
-  if (--entry->second == 0) shard.open.erase(entry);
+  if (!authenticated) --entry->second.unauthenticated;
+  if (--entry->second.all == 0) shard.open.erase(entry);
 }
 
 std::size_t NetworkCount::size() const {

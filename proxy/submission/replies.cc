@@ -28,6 +28,11 @@ std::string timed_out(std::string_view hostname) {
   return fmt::format("421 4.4.2 {} waited too long for you, closing connection\r\n", hostname);
 }
 
+std::string no_login(std::string_view hostname) {
+  return fmt::format("421 4.7.0 {} waited too long for authentication, closing connection\r\n",
+                     hostname);
+}
+
 std::string challenge(std::string_view text) {
   return fmt::format("334 {}\r\n", base64::encode(text));
 }
@@ -82,6 +87,8 @@ smtp::Reply header_too_large(std::uint64_t limit) {
 smtp::Reply no_budget() {
   return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
 }
+
+smtp::Reply no_room() { return {452, {4, 3, 1}, "Insufficient system storage, try again later"}; }
 
 smtp::Reply no_storage() {
   return {451, {4, 3, 0}, "The message could not be stored, try again later"};

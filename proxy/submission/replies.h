@@ -31,6 +31,10 @@ inline constexpr Wire kBareCr = "500 5.5.2 Lines end with CRLF: this one has a b
 inline constexpr Wire kBareLf = "500 5.5.2 Lines end with CRLF: this one has a bare LF\r\n";
 inline constexpr Wire kNul = "500 5.5.2 This line has a NUL\r\n";
 inline constexpr Wire kTooManyErrors = "421 4.7.0 Too many errors, closing connection\r\n";
+inline constexpr Wire kTooManyBeforeLogin =
+    "421 4.7.0 Too many commands without authentication, closing connection\r\n";
+inline constexpr Wire kTooManyIdleCommands =
+    "421 4.7.0 Too many commands without a message, closing connection\r\n";
 inline constexpr Wire kTooManyConnections = "421 4.7.0 Too many connections, try again later\r\n";
 
 // Clients that are at the wrong door. RFC 5321 section 3.8 has no other code than 421 that says the
@@ -86,6 +90,8 @@ std::string greeting(std::string_view hostname);
 std::string shutting_down(std::string_view hostname);
 /// `421 4.4.2 HOSTNAME …`: the client was silent for too long.
 std::string timed_out(std::string_view hostname);
+/// `421 4.7.0 HOSTNAME …`: the client did not authenticate in time.
+std::string no_login(std::string_view hostname);
 /// `334 ` and the challenge in base64.
 std::string challenge(std::string_view text);
 /// `501 5.5.2`: the response does not have the mechanism's form.
@@ -113,7 +119,9 @@ smtp::Reply recipients_refused(std::string_view id, std::uint64_t refused, std::
 smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.
 smtp::Reply no_budget();
-/// `451 4.3.0`: the content could not be written to its file.
+/// `452 4.3.1`: the file system, or the process, has no room for the content's file.
+smtp::Reply no_room();
+/// `451 4.3.0`: the content could not be written to its file, for a reason that time may not mend.
 smtp::Reply no_storage();
 
 /// The reply to a line that could not be taken; none for `kLine` and `kPartial`.

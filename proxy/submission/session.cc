@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kMostUnsent = 16 * 1024;
 // How long we wait for the client to take our goodbye.
 constexpr auto kGoodbyeTime = std::chrono::seconds(5);
+// Commands that are answered before other sessions get their turn. 64 KiB hold ten thousand.
+constexpr std::uint32_t kMostCommandsInATurn = 64;
 
 }  // namespace
 
@@ -56,7 +58,9 @@ Session::Session(Context& context, Snapshot snapshot, Gate gate,
       transport_(stream.get()),
       dialog_(context.loop, std::move(stream)),
       open_session_(gate.metrics.open_sessions.hold()),
-      began_(context.loop.now()) {}
+      began_(context.loop.now()),
+      commands_(config().session.max_commands_before_login),
+      turn_(context.loop, kMostCommandsInATurn) {}
 
 Session::~Session() = default;
 
@@ -67,6 +71,7 @@ runtime::Task<void> Session::run() {
   dialog_.say(replies::greeting(config().hostname));
   co_await converse();
   drop_transaction(relay::cause::kSessionEnded);
+  if (dialog_.is_stuck()) note(metrics::Offence::kNotReading);
   co_await dialog_.close(after(kGoodbyeTime));
   if (context_.logger.enabled(log::Level::kDebug)) {
     context_.logger.write(log::Level::kDebug,
@@ -81,8 +86,10 @@ runtime::Task<void> Session::run() {
 }
 
 runtime::Task<void> Session::converse() {
-  TimePoint deadline = after(config().session.greeting_timeout);
+  login_by_ = after(config().session.login_timeout);
+  TimePoint deadline = deadline_after(config().session.greeting_timeout);
   while (open_) {
+    if (turn_.is_spent()) co_await context_.loop.next_turn();
     if (draining_ && !transaction_) co_return end(replies::shutting_down(config().hostname));
     const auto next = dialog_.next_line();
     if (next.state == smtp::LineBuffer::State::kPartial) {
@@ -94,15 +101,11 @@ runtime::Task<void> Session::converse() {
       continue;
     }
     if (!transaction_ && is_too_old()) co_return end(replies::kTooOld);
-    if (next.state != smtp::LineBuffer::State::kLine) {
-      const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
-      refuse_line(verb, replies::for_fault(next.state));
-    } else if (login_ || !repel(next.line)) {
-      const smtp::CommandLine command = smtp::split_command(next.line);
-      const Handler* handler = admit(command, next.line.size());
-      if (handler && handler->answer) (this->*handler->answer)(command.arguments);
-      if (handler && handler->talk) co_await (this->*handler->talk)(command.arguments);
-    }
+    turn_.spend(1);
+    std::string_view arguments;
+    const Handler* handler = take(next, arguments);
+    if (handler && handler->answer) (this->*handler->answer)(arguments);
+    if (handler && handler->talk) co_await (this->*handler->talk)(arguments);
     if (open_ && errors_ >= config().session.max_errors) {
       break_off(metrics::Offence::kTooManyErrors, replies::kTooManyErrors);
     }
@@ -110,8 +113,38 @@ runtime::Task<void> Session::converse() {
       const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
       if (!sent) co_return;
     }
-    deadline = after(config().session.command_timeout);
+    deadline = deadline_after(config().session.command_timeout);
   }
+}
+
+const Session::Handler* Session::take(const smtp::LineBuffer::Next& next,
+                                      std::string_view& arguments) {
+  if (next.state != smtp::LineBuffer::State::kLine) {
+    const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
+    refuse_line(verb, replies::for_fault(next.state));
+    return nullptr;
+  }
+  if (!login_ && repel(next.line)) return nullptr;
+  const smtp::CommandLine command = smtp::split_command(next.line);
+  if (!afford(command.verb)) return nullptr;
+  arguments = command.arguments;
+  return admit(command, next.line.size());
+}
+
+bool Session::afford(smtp::Verb verb) {
+  using enum smtp::Verb;
+  if (verb == kQuit) return true;
+  // What belongs to a message has limits of its own.
+  if (login_ && (verb == kRcpt || verb == kData || verb == kBdat)) return true;
+  if (commands_.spend(context_.loop.now())) return true;
+  login_ ? break_off(metrics::Offence::kIdleCommands, replies::kTooManyIdleCommands)
+         : break_off(metrics::Offence::kNoLogin, replies::kTooManyBeforeLogin);
+  return false;
+}
+
+TimePoint Session::deadline_after(Duration patience) const {
+  const TimePoint deadline = context_.loop.after(patience);
+  return login_ ? deadline : std::min(deadline, login_by_);
 }
 
 const Session::Handler* Session::admit(const smtp::CommandLine& command, std::size_t size) {
@@ -279,7 +312,12 @@ void Session::end(std::string_view wire) {
 }
 
 void Session::end(const Error& error) {
-  if (error.code == ErrorCode::kTimeout) dialog_.say(replies::timed_out(config().hostname));
+  if (error.code == ErrorCode::kTimeout) {
+    const bool no_login = !login_ && commands_.was_used() && context_.loop.now() >= login_by_;
+    if (no_login && !dialog_.is_stuck()) note(metrics::Offence::kNoLogin);
+    dialog_.say(no_login ? replies::no_login(config().hostname)
+                         : replies::timed_out(config().hostname));
+  }
   if (error.code == ErrorCode::kCancelled) dialog_.say(replies::shutting_down(config().hostname));
   drop_transaction(error.code == ErrorCode::kTimeout     ? relay::cause::kClientTimeout
                    : error.code == ErrorCode::kCancelled ? relay::cause::kStopping

@@ -11,9 +11,11 @@
 #include <string_view>
 
 #include "proxy/base/ip_address.h"
+#include "proxy/runtime/turn_budget.h"
 #include "proxy/smtp/capabilities.h"
 #include "proxy/smtp/command.h"
 #include "proxy/smtp/order.h"
+#include "proxy/submission/command_budget.h"
 #include "proxy/submission/content.h"
 #include "proxy/submission/context.h"
 #include "proxy/submission/dialog.h"
@@ -64,6 +66,12 @@ class Session {
 
   // session.cc: the loop, and what needs no phase of its own.
   runtime::Task<void> converse();
+  /// What answers the next line, with the arguments it is given; null when the line was refused.
+  const Handler* take(const smtp::LineBuffer::Next& next, std::string_view& arguments);
+  /// Counts a command that brings no mail. False: there were too many, and the session ends.
+  bool afford(smtp::Verb verb);
+  /// Until when the client may be silent: `patience` from now, and no longer than it has to log in.
+  TimePoint deadline_after(Duration patience) const;
   /// What answers this command; null when it was refused.
   const Handler* admit(const smtp::CommandLine& command, std::size_t size);
   /// Refuses a line whose arguments are not looked at. What follows a BDAT is not known to be
@@ -148,6 +156,8 @@ class Session {
   void conclude_early(smtp::Reply refusal);
   /// Why MAIL is refused; nullopt: it is not.
   std::optional<relay::Delivery> judge_sender(const smtp::MailCommand& command);
+  /// RFC 1870: room for the size that MAIL declared, or why there is none.
+  std::optional<relay::Delivery> reserve();
   smtp::Reply over_limit(const policy::Refusal& refusal);
   /// Drops the transaction, if one is open, and logs why: a word of relay/cause.h, and text.
   void drop_transaction(std::string_view cause, std::string_view error = {});
@@ -201,6 +211,9 @@ class Session {
   std::unique_ptr<Login> login_;  // once authenticated
   std::unique_ptr<Transaction> transaction_;
   smtp::Verb verb_ = smtp::Verb::kUnknown;  // of the command under way
+  CommandBudget commands_;
+  runtime::TurnBudget turn_;     // commands answered without waiting
+  TimePoint login_by_ = kNever;  // without a login the session ends then
   std::uint32_t errors_ = 0;
   std::uint32_t auth_failures_ = 0;
   std::uint32_t messages_ = 0;

@@ -40,6 +40,7 @@ runtime::Task<void> Session::starttls(std::string_view arguments) {
   greeted_ = false;
   extended_ = false;
   client_name_.clear();
+  login_by_ = after(config().session.login_timeout);
 }
 
 runtime::Task<bool> Session::start_tls(TimePoint deadline) {
@@ -52,6 +53,9 @@ runtime::Task<bool> Session::start_tls(TimePoint deadline) {
   handshaking_ = nullptr;
   // What we broke off ourselves says nothing about the client or our certificate.
   if (!accepted && accepted.error().code == ErrorCode::kCancelled) co_return false;
+  // A probe that looks whether the port is open (kubelet, a load balancer) wants no handshake.
+  const bool implicit = gate_.settings.tls == config::TlsMode::kImplicit;
+  if (!accepted && implicit && accepted.error().code == ErrorCode::kClosed) co_return false;
   if (!accepted) {
     gate_.metrics.handshakes_failed.add();
     context_.refusals.handshake_failed(context_.logger, context_.loop.now(), log_client(),

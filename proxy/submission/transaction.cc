@@ -60,6 +60,7 @@ void Session::mail(std::string_view arguments) {
   transaction_->envelope = {.reverse_path = std::move(command->reverse_path),
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
+  if (!refusal) refusal = reserve();
   if (refusal) {
     say(refusal->reply);
     count_refusal(refusal->reply.code);  // the line of the transaction has the reply
@@ -84,18 +85,25 @@ std::optional<relay::Delivery> Session::judge_sender(const smtp::MailCommand& co
   if (auto refusal = policy::check_reverse_path(login_->identity.user(), command.reverse_path)) {
     return refused(std::move(*refusal), relay::cause::kSenderNotAllowed);
   }
-  // Nothing is charged or taken yet: this only saves the client from sending what would be refused
-  // later.
-  const std::uint64_t held = context_.budget.used();
+  // Nothing is charged yet: this only saves the client from sending what would be refused later.
   const std::uint64_t declared = command.parameters.size.value_or(0);
-  if (declared > 0 && held + declared > context_.budget.limit()) {
-    context_.metrics.process().content_refusals.add();
-    return refused(replies::no_budget(), relay::cause::kNoBudget);
-  }
   const policy::Charge least{.messages = 1, .recipients = 1, .bytes = declared};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
   if (!allowed) return refused(over_limit(allowed.error()), relay::cause::kUserLimit);
   return std::nullopt;
+}
+
+/// RFC 1870 section 6.1: what MAIL announces is reserved, so that the client is put off before it
+/// sends anything and not after.
+std::optional<relay::Delivery> Session::reserve() {
+  const std::uint64_t declared = transaction_->envelope.parameters.size.value_or(0);
+  if (declared == 0) return std::nullopt;
+  transaction_->room.emplace(context_.budget);
+  if (transaction_->room->grow(message::Body::room_for(declared, context_.budget))) {
+    return std::nullopt;
+  }
+  context_.metrics.process().content_refusals.add();
+  return refused(replies::no_budget(), relay::cause::kNoBudget);
 }
 
 smtp::Reply Session::over_limit(const policy::Refusal& refusal) {

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
+#include "proxy/message/budget.h"
 #include "proxy/message/envelope.h"
 #include "proxy/message/transaction_id.h"
 #include "proxy/policy/rate_limiter.h"
@@ -22,6 +24,9 @@ struct Transaction {
   std::uint32_t overflowed = 0;      ///< Recipients that heard it.
   std::uint32_t refused = 0;         ///< Recipients whose RCPT was refused for other reasons.
   std::string first_refusal;         ///< The reply to the first of them, in one line.
+  /// Reserved for the SIZE that MAIL declared, until the content begins: the client is refused
+  /// before an upload rather than after it.
+  std::optional<message::Reservation> room;
   std::unique_ptr<Content> content;  ///< What came by BDAT so far; null before the first chunk.
   std::string message_id;            ///< Once the content has ended; empty: it has none.
   policy::Receipt receipt = {};      ///< What it has taken of the user's limits.

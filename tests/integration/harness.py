@@ -16,6 +16,7 @@ import signal
 import smtplib
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -291,10 +292,11 @@ class Sallyport:
     _hash = None
 
     def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2,
-                 tls="", submission_extra=""):
+                 tls="", submission_extra="", prefix=()):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
+        self.prefix = prefix        # what runs the binary: prlimit and its arguments
         self.implicit, self.submission, self.alternative, self.admin = free_ports(4)
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
@@ -339,7 +341,7 @@ password = "{self.hash_password()}"
 
     def start(self):
         self._log = open(self.log_file, "ab")
-        self.process = subprocess.Popen([BINARY, "run", "--config", self.config], stderr=self._log,
+        self.process = subprocess.Popen([*self.prefix, BINARY, "run", "--config", self.config], stderr=self._log,
                                         stdout=self._log)
         wait_for("readiness", self.is_ready)
         return self
@@ -461,6 +463,23 @@ def outcome(client, content=None, sender="invoices@example.com", to=("someone@ex
         return 0, "disconnected"
     except smtplib.SMTPDataError as error:
         return error.smtp_code, error.smtp_error.decode()
+
+
+def read_reply(stream):
+    """One reply; its last line has no hyphen behind the code."""
+    text = b""
+    while not text.endswith(b"\r\n") or text.splitlines()[-1][3:4] == b"-":
+        octets = stream.recv(65536)
+        if not octets:
+            break
+        text += octets
+    return text
+
+
+def reset(connection):
+    """Closes with a reset, as a client does whose process is gone."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
 
 
 class Scratch:

@@ -72,6 +72,9 @@ Task<Result<std::string_view>> MemoryStream::read(TimePoint deadline) {
     if (aborted_ || interrupted_) {
       co_return fail(ErrorCode::kCancelled, "we are closing the connection");
     }
+    if (deadline <= loop_.now()) {
+      co_return fail(ErrorCode::kTimeout, "the peer was silent for too long");
+    }
     if (in_->size() > 0) {
       const std::span<char> buffer = loop_.scratch(Loop::Scratch::kWire);
       const std::size_t count = in_->take(buffer);

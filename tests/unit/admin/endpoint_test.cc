@@ -1,9 +1,16 @@
 #include "proxy/admin/endpoint.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace sallyport::admin {
 namespace {
@@ -25,12 +32,13 @@ struct Served {
                  {.metrics =
                       [this] {
                         scraper = std::this_thread::get_id();
-                        return std::string("# page\n");
+                        return page;
                       },
                   .live = [this] { return live; },
                   .ready = [this] { return ready; }},
                  options) {}
 
+  std::string page = "# page\n";
   std::thread::id scraper;
   Result<void> live;
   Result<void> ready;
@@ -179,6 +187,73 @@ TEST(Endpoint, ANewConnectionTakesThePlaceOfOneThatIdles) {
         EXPECT_EQ(co_await hear(loop, *first), "[closed]");
       },
       {.max_connections = 1});
+}
+
+TEST(Endpoint, HalfRequestsKeepNoProbeOut) {
+  beside_endpoint(
+      [](Loop& loop, Served& served) -> Task<void> {
+        std::vector<std::unique_ptr<TcpStream>> halves;
+        for (int i = 0; i < 40; ++i) {
+          halves.push_back(co_await dial(loop, served));
+          EXPECT_TRUE(co_await halves.back()->write("GET /met", loop.after(1s)));
+        }
+        for (int i = 0; i < 3; ++i) {
+          const auto heard = co_await ask(loop, served, get("/livez", "Connection: close\r\n"));
+          EXPECT_THAT(heard, EndsWith("ok\n[closed]"));
+        }
+        EXPECT_EQ(co_await hear(loop, *halves.front()), "[closed]");  // the oldest made room
+        EXPECT_EQ(co_await hear(loop, *halves.back()), "[timeout]");
+      },
+      {.max_connections = 4});
+}
+
+TEST(Endpoint, ClientsThatTakeNoAnswerKeepNoProbeOut) {
+  beside_endpoint(
+      [](Loop& loop, Served& served) -> Task<void> {
+        served.page = std::string(16 << 20, 'x');  // more than the kernel takes
+        std::vector<std::unique_ptr<TcpStream>> stuck;
+        for (int i = 0; i < 4; ++i) {
+          stuck.push_back(co_await dial(loop, served));
+          EXPECT_TRUE(co_await stuck.back()->write(get("/metrics"), loop.after(1s)));
+          EXPECT_TRUE(co_await stuck.back()->read(loop.after(5s)));
+        }
+        const auto heard = co_await ask(loop, served, get("/livez", "Connection: close\r\n"));
+        EXPECT_THAT(heard, EndsWith("ok\n[closed]"));
+      },
+      {.max_connections = 2});
+}
+
+TEST(Endpoint, AnswersAProbeWhenDescriptorsRunOut) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto scraper = co_await dial(loop, served);
+    EXPECT_TRUE(co_await scraper->write(get("/livez"), loop.after(1s)));
+    EXPECT_THAT(co_await hear(loop, *scraper), EndsWith("ok\n[timeout]"));
+    rlimit before{};
+    getrlimit(RLIMIT_NOFILE, &before);
+    for (int i = 0; i < 3; ++i) {
+      // The probe's own descriptor is the last one there is.
+      const int lowest_free = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+      ::close(lowest_free);
+      const rlimit tight{static_cast<rlim_t>(lowest_free + 1), before.rlim_max};
+      setrlimit(RLIMIT_NOFILE, &tight);
+      const auto heard = co_await ask(loop, served, get("/livez", "Connection: close\r\n"));
+      setrlimit(RLIMIT_NOFILE, &before);
+      EXPECT_THAT(heard, EndsWith("ok\n[closed]"));
+    }
+  });
+}
+
+TEST(Endpoint, AFloodOfRequestsKeepsNoProbeWaiting) {
+  beside_endpoint([](Loop& loop, Served& served) -> Task<void> {
+    const auto flooding = co_await dial(loop, served);
+    std::string flood;
+    for (int i = 0; i < 1000; ++i) flood += get("/livez");
+    EXPECT_TRUE(co_await flooding->write(flood, loop.after(1s)));
+    const std::uint64_t before = loop.turns();
+    const auto heard = co_await ask(loop, served, get("/livez", "Connection: close\r\n"));
+    EXPECT_THAT(heard, EndsWith("ok\n[closed]"));
+    EXPECT_LE(loop.turns() - before, 12u);
+  });
 }
 
 TEST(Endpoint, StopEndsConnectionsThatIdle) {

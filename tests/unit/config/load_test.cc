@@ -148,6 +148,8 @@ TEST(Load, EveryKeySetsItsField) {
       "[session]\nmax_recipients = 1\noverflow = 'split'\nreply = 'ours'\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
       "3\nmax_connections = 4\n"
       "max_connections_per_network = 9\nmax_age = '2h'\nmin_data_rate = '1 KiB'\n"
+      "max_unauthenticated_per_network = 8\nmax_commands_before_login = 10\n"
+      "max_idle_commands = 11\nlogin_timeout = '4s'\n"
       "greeting_timeout = '5s'\ncommand_timeout = '6s'\ndata_timeout = '7s'\n"
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
@@ -169,8 +171,12 @@ TEST(Load, EveryKeySetsItsField) {
                                      .max_auth_failures = 3,
                                      .max_connections = 4,
                                      .max_connections_per_network = 9,
+                                     .max_unauthenticated_per_network = 8,
+                                     .max_commands_before_login = 10,
+                                     .max_idle_commands = 11,
                                      .greeting_timeout = 5s,
                                      .max_age = 2h,
+                                     .login_timeout = 4s,
                                      .command_timeout = 6s,
                                      .data_timeout = 7s,
                                      .min_data_rate = 1024,

@@ -56,6 +56,17 @@ TEST(Health, FailuresThatBeganTogetherCountOnce) {
   EXPECT_LE(away(health, now), 1300ms);
 }
 
+TEST(Health, AnAttemptThatNeverReachedItLeavesTheNextToProbe) {
+  Health health(1);
+  TimePoint now = kStart;
+  health.failed(Trouble::kUnreachable, now);
+  now += 2s;
+  EXPECT_TRUE(health.admit(now));
+  EXPECT_FALSE(health.admit(now));
+  health.learned_nothing();
+  EXPECT_TRUE(health.admit(now));
+}
+
 TEST(Health, OneProbesWhileTheOthersStayAway) {
   Health health(1);
   TimePoint now = kStart;

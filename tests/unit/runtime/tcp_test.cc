@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
 #include "proxy/runtime/task_group.h"
 
 namespace sallyport::runtime {
@@ -75,6 +80,76 @@ TEST(Tcp, WritesManyPiecesInOrder) {
     EXPECT_EQ(co_await read_all(*pair.server, l.after(5s)), expected);
     pair.server.reset();
     (void)co_await group.join();
+  });
+}
+
+/// Reads until told to stop; the peer always has more for it.
+Task<void> read_on(Loop& loop, ByteStream& stream, const bool& stop) {
+  while (!stop && co_await stream.read(loop.after(10s))) {
+  }
+}
+
+/// Writes until told to stop; the peer always takes it.
+Task<void> write_on(Loop& loop, ByteStream& stream, const bool& stop, std::size_t octets) {
+  const std::string piece(octets, 'x');
+  while (!stop && co_await stream.write(piece, loop.after(10s))) {
+  }
+}
+
+/// What the turns of a loop carry while `greedy` streams are fed without pause: a quiet peer's
+/// octet must come through in a few turns, whoever else is served meanwhile.
+void is_heard_beside(Task<void> (*greedy)(Loop& loop, TaskGroup& group, Pair& pair,
+                                          const bool& stop)) {
+  Loop loop;
+  const auto main = [](Loop& l, auto* each) -> Task<void> {
+    Pair pair = co_await connected_pair(l);
+    Pair quiet = co_await connected_pair(l);
+    TaskGroup group(l);
+    bool stop = false;
+    co_await each(l, group, pair, stop);
+    for (int i = 0; i < 20; ++i) {
+      EXPECT_TRUE(co_await quiet.client->write("?", l.after(5s)));
+      const std::uint64_t before = l.turns();
+      EXPECT_TRUE(co_await quiet.server->read(l.after(5s)));
+      EXPECT_LE(l.turns() - before, 3u);
+    }
+    stop = true;
+    (void)co_await group.join();
+  };
+  loop.run(main(loop, greedy));
+}
+
+TEST(Tcp, AQuietPeerIsHeardBesideOneThatSendsWithoutPause) {
+  is_heard_beside([](Loop& l, TaskGroup& group, Pair& pair, const bool& stop) -> Task<void> {
+    group.spawn(write_on(l, *pair.client, stop, 1 << 20));
+    group.spawn(read_on(l, *pair.server, stop));
+    co_return;
+  });
+}
+
+TEST(Tcp, AQuietPeerIsHeardBesideOneThatSendsAndTakesSmallPieces) {
+  is_heard_beside([](Loop& l, TaskGroup& group, Pair& pair, const bool& stop) -> Task<void> {
+    group.spawn(write_on(l, *pair.client, stop, 1));
+    group.spawn(read_on(l, *pair.server, stop));
+    co_return;
+  });
+}
+
+TEST(Tcp, WhatIsHereHidesNeitherAnInterruptNorADeadline) {
+  in_a_loop([](Loop& l, Pair pair) -> Task<void> {
+    const std::string flood(256 * 1024, 'x');
+    TaskGroup group(l);
+    group.spawn([](Loop& loop, TcpStream& stream, std::string octets) -> Task<void> {
+      (void)co_await stream.write(octets, loop.after(5s));
+    }(l, *pair.client, flood));
+    EXPECT_TRUE(co_await pair.server->read(l.after(5s)));
+    (void)co_await group.join();  // more than one read gives is there
+    const auto late = co_await pair.server->read(l.now());
+    EXPECT_EQ(late.error().code, ErrorCode::kTimeout);
+    EXPECT_TRUE(co_await pair.server->read(l.after(5s)));
+    pair.server->interrupt();
+    const auto stopped = co_await pair.server->read(l.after(5s));
+    EXPECT_EQ(stopped.error().code, ErrorCode::kCancelled);
   });
 }
 

@@ -120,6 +120,24 @@ TEST(Acceptor, RefusesPastTheCapInOneWrite) {
   loop.run(main(loop));
 }
 
+TEST(Acceptor, LetsInNoMoreThanThereAreDescriptorsFor) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    worker.connections.set_room(1);
+    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()}, 10)));
+    const SocketAddress address = worker.acceptor.addresses().front();
+    const auto first = co_await dial(l, address);
+    EXPECT_THAT(co_await hear(l, *first, "\r\n"), HasSubstr("220 "));
+    EXPECT_EQ(worker.connections.open(), 1u);
+    const auto second = co_await dial(l, address);
+    EXPECT_THAT(co_await hear(l, *second, "nothing ends it"), HasSubstr("421 4.7.0 "));
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+  };
+  loop.run(main(loop));
+}
+
 TEST(Acceptor, RefusesWithAWordWhereTlsDoesNotComeFirst) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
@@ -265,7 +283,7 @@ TEST(Acceptor, InterruptsWhoDoesNotEndInTime) {
   loop.run(main(loop));
 }
 
-TEST(Acceptor, WaitsWhenDescriptorsRunOut) {
+TEST(Acceptor, SaysSoWhenDescriptorsRunOut) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
@@ -277,10 +295,17 @@ TEST(Acceptor, WaitsWhenDescriptorsRunOut) {
     ::close(lowest_free);
     const rlimit tight{static_cast<rlim_t>(lowest_free + 1), before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &tight);
-    const auto client = co_await dial(l, worker.acceptor.addresses().front());
-    const auto silent = co_await client->read(l.after(150ms));
-    EXPECT_FALSE(silent);
+    auto client = co_await dial(l, worker.acceptor.addresses().front());
+    EXPECT_EQ(co_await hear(l, *client, "nothing ends it"),
+              "421 4.7.0 Too many connections, try again later\r\n");
+    EXPECT_EQ(worker.refused(metrics::Refusal::kDescriptors), 1u);
+    // Again: the spare descriptor is there again.
+    client.reset();
+    client = co_await dial(l, worker.acceptor.addresses().front());
+    EXPECT_THAT(co_await hear(l, *client, "nothing ends it"), HasSubstr("421 "));
     setrlimit(RLIMIT_NOFILE, &before);
+    client.reset();
+    client = co_await dial(l, worker.acceptor.addresses().front());
     EXPECT_THAT(co_await hear(l, *client, "\r\n"), HasSubstr("220 "));
     worker.acceptor.abort();
     (void)co_await worker.acceptor.join();

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "proxy/submission/replies.h"
 #include "tests/unit/submission/conversation.h"
 
 namespace sallyport::submission {
@@ -31,7 +32,8 @@ TEST(Session, AnswersAPipelinedGroupInOneWrite) {
 
 TEST(Session, NeverGathersMoreRepliesThanAFewKilobytes) {
   converse([](Conversation& talk) -> Task<void> {
-    (void)co_await talk.ask("EHLO me\r\n");
+    talk.config->session.max_idle_commands = 10'000;
+    co_await talk.log_in();
     std::string many;
     for (int i = 0; i < 2000; ++i) many += "HELP\r\n";
     const auto before = talk.server->writes();
@@ -39,6 +41,19 @@ TEST(Session, NeverGathersMoreRepliesThanAFewKilobytes) {
     EXPECT_GT(help.size(), 100'000);
     EXPECT_GT(talk.server->writes() - before, 5);
     EXPECT_LT(talk.server->writes() - before, 20);
+  });
+}
+
+TEST(Session, AFloodOfCommandsLeavesTurnsToOthers) {
+  converse([](Conversation& talk) -> Task<void> {
+    talk.config->session.max_idle_commands = 10'000;
+    co_await talk.log_in();
+    std::string flood;
+    for (int i = 0; i < 2000; ++i) flood += "NOOP\r\n";
+    const std::uint64_t before = talk.loop.turns();
+    const std::string answers = co_await talk.ask(flood);
+    EXPECT_EQ(answers.size(), 2000 * replies::kOk.size());
+    EXPECT_GE(talk.loop.turns() - before, 2000u / 64);
   });
 }
 
