@@ -151,7 +151,8 @@ struct alignas(64) UpstreamMetrics {
   Counter connections_reused;  ///< Leases served by a warm connection.
   ByLabel<CloseReason, kCloseReasonNames> connections_closed;
   ByLabel<ConnectFailure, kConnectFailureNames> connect_failures;
-  Counter auth_failures;
+  Counter auth_failures;     ///< Our login was refused, at whatever stage.
+  Counter account_failures;  ///< The account may not send, or not as this sender.
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;                                    ///< Deliveries that wait for a connection.
   Histogram transaction;  ///< From the first octet of MAIL to the reply to the final dot.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
+#include "proxy/config/provider.h"
 #include "proxy/config/rate.h"
 
 namespace sallyport::config {
@@ -25,9 +27,6 @@ struct Endpoint {
 
   bool operator==(const Endpoint&) const = default;
 };
-
-/// How TLS begins on a listener or towards an upstream.
-enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 
 /// Whether clients have to show a certificate.
 enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
@@ -123,14 +122,11 @@ struct Auth {
   bool operator==(const Auth&) const = default;
 };
 
-/// The kind of upstream; presets carry their provider's quirks (docs/providers.md).
-enum class Provider : std::uint8_t { kSmtp, kCapture, kSes, kSendgrid, kMailgun };
-
-/// `[[upstream]]`: a provider or smarthost that takes our mail. Preset values are already filled
-/// in.
+/// `[[upstream]]`: a provider or smarthost that takes our mail. What its
+/// provider fills in is filled in.
 struct Upstream {
   std::string name;
-  Provider provider = Provider::kSmtp;
+  std::shared_ptr<const Provider> provider = built_in_provider("smtp");  ///< Never null.
 
   // SMTP upstreams.
   std::string host;
@@ -143,7 +139,7 @@ struct Upstream {
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
   milliseconds idle_timeout = std::chrono::seconds(30);  ///< Of a pooled connection.
-  std::uint32_t max_recipients = 100;                    ///< In one mail transaction.
+  std::uint32_t max_recipients = 1000;                   ///< In one mail transaction.
   std::uint64_t max_message_size = 0;                    ///< Octets; 0: what EHLO says.
   milliseconds connect_timeout =
       std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "proxy/config/forms.h"
-#include "proxy/config/presets.h"
 #include "proxy/config/sections.h"
 
 namespace sallyport::config {
@@ -89,20 +88,20 @@ void read_password(const Section& section, const Outside& outside, Secret& into)
 
 }  // namespace
 
-void read_login(const Section& section, const Outside& outside, const Preset& preset,
+void read_login(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream) {
-  upstream.username = preset.default_username;
+  upstream.username = provider.username;
   const auto username = text_form("the user name the provider gave you");
-  if (preset.needs_login && upstream.username.empty()) {
+  if (provider.login && upstream.username.empty()) {
     section.require("username", upstream.username, username);
   } else {
     section.read("username", upstream.username, username);
   }
   read_password(section, outside, upstream.password);
   const bool has_password = section.has("password");
-  const bool logs_in = preset.needs_login || section.has("username");
+  const bool logs_in = provider.login || section.has("username");
   if (logs_in && !has_password) section.missing("password", kProviderPassword);
-  if (has_password && !preset.needs_login && !section.has("username")) {
+  if (has_password && !provider.login && !section.has("username")) {
     section.missing("username", "one, because there is a password");
   }
 }

@@ -209,10 +209,8 @@ void Pool::asked_to_yield() {
 }
 
 void Pool::count_failure(const Attempt& attempt) {
-  if (attempt.stage == Stage::kAuth && attempt.end == End::kMisconfigured) {
-    metrics_.auth_failures.add();
-    return;
-  }
+  // Refused logins are counted where every attempt ends: they may come at later stages, too.
+  if (attempt.end == End::kMisconfigured && attempt.reply) return;
   using metrics::ConnectFailure;
   const bool timed_out = !attempt.reply && attempt.error.code == ErrorCode::kTimeout;
   const ConnectFailure kind = timed_out                          ? ConnectFailure::kTimeout

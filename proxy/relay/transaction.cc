@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "proxy/base/ascii.h"
@@ -50,7 +51,10 @@ class Transaction {
     if (!verdict_) {
       connection_.rset_due = false;
       verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadline_);
-      if (verdict_->end == End::kAccepted) verdict_->refused = std::move(refused_);
+      if (verdict_->end == End::kAccepted) {
+        verdict_->refused.insert(verdict_->refused.begin(), std::make_move_iterator(refused_.begin()),
+                                 std::make_move_iterator(refused_.end()));
+      }
     } else {
       leave();
     }
@@ -135,7 +139,7 @@ class Transaction {
     if (reply.code == 421) {
       hang_up(CloseReason::kPeer);
       if (!verdict_) {
-        verdict_ = refusal(stage_of(command), reply, upstream_.provider);
+        verdict_ = refusal(stage_of(command), reply, *upstream_.provider, message_.envelope);
         verdict_->stale = command <= kMail;
       }
       return;
@@ -168,7 +172,7 @@ class Transaction {
       hang_up(CloseReason::kError);
       verdict_ = unexpected_reply(Stage::kMail, reply);
     } else {
-      verdict_ = refusal(Stage::kMail, reply, upstream_.provider);
+      verdict_ = refusal(Stage::kMail, reply, *upstream_.provider, message_.envelope);
       verdict_->stale = is_idle_timeout(reply);
       if (verdict_->stale) hang_up(CloseReason::kPeer);
     }
@@ -221,7 +225,7 @@ class Transaction {
     if (!may_send()) {
       verdict_ = refused_recipients();
     } else if (data_refused_) {
-      verdict_ = refusal(Stage::kData, *data_refused_, upstream_.provider);
+      verdict_ = refusal(Stage::kData, *data_refused_, *upstream_.provider, message_.envelope);
     }
   }
 
@@ -229,14 +233,14 @@ class Transaction {
   /// succeed later either; but if the taken ones would be sent ("deliver"), later may be better.
   Attempt refused_recipients() {
     const auto is_refused_for_good = [&](const Refusal& refusal) {
-      return relay::refusal(Stage::kRcpt, refusal.reply, upstream_.provider).end == End::kRefused;
+      return relay::refusal(Stage::kRcpt, refusal.reply, *upstream_.provider, message_.envelope).end == End::kRefused;
     };
     const bool later_may_help = partial_rejection_ == config::PartialRejection::kDeliver;
     const auto deciding = std::ranges::find_if(refused_, [&](const Refusal& refusal) {
       return is_refused_for_good(refusal) != later_may_help;
     });
     const Refusal& decides = deciding == refused_.end() ? refused_.front() : *deciding;
-    Attempt attempt = refusal(Stage::kRcpt, decides.reply, upstream_.provider);
+    Attempt attempt = refusal(Stage::kRcpt, decides.reply, *upstream_.provider, message_.envelope);
     const bool all_alike =
         accepted_ == 0 && std::ranges::all_of(refused_, [&](const Refusal& refusal) {
           return refusal.reply == decides.reply;

@@ -4,6 +4,10 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <sstream>
+#include <string>
+#include <vector>
+
+#include "proxy/config/provider.h"
 
 namespace sallyport::server {
 namespace {
@@ -41,6 +45,26 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                                        "Read a password from the terminal, or the first line of "
                                        "standard input, and print its argon2id "
                                        "hash for [[auth.user]]");
+  ProvidersCommand providers;
+  CLI::App& list = *app.add_subcommand(
+      "providers", "List the providers that are known, or say what is known of one");
+  list.add_option("name", providers.name, "A provider");
+  ExplainCommand explain;
+  CLI::App& meaning = *app.add_subcommand(
+      "explain", "Say what a reply of a provider means here, and by which rule");
+  CLI::Option* const by_provider =
+      meaning.add_option("--provider", explain.provider, "The provider that said it");
+  CLI::Option* const by_upstream =
+      meaning.add_option("--upstream", explain.upstream, "The upstream that said it");
+  CLI::Option* const of_config =
+      meaning.add_option("-c,--config", explain.config, "The configuration with that upstream");
+  by_upstream->needs(of_config)->excludes(by_provider);
+  of_config->needs(by_upstream);
+  meaning.add_option("--stage", explain.stage, "The command it answers (default: any)")
+      ->check(CLI::IsMember(std::vector<std::string>(config::kReplyStages.begin(),
+                                                     config::kReplyStages.end())));
+  meaning.add_option("reply", explain.reply, "The reply, such as \"454 Throttling failure\"")
+      ->required();
   app.add_subcommand("version", "Print version and build");
 
   try {
@@ -54,6 +78,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (run) return RunCommand{config};
   if (check) return CheckCommand{config};
   if (hash) return HashPasswordCommand{};
+  if (list) return providers;
+  if (meaning) return explain;
   return VersionCommand{};
 }
 

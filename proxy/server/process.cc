@@ -48,7 +48,7 @@ std::uint64_t descriptors_wanted(const config::Config& config) {
   std::uint64_t wanted = kOwnDescriptors + config.session.max_connections +
                          std::min<std::uint64_t>(files, config.session.max_connections);
   for (const config::Upstream& upstream : config.upstreams) {
-    if (upstream.provider != config::Provider::kCapture) wanted += upstream.max_connections;
+    if (!upstream.provider->capture) wanted += upstream.max_connections;
   }
   return wanted;
 }
