@@ -135,6 +135,7 @@ struct Upstream {
   std::string ca;                      ///< PEM file of trusted roots; empty: the system's.
   std::string username;                ///< Empty: no AUTH.
   Secret password;                     ///< Already read from its file or environment variable.
+  std::string password_file;           ///< Where it was read from; empty: not from a file.
   std::uint32_t max_connections = 50;  ///< In the whole process.
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);

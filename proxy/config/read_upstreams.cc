@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "proxy/config/forms.h"
+#include "proxy/config/nearest.h"
 #include "proxy/config/provider.h"
 #include "proxy/config/read_provider.h"
 #include "proxy/config/sections.h"
@@ -23,13 +24,15 @@ constexpr auto kCaptureKeys = std::to_array<std::string_view>(
 using ProviderPointer = std::shared_ptr<const Provider>;
 
 Form<ProviderPointer> provider_form(const Providers& providers) {
-  const std::vector<std::string_view> names = providers.names();
-  return {.expected = list(names, '"', "or"),
+  return {.expected = "the name of a provider, such as \"ses\", or \"smtp\" for any server "
+                      "(\"sallyport providers\" lists them)",
           .read = [&providers](const Node& node) -> std::expected<ProviderPointer, std::string> {
             const auto* text = std::get_if<std::string>(&node.value);
-            ProviderPointer found = text ? providers.find(*text) : nullptr;
-            if (!found) return std::unexpected("");
-            return found;
+            if (!text) return std::unexpected("");
+            if (ProviderPointer found = providers.find(*text)) return found;
+            const std::vector<std::string_view> names = providers.names();
+            const auto meant = nearest(*text, names);
+            return std::unexpected(meant ? fmt::format("did you mean {}?", quote(*meant)) : "");
           }};
 }
 

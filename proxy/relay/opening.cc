@@ -154,6 +154,7 @@ class Opening {
     Attempt attempt = failure(
         Stage::kAuth, {ErrorCode::kProtocol, "the upstream offers neither AUTH PLAIN nor LOGIN"});
     attempt.end = End::kMisconfigured;
+    attempt.meaning = Meaning::kCredentials;
     co_return std::unexpected(std::move(attempt));
   }
 

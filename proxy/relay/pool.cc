@@ -210,7 +210,7 @@ void Pool::asked_to_yield() {
 
 void Pool::count_failure(const Attempt& attempt) {
   // Refused logins are counted where every attempt ends: they may come at later stages, too.
-  if (attempt.end == End::kMisconfigured && attempt.reply) return;
+  if (attempt.meaning == Meaning::kCredentials || attempt.meaning == Meaning::kAccount) return;
   using metrics::ConnectFailure;
   const bool timed_out = !attempt.reply && attempt.error.code == ErrorCode::kTimeout;
   const ConnectFailure kind = timed_out                          ? ConnectFailure::kTimeout

@@ -126,7 +126,11 @@ TEST(Provider, AnyCanBeAnUpstream) {
     if (provider->capture) continue;
     std::string keys = "provider = '" + provider->name + "'\n";
     if (provider->login) keys += "username = 'u'\npassword = 'p'\n";
-    if (provider->is_regional() && provider->default_region.empty()) keys += "region = 'eu-x-1'\n";
+    if (!provider->region_hosts.empty()) {
+      keys += "region = '" + provider->region_hosts.front().first + "'\n";
+    } else if (provider->is_regional() && provider->default_region.empty()) {
+      keys += "region = 'eu-x-1'\n";
+    }
     if (provider->name == "smtp") keys += "host = 'mx.example.com'\n";
     const Upstream made = upstream(keys);
     EXPECT_FALSE(made.host.empty());
@@ -159,7 +163,7 @@ TEST(Provider, OfTheConfigChangesABuiltInOneKeyByKey) {
   const auto& rules = ses.provider->replies;
   ASSERT_EQ(rules.size(), built_in_provider("ses")->replies.size() + 1);
   EXPECT_EQ(rules.front().text, "Our own words");
-  EXPECT_EQ(rules.front().source, "c.toml:14");
+  EXPECT_EQ(rules.front().source, "c.toml:11");
 }
 
 TEST(Provider, OfTheConfigCanBeNew) {

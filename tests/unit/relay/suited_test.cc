@@ -201,7 +201,7 @@ TEST(Limits, MoreRecipientsThanRcptmaxComeAgainAndAreSplitAtRcpt) {
   World world({upstream("a")});
   world.host("a").scripts = {kTakesTwo.opening() + kTwo};
   const message::Message too_many = world.message(recipients(3));
-  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path), 100u);
+  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path), 1000u);
   const Delivery delivery = world.deliver(too_many);
   EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
   EXPECT_EQ(delivery.reply.wire(),
@@ -232,7 +232,7 @@ TEST(Limits, RcptmaxIsThatOfTheLastEhlo) {
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDelivered);
   EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 2u);
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDelivered);
-  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 100u);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
 }
 
 TEST(Limits, AnotherUpstreamMayTakeThemAll) {
