@@ -7,7 +7,8 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
-#include <iterator>
+#include <optional>
+#include <utility>
 
 #include "proxy/base/ascii.h"
 #include "proxy/base/utf8.h"
@@ -17,6 +18,10 @@ namespace {
 
 // A reader notices nothing of this delay, and the writer wakes at most 100 times a second.
 constexpr std::chrono::milliseconds kBatchDelay{10};
+
+// Room kept at the end of each line for `cut`, whose keys need no more than kMostCutKeys octets.
+constexpr std::size_t kMostCutKeys = 128;
+constexpr std::size_t kMostTail = kMostCutKeys + std::string_view(",\"cut\":\"\"}\n").size();
 
 // What an octet of a value asks for.
 constexpr unsigned kQuotes = 1;  // logfmt must put the value into quotes
@@ -40,10 +45,13 @@ unsigned traits_of(std::string_view value) {
   return traits;
 }
 
-/// Makes `text` longer by `size` octets and gives their place, to be written to.
+/// Makes `text` longer by `size` octets and gives their place. The caller overwrites all of them.
 char* extend(std::string& text, std::size_t size) {
   const std::size_t before = text.size();
-  text.resize_and_overwrite(before + size, [](char*, std::size_t all) { return all; });
+  const std::size_t after = before + size;
+  // The size asked for is returned, not the callback's argument: libstdc++ 12 passes the capacity
+  // there when the text had to grow, and what lies between the two is memory of others.
+  text.resize_and_overwrite(after, [after](char*, std::size_t) { return after; });
   return text.data() + before;
 }
 
@@ -57,17 +65,61 @@ void put_digits(char* to, char* end, std::uint64_t value) {
   }
 }
 
-void append_escaped(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (ascii::is_control(c)) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
+/// Whether a character above 127, well-formed UTF-8, must not stand as it is: C1 controls, which
+/// terminals obey, line and paragraph separators, which many readers take for a line end, and the
+/// marks that make text run the other way. All are below U+10000.
+std::optional<unsigned> unprintable(std::string_view sequence) {
+  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+  unsigned code = 0;
+  if (sequence.size() == 2) code = (octet(0) & 0x1fu) << 6 | (octet(1) & 0x3fu);
+  if (sequence.size() == 3) {
+    code = (octet(0) & 0xfu) << 12 | (octet(1) & 0x3fu) << 6 | (octet(2) & 0x3fu);
   }
+  const bool is_c1 = code >= 0x80 && code <= 0x9f;
+  const bool separates_or_reorders = code >= 0x2028 && code <= 0x202e;
+  const bool isolates = code >= 0x2066 && code <= 0x2069;
+  const bool marks = code == 0x200e || code == 0x200f || code == 0x061c || code == 0xfeff;
+  if (is_c1 || separates_or_reorders || isolates || marks) return code;
+  return std::nullopt;
+}
+
+/// A value as it is written.
+struct Written {
+  std::string text;
+  bool escaped = false;  // so it needs quotes
+  bool cut = false;
+};
+
+/// `value` with what needs it escaped, and each octet that is not UTF-8 made a '?', because log
+/// pipelines refuse invalid text. At most `room` octets: whole characters and escapes only.
+Written write_out(std::string_view value, std::size_t room) {
+  Written written;
+  written.text.reserve(std::min(value.size() + 16, room));
+  std::array<char, 8> escape;
+  while (!value.empty()) {
+    const std::size_t size = utf8::sequence(value);
+    const std::string_view character = value.substr(0, std::max<std::size_t>(size, 1));
+    const char c = character.front();
+    std::optional<unsigned> code;
+    if (size == 1 && ascii::is_control(c)) code = static_cast<unsigned char>(c);
+    if (size > 1) code = unprintable(character);
+    std::string_view piece = size == 0 ? std::string_view("?") : character;
+    if (code) {
+      piece = {escape.data(), fmt::format_to(escape.data(), "\\u{:04x}", *code)};
+    } else if (c == '"' || c == '\\') {
+      escape[0] = '\\';
+      escape[1] = c;
+      piece = {escape.data(), 2};
+    }
+    if (written.text.size() + piece.size() > room) {
+      written.cut = true;
+      break;
+    }
+    written.escaped = written.escaped || piece.front() == '\\';
+    written.text += piece;
+    value.remove_prefix(character.size());
+  }
+  return written;
 }
 
 constexpr std::string_view kTimeForm = "0000-00-00T00:00:00.000Z";
@@ -87,18 +139,6 @@ void put_time(char* to, WallTime now) {
   put_digits(to + 14, to + 16, static_cast<std::uint64_t>(clock.minutes().count()));
   put_digits(to + 17, to + 19, static_cast<std::uint64_t>(clock.seconds().count()));
   put_digits(to + 20, to + 23, static_cast<std::uint64_t>(clock.subseconds().count()));
-}
-
-/// The value with each octet that is not UTF-8 made a '?': log pipelines refuse invalid text.
-std::string as_utf8(std::string_view value) {
-  std::string text;
-  text.reserve(value.size());
-  while (!value.empty()) {
-    const std::size_t size = utf8::sequence(value);
-    text += size == 0 ? std::string_view("?") : value.substr(0, size);
-    value.remove_prefix(std::max<std::size_t>(size, 1));
-  }
-  return text;
 }
 
 }  // namespace
@@ -125,6 +165,12 @@ Line::Line(Format format, Level level, std::string_view event, WallTime now) : f
   field("event", event);
 }
 
+std::size_t Line::room_for(std::string_view key) const {
+  constexpr std::size_t kSeparators = 6;  // of JSON: ,"key":"value"
+  const std::size_t used = text_.size() + key.size() + kSeparators + kMostTail;
+  return used >= kMostLine ? 0 : std::min(kMostLine - used, kMostText);
+}
+
 char* Line::begin_field(std::string_view key, std::size_t size, bool quoted) {
   const bool json = format_ == Format::kJson;
   const bool first = text_.size() <= (json ? 1U : 0U);
@@ -142,19 +188,31 @@ char* Line::begin_field(std::string_view key, std::size_t size, bool quoted) {
   return to;
 }
 
+void Line::note_cut(std::string_view key) {
+  // Keys past this many are not named: that the line is not whole is told.
+  const std::size_t size = cut_.size() + key.size() + (cut_.empty() ? 0 : 1);
+  if (size > kMostCutKeys) return;
+  if (!cut_.empty()) cut_ += ',';
+  cut_ += key;
+}
+
 Line& Line::field(std::string_view key, std::string_view value) {
-  const unsigned traits = traits_of(value);
-  std::string mended;
-  if ((traits & kHigh) != 0) value = mended = as_utf8(value);
-  if ((traits & kEscape) != 0) {
-    begin_field(key, 0, true);
-    text_.pop_back();  // the closing quote comes after what is escaped
-    append_escaped(text_, value);
-    text_ += '"';
+  const std::size_t room = room_for(key);
+  if (room == 0) {
+    note_cut(key);
     return *this;
   }
-  const bool quoted = format_ == Format::kJson || value.empty() || (traits & kQuotes) != 0;
-  put(begin_field(key, value.size(), quoted), value);
+  const bool json = format_ == Format::kJson;
+  const unsigned traits = traits_of(value);
+  if ((traits & (kEscape | kHigh)) == 0 && value.size() <= room) {
+    const bool quoted = json || value.empty() || (traits & kQuotes) != 0;
+    put(begin_field(key, value.size(), quoted), value);
+    return *this;
+  }
+  const Written written = write_out(value, room);
+  if (written.cut) note_cut(key);
+  const bool quoted = json || written.escaped || written.text.empty() || (traits & kQuotes) != 0;
+  put(begin_field(key, written.text.size(), quoted), written.text);
   return *this;
 }
 
@@ -182,11 +240,18 @@ Line& Line::integer(std::string_view key, std::uint64_t magnitude, bool negative
 }
 
 Line& Line::number(std::string_view key, std::string_view digits) {
+  if (room_for(key) < digits.size()) {
+    note_cut(key);
+    return *this;
+  }
   put(begin_field(key, digits.size(), false), digits);
   return *this;
 }
 
 std::string Line::finish() && {
+  if (!cut_.empty()) {
+    put(begin_field("cut", cut_.size(), format_ == Format::kJson), cut_);
+  }
   if (format_ == Format::kJson) text_ += '}';
   text_ += '\n';
   return std::move(text_);

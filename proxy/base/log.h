@@ -26,8 +26,17 @@ enum class Format : std::uint8_t { kLogfmt, kJson };
 
 std::string_view name(Level level);
 
+/// The most octets of a line, with its newline. Log pipelines cut or refuse longer ones.
+inline constexpr std::size_t kMostLine = 8192;
+/// The most octets of one text as it is written, without quotes around it: one field alone must not
+/// push the others out of the line.
+inline constexpr std::size_t kMostText = 2048;
+
 /// One event, built field by field: `Line(Level::kInfo, "transaction").field("id", id)`. Values are
-/// quoted so that no input can forge a field or a second line. Keys are ours: lower_snake_case.
+/// quoted so that no input can forge a field or a second line: controls, octets that are not UTF-8,
+/// and characters that some readers take for a line end or that reorder text never stand as they
+/// are. What would make a text longer than kMostText or the line longer than kMostLine is left out,
+/// and the field `cut` names the fields that are not whole. Keys are ours: lower_snake_case.
 class Line {
  public:
   Line(Format format, Level level, std::string_view event, WallTime now);
@@ -54,11 +63,16 @@ class Line {
  private:
   Line& number(std::string_view key, std::string_view digits);
   Line& integer(std::string_view key, std::uint64_t magnitude, bool negative);
+  /// The octets that a value of `key` may still have, and at most kMostText; 0: not even the key
+  /// has room.
+  std::size_t room_for(std::string_view key) const;
   /// Appends the key and room for a value of `size` octets; gives the place of that room.
   char* begin_field(std::string_view key, std::size_t size, bool quoted);
+  void note_cut(std::string_view key);
 
   Format format_;
   std::string text_;
+  std::string cut_;  // keys of the fields that are not whole
 };
 
 /// Where lines go. Thread-safe; shared by reference by everything that logs, and outlives it.

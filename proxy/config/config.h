@@ -13,6 +13,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
+#include "proxy/config/place.h"
 #include "proxy/config/provider.h"
 #include "proxy/config/rate.h"
 
@@ -61,6 +62,7 @@ struct Listener {
   HeaderRules header = {};
   /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
   std::vector<std::string> disabled_extensions = {};
+  Origin origin = {};  ///< Of `address`.
 
   bool operator==(const Listener&) const = default;
 };
@@ -148,6 +150,9 @@ struct Upstream {
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.
 
+  Origin ca_origin = {};  ///< Of `ca`.
+
+  /// Alike in all but their origin.
   bool operator==(const Upstream& other) const;
 };
 
@@ -226,6 +231,7 @@ struct Config {
   Session session;
   Message message;
   std::optional<Endpoint> admin;
+  Origin admin_origin = {};  ///< Of `admin.address`.
   Log log;
   Metrics metrics;
 

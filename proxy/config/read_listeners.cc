@@ -52,6 +52,7 @@ void check_client_certificate(const Section& section, const Listener& listener,
 Listener read_listener(const Section& section, Names& addresses) {
   Listener listener;
   const bool has_address = section.require("address", listener.address, endpoint_form());
+  listener.origin = {section.place_of("address")};
   listener.tls =
       listener.address.port == kSubmissionsPort ? TlsMode::kImplicit : TlsMode::kStarttls;
   section.read("tls", listener.tls,

@@ -110,6 +110,7 @@ void read_operation(const Section& top, const Outside& outside, Config& config) 
   if (const auto section = top.table("admin", schema::kAdmin)) {
     Endpoint address;
     if (section->require("address", address, endpoint_form())) config.admin = address;
+    config.admin_origin = {section->place_of("address")};
   }
   if (const auto section = top.table("metrics", schema::kMetrics)) {
     section->read("max_users", config.metrics.max_users, integer_form<std::uint32_t>(0, 100'000));

@@ -84,7 +84,10 @@ void read_transport(const Section& section, const Outside& outside, const Provid
                                      {"none", TlsMode::kNone}}));
   upstream.port = default_port(provider, upstream.tls);
   section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
-  if (section.has("ca")) require_readable_file(section, "ca", outside, upstream.ca);
+  if (section.has("ca")) {
+    require_readable_file(section, "ca", outside, upstream.ca);
+    upstream.ca_origin = {section.place_of("ca")};
+  }
   bool allow_plaintext = false;
   section.read("allow_plaintext", allow_plaintext, boolean_form());
   if (upstream.tls == TlsMode::kNone && !upstream.host.empty() && !is_loopback(upstream.host) &&

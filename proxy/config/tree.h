@@ -3,7 +3,6 @@
 // gets out.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -11,15 +10,9 @@
 #include <variant>
 #include <vector>
 
+#include "proxy/config/place.h"
+
 namespace sallyport::config {
-
-/// A position in a file, both from 1; line 0 means that no place is to blame.
-struct Place {
-  std::uint32_t line = 0;
-  std::uint32_t column = 0;  ///< In code points.
-
-  auto operator<=>(const Place&) const = default;
-};
 
 struct Node;
 struct Entry;

@@ -30,7 +30,7 @@ void ConnectionCap::leave(const std::shared_ptr<Member>& member) {
 
 bool ConnectionCap::try_take(Member& member) {
   const std::lock_guard lock(mutex_);
-  if (used_ == limit_) return false;
+  if (used_ >= limit_) return false;
   ++used_;
   ++member.held_;
   return true;
@@ -87,6 +87,15 @@ void ConnectionCap::decline(const Member& member) {
   if (waiting_ > yielding_) ask_another(member);
 }
 
+void ConnectionCap::set_limit(std::uint32_t limit) {
+  const std::lock_guard lock(mutex_);
+  limit_ = limit;
+  while (used_ < limit_ && longest_waiting(nullptr) != nullptr) {
+    ++used_;
+    hand_on();
+  }
+}
+
 std::uint32_t ConnectionCap::used() const {
   const std::lock_guard lock(mutex_);
   return used_;
@@ -105,7 +114,7 @@ ConnectionCap::Member* ConnectionCap::longest_waiting(const Member* except) cons
 
 /// A slot in use has no owner any more: it gets one, or is free.
 void ConnectionCap::hand_on() {
-  Member* const next = longest_waiting(nullptr);
+  Member* const next = used_ > limit_ ? nullptr : longest_waiting(nullptr);
   if (next == nullptr) {
     --used_;
     return;
@@ -129,11 +138,14 @@ std::shared_ptr<ConnectionCap> ConnectionCaps::of(const config::Upstream& upstre
   const std::lock_guard lock(mutex_);
   std::erase_if(known_, [](const Known& known) { return known.cap.expired(); });
   for (const Known& known : known_) {
-    if (!(known.upstream == upstream)) continue;
-    if (auto cap = known.cap.lock()) return cap;
+    if (known.upstream != upstream.name) continue;
+    if (auto cap = known.cap.lock()) {
+      cap->set_limit(upstream.max_connections);
+      return cap;
+    }
   }
   auto cap = std::make_shared<ConnectionCap>(upstream.max_connections);
-  known_.push_back({upstream, cap});
+  known_.push_back({upstream.name, cap});
   return cap;
 }
 

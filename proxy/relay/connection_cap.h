@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "proxy/base/clock.h"
@@ -60,7 +61,10 @@ class ConnectionCap {
   /// `member` was asked and has no idle connection: another may have one.
   void decline(const Member& member);
 
-  std::uint32_t limit() const { return limit_; }
+  /// The most slots from now on. Fewer than are in use: none is taken back, and none is given out
+  /// until enough were released. More: those who wait get them.
+  void set_limit(std::uint32_t limit);
+  std::uint32_t limit() const { return limit_.load(std::memory_order_relaxed); }
   /// Slots in use.
   std::uint32_t used() const;
 
@@ -69,7 +73,7 @@ class ConnectionCap {
   void hand_on();
   void ask_another(const Member& than);
 
-  const std::uint32_t limit_;
+  std::atomic<std::uint32_t> limit_;
   std::atomic<std::uint32_t> waiting_{0};
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Member>> members_;
@@ -77,16 +81,18 @@ class ConnectionCap {
   std::uint32_t yielding_ = 0;  // connections being closed for those who wait
 };
 
-/// The caps of the process: pools of the same upstream in different workers find the same one.
+/// The caps of the process: pools of the same upstream find the same one, in each worker, and
+/// before and after a reload that changes the upstream: a provider counts all our connections.
 /// Thread-safe.
 class ConnectionCaps {
  public:
-  /// The cap of this upstream: the same for equal values of it, for as long as somebody holds it.
+  /// The cap of the upstream of this name, for as long as it is held; its limit is this one's
+  /// `max_connections` from now on.
   std::shared_ptr<ConnectionCap> of(const config::Upstream& upstream);
 
  private:
   struct Known {
-    config::Upstream upstream;
+    std::string upstream;
     std::weak_ptr<ConnectionCap> cap;
   };
 

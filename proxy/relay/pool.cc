@@ -146,6 +146,7 @@ void Pool::park(std::unique_ptr<Connection> connection) {
 
 std::optional<CloseReason> Pool::reason_to_close(const Connection& connection) {
   if (connection.closing) return connection.closing;
+  if (retired_ && waiters_.empty()) return CloseReason::kShutdown;
   if (!connection.is_quiet()) return CloseReason::kPeer;
   if (connection.messages >= upstream_.max_messages_per_connection) return CloseReason::kMessages;
   const std::uint64_t mail_max = connection.capabilities.limits.mail_max;  // RFC 9422
@@ -230,9 +231,14 @@ void Pool::cut_off() {
   }
 }
 
+void Pool::retire() {
+  retired_ = true;
+  while (!idle_.empty()) close(take_longest_idle(), CloseReason::kShutdown);
+}
+
 Task<void> Pool::drain() {
   assert(busy_.empty() && waiters_.empty());
-  while (!idle_.empty()) close(take_longest_idle(), CloseReason::kShutdown);
+  retire();
   (void)co_await goodbyes_.join();
   cap_->leave(member_);
   // What other workers posted before still refers to this pool.

@@ -47,6 +47,8 @@ class Pool {
 
   /// Aborts what is lent or being opened, and sends who waits away.
   void cut_off();
+  /// Keeps no connection idle from now on: its slots are for the pool that comes after this one.
+  void retire();
   /// Says QUIT to all, and is empty then. Nothing may be lent any more, or waited for.
   runtime::Task<void> drain();
 
@@ -88,6 +90,7 @@ class Pool {
   runtime::Timer idle_timer_;
   runtime::TaskGroup goodbyes_;
   std::uint64_t cut_offs_ = 0;
+  bool retired_ = false;
   bool drained_ = false;
 };
 

@@ -3,13 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <limits>
 #include <optional>
 #include <random>
-#include <sstream>
 #include <utility>
 
 #include "proxy/relay/capture_upstream.h"
@@ -21,16 +17,6 @@ namespace {
 
 using metrics::UpstreamOutcome;
 using runtime::Task;
-
-Result<std::string> read_file(const std::string& path) {
-  if (path.empty()) return std::string();
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream content;
-  if (!file || !(content << file.rdbuf())) {
-    return fail(ErrorCode::kSystem, fmt::format("{}: {}", path, std::strerror(errno)));
-  }
-  return std::move(content).str();
-}
 
 /// What the metrics call it.
 UpstreamOutcome counted_as(End end) {
@@ -100,69 +86,84 @@ Delivery not_tried(const message::Message& message, smtp::EnhancedCode status,
 
 }  // namespace
 
-Relay::Relay(runtime::Loop& loop, std::shared_ptr<const config::Config> config)
-    : loop_(loop), config_(std::move(config)), router_(config_->routes), all_done_(loop) {}
+Relay::Relay(runtime::Loop& loop, std::shared_ptr<const Settings> settings)
+    : loop_(loop), settings_(std::move(settings)), router_(settings_->routes), deliveries_(loop) {}
 
-Result<std::unique_ptr<Relay>> Relay::make(const Surroundings& surroundings,
-                                           std::shared_ptr<const config::Config> config,
-                                           const Relay* previous) {
-  std::unique_ptr<Relay> relay(new Relay(surroundings.loop, std::move(config)));
-  // All dialers first: an upstream that was made would have to be drained if another can't be.
-  std::vector<std::unique_ptr<Dialer>> dialers;
-  for (const config::Upstream& upstream : relay->config_->upstreams) {
-    auto ca_pem = read_file(upstream.ca);
-    if (!ca_pem) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("upstream {}: {}", upstream.name, ca_pem.error().text));
-    }
-    const Member* kept = nullptr;
-    if (previous != nullptr && previous->config_->hostname == relay->config_->hostname) {
-      kept = previous->find(upstream, *ca_pem);
-    }
+Result<Relay::Prepared> Relay::prepare(const Surroundings& surroundings,
+                                       std::shared_ptr<const Settings> settings,
+                                       const Relay* previous) {
+  Prepared prepared;
+  prepared.settings_ = std::move(settings);
+  for (std::size_t i = 0; i < prepared.settings_->upstreams.size(); ++i) {
+    const config::Upstream& upstream = prepared.settings_->upstreams[i];
     std::unique_ptr<Dialer> dialer;
-    if (kept == nullptr && !upstream.provider->capture) {
-      auto made = surroundings.make_dialer(surroundings.loop, upstream, *ca_pem);
+    const bool kept = previous != nullptr && previous->find(*prepared.settings_, i);
+    if (!kept && !upstream.provider->capture) {
+      auto made =
+          surroundings.make_dialer(surroundings.loop, upstream, prepared.settings_->roots[i]);
       if (!made) {
         return fail(made.error().code,
                     fmt::format("upstream {}: {}", upstream.name, made.error().text));
       }
       dialer = std::move(*made);
     }
-    dialers.push_back(std::move(dialer));
-    relay->members_.push_back(kept ? *kept : Member{nullptr, std::move(*ca_pem)});
+    prepared.dialers_.push_back(std::move(dialer));
   }
+  return prepared;
+}
 
+std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared prepared,
+                                   const Relay* previous) {
+  std::unique_ptr<Relay> relay(new Relay(surroundings.loop, std::move(prepared.settings_)));
+  const Settings& settings = *relay->settings_;
   std::random_device random;
-  for (std::size_t i = 0; i < relay->members_.size(); ++i) {
-    if (relay->members_[i].upstream) continue;
-    const config::Upstream& upstream = relay->config_->upstreams[i];
+  for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
+    if (previous != nullptr) {
+      if (auto kept = previous->find(settings, i)) {
+        relay->upstreams_.push_back(std::move(kept));
+        continue;
+      }
+    }
+    const config::Upstream& upstream = settings.upstreams[i];
     metrics::UpstreamMetrics& metrics = surroundings.metrics.for_upstream(upstream.name);
     if (upstream.provider->capture) {
-      relay->members_[i].upstream = std::make_shared<CaptureUpstream>(
-          surroundings.loop, upstream, relay->config_->hostname, metrics, random());
+      relay->upstreams_.push_back(std::make_shared<CaptureUpstream>(
+          surroundings.loop, upstream, settings.hostname, metrics, random()));
     } else {
-      relay->members_[i].upstream = std::make_shared<SmtpUpstream>(
-          surroundings.loop, upstream, relay->config_->hostname, std::move(dialers[i]),
-          surroundings.caps.of(upstream), metrics, surroundings.logger, random());
+      relay->upstreams_.push_back(std::make_shared<SmtpUpstream>(
+          surroundings.loop, upstream, settings.hostname, std::move(prepared.dialers_[i]),
+          surroundings.caps.of(upstream), metrics, surroundings.logger, random()));
     }
   }
   return relay;
 }
 
-const Relay::Member* Relay::find(const config::Upstream& upstream,
-                                 const std::string& ca_pem) const {
-  const auto found = std::ranges::find_if(members_, [&](const Member& member) {
-    return member.upstream->config == upstream && member.ca_pem == ca_pem;
-  });
-  return found == members_.end() ? nullptr : &*found;
+Result<std::unique_ptr<Relay>> Relay::make(const Surroundings& surroundings,
+                                           std::shared_ptr<const config::Config> config,
+                                           const Relay* previous) {
+  auto settings = read_settings(*config);
+  if (!settings) return fail(ErrorCode::kInvalid, settings.error().front().str());
+  auto prepared =
+      prepare(surroundings, std::make_shared<const Settings>(std::move(*settings)), previous);
+  if (!prepared) return fail(prepared.error());
+  return make(surroundings, std::move(*prepared), previous);
+}
+
+std::shared_ptr<Upstream> Relay::find(const Settings& settings, std::size_t index) const {
+  if (settings.hostname != settings_->hostname) return nullptr;
+  for (std::size_t i = 0; i < upstreams_.size(); ++i) {
+    if (settings_->upstreams[i] == settings.upstreams[index] &&
+        settings_->roots[i] == settings.roots[index]) {
+      return upstreams_[i];
+    }
+  }
+  return nullptr;
 }
 
 Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline) {
   if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping");
-  ++deliveries_;
-  Delivery delivery = co_await try_route(message, deadline);
-  if (--deliveries_ == 0) all_done_.set();
-  co_return delivery;
+  const runtime::InFlight::Hold hold = deliveries_.enter();
+  co_return co_await try_route(message, deadline);
 }
 
 Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadline) {
@@ -175,7 +176,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   for (const bool even_in_trouble : {false, true}) {
     for (const std::size_t index : route) {
       if (decisive && (is_final(*decisive) || loop_.now() >= deadline)) break;
-      Upstream& upstream = *members_[index].upstream;
+      Upstream& upstream = *upstreams_[index];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) continue;
       Attempt attempt = co_await try_upstream(upstream, message, deadline);
       ++delivery.attempts;
@@ -203,7 +204,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
 
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
                                   TimePoint deadline) {
-  Attempt attempt = co_await upstream.attempt(message, config_->partial_rejection, deadline);
+  Attempt attempt = co_await upstream.attempt(message, settings_->partial_rejection, deadline);
   if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {
@@ -221,21 +222,31 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
 std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const {
   std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
   for (const std::size_t index : router_.upstreams_for(reverse_path)) {
-    most = std::min(most, members_[index].upstream->max_recipients());
+    most = std::min(most, upstreams_[index]->max_recipients());
   }
   return most;
 }
 
+void Relay::cut_off() {
+  for (const std::shared_ptr<Upstream>& upstream : upstreams_) {
+    if (upstream) upstream->cut_off();  // null: `drain` has ended it
+  }
+}
+
 Task<void> Relay::drain(TimePoint deadline) {
   draining_ = true;
-  if (deliveries_ > 0 && !co_await all_done_.wait(deadline)) {
-    for (const Member& member : members_) member.upstream->cut_off();
-    (void)co_await all_done_.wait();
+  // The last Relay that has an upstream ends it: all of them live on this loop, so the count is
+  // exact.
+  for (const std::shared_ptr<Upstream>& upstream : upstreams_) {
+    if (upstream.use_count() == 1) upstream->retire();
   }
-  for (Member& member : members_) {
-    // The last Relay that has it ends it: all of them live on this loop, so the count is exact.
-    if (member.upstream.use_count() == 1) co_await member.upstream->drain();
-    member.upstream.reset();
+  if (!co_await deliveries_.drained(deadline)) {
+    cut_off();
+    (void)co_await deliveries_.drained();
+  }
+  for (std::shared_ptr<Upstream>& upstream : upstreams_) {
+    if (upstream.use_count() == 1) co_await upstream->drain();
+    upstream.reset();
   }
 }
 

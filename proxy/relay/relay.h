@@ -13,8 +13,9 @@
 #include "proxy/relay/delivery.h"
 #include "proxy/relay/dialer.h"
 #include "proxy/relay/router.h"
+#include "proxy/relay/settings.h"
 #include "proxy/relay/upstream.h"
-#include "proxy/runtime/event.h"
+#include "proxy/runtime/in_flight.h"
 
 namespace sallyport::relay {
 
@@ -27,12 +28,27 @@ struct Surroundings {
   MakeDialer make_dialer = make_net_dialer;
 };
 
-/// Delivers by one config snapshot, for one worker.
+/// Delivers by one value of Settings, for one worker.
 class Relay final : public Deliverer {
  public:
-  /// Makes the relay for `config`. Upstreams that `previous` has with the same settings are shared
-  /// with it, warm connections and health included. Reads CA files: the error names the upstream
-  /// and what is wrong.
+  /// All that can fail in the making of a Relay, done. It holds nothing that has to be ended: one
+  /// that is not needed is dropped.
+  class Prepared {
+   private:
+    friend class Relay;
+    std::shared_ptr<const Settings> settings_;
+    std::vector<std::unique_ptr<Dialer>> dialers_;  // null where the upstream is kept or needs none
+  };
+
+  /// The error names the upstream and what is wrong with it. `previous` may be null.
+  static Result<Prepared> prepare(const Surroundings& surroundings,
+                                  std::shared_ptr<const Settings> settings, const Relay* previous);
+  /// Makes what was prepared. `previous` is the one that was named then, and has not been drained:
+  /// upstreams that it has with the same settings are shared with it, warm connections and health
+  /// included.
+  static std::unique_ptr<Relay> make(const Surroundings& surroundings, Prepared prepared,
+                                     const Relay* previous);
+  /// Both in one step, and reads the files that `config` names: for tests and tools.
   static Result<std::unique_ptr<Relay>> make(const Surroundings& surroundings,
                                              std::shared_ptr<const config::Config> config,
                                              const Relay* previous = nullptr);
@@ -40,30 +56,31 @@ class Relay final : public Deliverer {
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline) override;
   std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
 
+  /// Deliveries under way.
+  std::size_t deliveries() const { return deliveries_.count(); }
+  /// Makes every delivery under way end soon, deferred or unknown; those of other Relays as well,
+  /// where they share an upstream.
+  void cut_off();
   /// Delivers no more, waits for the deliveries under way, cuts off those that are not done at
   /// `deadline`, and ends the upstreams that no other Relay shares. Afterwards the Relay is only
   /// good for dying.
   runtime::Task<void> drain(TimePoint deadline);
 
- private:
-  /// An upstream, and the roots it trusts.
-  struct Member {
-    std::shared_ptr<Upstream> upstream;
-    std::string ca_pem;
-  };
+  const std::shared_ptr<const Settings>& settings() const { return settings_; }
 
-  Relay(runtime::Loop& loop, std::shared_ptr<const config::Config> config);
+ private:
+  Relay(runtime::Loop& loop, std::shared_ptr<const Settings> settings);
   runtime::Task<Delivery> try_route(const message::Message& message, TimePoint deadline);
-  const Member* find(const config::Upstream& upstream, const std::string& ca_pem) const;
+  /// The upstream of these settings and roots, if this Relay has it.
+  std::shared_ptr<Upstream> find(const Settings& settings, std::size_t index) const;
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
                                       TimePoint deadline);
 
   runtime::Loop& loop_;
-  const std::shared_ptr<const config::Config> config_;
+  const std::shared_ptr<const Settings> settings_;
   const Router router_;
-  std::vector<Member> members_;  // as config_->upstreams
-  std::size_t deliveries_ = 0;   // under way
-  runtime::Event all_done_;      // set when none is, once draining
+  std::vector<std::shared_ptr<Upstream>> upstreams_;  // as settings_->upstreams
+  runtime::InFlight deliveries_;
   bool draining_ = false;
 };
 

@@ -23,6 +23,7 @@ class SmtpUpstream final : public Upstream {
   /// What the config says, or less where the last EHLO said so (RFC 9422).
   std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
+  void retire() override { pool_.retire(); }
   runtime::Task<void> drain() override { return pool_.drain(); }
 
  private:

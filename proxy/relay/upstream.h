@@ -30,6 +30,9 @@ class Upstream {
                                          TimePoint deadline) = 0;
   /// Makes every attempt under way end soon, as a failure or as unknown.
   virtual void cut_off() = 0;
+  /// A reload replaced it: what is open and not in use is closed now, the rest after its attempt.
+  /// Attempts may still be under way and begin.
+  virtual void retire() {}
   /// Ends what is open. No attempt may be under way or begun any more.
   virtual runtime::Task<void> drain() = 0;
 

@@ -1,11 +1,16 @@
 #include "proxy/server/relay_in_force.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
 #include <limits>
 #include <utility>
 
 namespace sallyport::server {
 namespace {
+
+// A delivery ends at its deadline, and then takes the turns of the loop that its answer needs.
+constexpr Duration kSlack = std::chrono::seconds(5);
 
 /// For a message whose last octet came after everything was cut off.
 relay::Delivery shutting_down() {
@@ -17,22 +22,32 @@ relay::Delivery shutting_down() {
 
 }  // namespace
 
-Result<void> RelayInForce::apply(std::shared_ptr<const config::Config> config) {
-  const Duration upstream_timeout = config->session.upstream_timeout;
-  auto made = relay::Relay::make(surroundings_, std::move(config), relay_.get());
-  if (!made) return fail(made.error());
-  // A shorter timeout is not for what is under way: to cut it off would cut off new deliveries,
-  // too, where old and new relay share an upstream.
-  if (relay_) retire(surroundings_.loop.after(longest_delivery_));
-  longest_delivery_ = std::max(longest_delivery_, upstream_timeout);
-  relay_ = std::move(*made);
+Result<void> RelayInForce::prepare(const std::shared_ptr<const relay::Settings>& settings) {
+  prepared_.reset();
+  if (relay_ && relay_->settings() == settings) return {};
+  auto prepared = relay::Relay::prepare(surroundings_, settings, relay_.get());
+  if (!prepared) return fail(prepared.error());
+  prepared_.emplace(std::move(*prepared));
   return {};
+}
+
+void RelayInForce::commit(Duration upstream_timeout) {
+  if (prepared_) {
+    std::shared_ptr<relay::Relay> made =
+        relay::Relay::make(surroundings_, std::move(*prepared_), relay_.get());
+    prepared_.reset();
+    // A shorter timeout is not for what is under way: to cut it off would cut off new deliveries,
+    // too, where old and new relay share an upstream.
+    retire(surroundings_.loop.after(longest_delivery_ + kSlack));
+    relay_ = std::move(made);
+  }
+  longest_delivery_ = std::max(longest_delivery_, upstream_timeout);
 }
 
 runtime::Task<relay::Delivery> RelayInForce::deliver(const message::Message& message,
                                                      TimePoint deadline) {
   const std::shared_ptr<relay::Relay> relay = relay_;  // a reload may replace it meanwhile
-  if (!relay) co_return shutting_down();
+  if (!relay || cut_off_) co_return shutting_down();
   co_return co_await relay->deliver(message, deadline);
 }
 
@@ -40,12 +55,28 @@ std::uint32_t RelayInForce::max_recipients(const smtp::ReversePath& reverse_path
   return relay_ ? relay_->max_recipients(reverse_path) : std::numeric_limits<std::uint32_t>::max();
 }
 
-void RelayInForce::retire(TimePoint deadline) {
-  if (relay_) retiring_.spawn(drain(std::exchange(relay_, nullptr), deadline));
+std::size_t RelayInForce::deliveries() const {
+  std::size_t all = relay_ ? relay_->deliveries() : 0;
+  for (const auto& relay : retired_) all += relay->deliveries();
+  return all;
 }
 
-runtime::Task<void> RelayInForce::drain(std::shared_ptr<relay::Relay> relay, TimePoint deadline) {
-  co_await relay->drain(deadline);
+void RelayInForce::cut_off() {
+  cut_off_ = true;
+  if (relay_) relay_->cut_off();
+  for (const auto& relay : retired_) relay->cut_off();
+}
+
+void RelayInForce::retire(TimePoint deadline) {
+  prepared_.reset();
+  if (!relay_) return;
+  retired_.push_back(std::exchange(relay_, nullptr));
+  retiring_.spawn(drain(std::prev(retired_.end()), deadline));
+}
+
+runtime::Task<void> RelayInForce::drain(Relays::iterator relay, TimePoint deadline) {
+  co_await (*relay)->drain(deadline);
+  retired_.erase(relay);
 }
 
 runtime::Task<void> RelayInForce::join() { (void)co_await retiring_.join(); }

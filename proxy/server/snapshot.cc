@@ -1,6 +1,7 @@
 #include "proxy/server/snapshot.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace sallyport::server {
@@ -40,6 +41,12 @@ std::vector<std::string> Snapshot::certificate_files() const {
   return files;
 }
 
+std::vector<std::string> Snapshot::secret_files() const {
+  std::vector<std::string> files = {config->auth.file};
+  for (const config::Upstream& upstream : config->upstreams) files.push_back(upstream.password_file);
+  return files;
+}
+
 std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::string& path,
                                                                     const config::Outside& outside,
                                                                     const net::TicketKeys& keys,
@@ -54,7 +61,12 @@ std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::s
   snapshot.certificates = std::make_shared<const Certificates>(
       load_certificates(config, outside, before ? before->certificates.get() : nullptr,
                         std::chrono::system_clock::now(), problems));
+  auto relaying = relay::read_settings(config);
+  if (!relaying) std::ranges::move(relaying.error(), std::back_inserter(problems));
   if (!problems.empty()) return std::unexpected(std::move(problems));
+  snapshot.relaying = before && *before->relaying == *relaying
+                          ? before->relaying
+                          : std::make_shared<const relay::Settings>(std::move(*relaying));
   auto tls = make_context(*snapshot.certificates, config.tls, keys);
   if (!tls) return std::unexpected(std::vector{problem(config.file, tls.error().text)});
   snapshot.tls = std::move(*tls);

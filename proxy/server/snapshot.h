@@ -9,6 +9,7 @@
 #include "auth/user_table.h"
 #include "proxy/config/load.h"
 #include "proxy/net/tls.h"
+#include "proxy/relay/settings.h"
 #include "proxy/server/certificates.h"
 
 namespace sallyport::server {
@@ -19,9 +20,13 @@ struct Snapshot {
   std::shared_ptr<const Certificates> certificates;
   std::shared_ptr<const net::ServerTlsContext> tls;  ///< Null when no listener does TLS.
   std::shared_ptr<const auth::UserTable> users;
+  /// Kept from the snapshot before when nothing in it is different: then relays stay as they are.
+  std::shared_ptr<const relay::Settings> relaying;
 
   /// The files and folders whose change asks for the certificates to be read again.
   std::vector<std::string> certificate_files() const;
+  /// The users file and the files of upstreams' passwords: a change asks for a reload.
+  std::vector<std::string> secret_files() const;
 };
 
 /// Reads the config at `path` and all it names; gives a snapshot, or everything that is wrong. With

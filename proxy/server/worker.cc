@@ -10,7 +10,8 @@
 namespace sallyport::server {
 namespace {
 
-// What saying QUIT to idle upstream connections may take when everything else is done.
+// What the end of sessions that were cut off may take, and saying QUIT to idle upstream connections
+// when everything else is done.
 constexpr Duration kGoodbye = std::chrono::seconds(2);
 
 }  // namespace
@@ -35,12 +36,14 @@ class Worker::Body {
                  .ids = ids_,
                  .wall_time = std::chrono::system_clock::now},
         acceptor_(context_, shared.connections),
-        stop_(loop) {}
+        stop_(loop),
+        last_word_(loop.timers(), [this] { end_sessions(); }) {}
 
   /// The relay first: a session must find one.
   Result<void> apply(const Snapshot& snapshot) {
-    const auto relaying = relay_.apply(snapshot.config);
+    const auto relaying = relay_.prepare(snapshot.relaying);
     if (!relaying) return relaying;
+    relay_.commit(snapshot.config->session.upstream_timeout);
     return acceptor_.apply({.config = snapshot.config, .tls = snapshot.tls});
   }
 
@@ -49,12 +52,15 @@ class Worker::Body {
     stop_.set();
   }
 
-  /// Cuts sessions and deliveries off: who waits for either goes on.
+  /// Cuts off whatever is under way. Deliveries first, and then sessions: their clients hear what
+  /// became of their messages. Sessions that have not ended after `kGoodbye` are aborted.
   void abort() {
     if (std::exchange(aborted_, true)) return;
     stop(Duration::zero());
-    acceptor_.abort();
-    relay_.retire(loop_.now());
+    clean_ = acceptor_.sessions() == 0 && relay_.deliveries() == 0;
+    acceptor_.hang_up();
+    relay_.cut_off();
+    last_word_.arm(loop_.after(kGoodbye));
   }
 
   /// Until stopped, then until everything has ended; true if nothing was cut off.
@@ -62,12 +68,20 @@ class Worker::Body {
     (void)co_await stop_.wait();
     if (!co_await acceptor_.drain(drain_by_)) abort();
     (void)co_await acceptor_.join();
+    last_word_.disarm();
     relay_.retire(loop_.after(kGoodbye));
     co_await relay_.join();
-    co_return !aborted_;
+    co_return clean_;
   }
 
  private:
+  /// Repeats, in case a delivery went on to something new after it was cut off.
+  void end_sessions() {
+    acceptor_.abort();
+    relay_.cut_off();
+    last_word_.arm(loop_.after(kGoodbye));
+  }
+
   runtime::Loop& loop_;
   message::TransactionIds ids_;
   RelayInForce relay_;
@@ -75,7 +89,9 @@ class Worker::Body {
   submission::Acceptor acceptor_;
   runtime::Event stop_;
   TimePoint drain_by_ = kNever;
+  runtime::Timer last_word_;  // after `abort`
   bool aborted_ = false;
+  bool clean_ = true;  // nothing had to be cut off
 };
 
 Worker::Worker(const Shared& shared, Snapshot first, Callbacks callbacks)

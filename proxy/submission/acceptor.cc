@@ -150,8 +150,13 @@ runtime::Task<Result<void>> Acceptor::drain(TimePoint deadline) {
   for (Session& session : sessions_) session.drain();
   auto ended = co_await tasks_.join(deadline);
   if (ended) co_return ended;
-  for (Session& session : sessions_) session.hang_up();
+  hang_up();
   co_return co_await tasks_.join(context_.loop.after(kGoodbyeTime));
+}
+
+void Acceptor::hang_up() {
+  stop_listening();
+  for (Session& session : sessions_) session.hang_up();
 }
 
 void Acceptor::abort() {

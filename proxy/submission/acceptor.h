@@ -50,6 +50,9 @@ class Acceptor {
   /// once, those in a mail transaction after it. Whoever has not ended by `deadline` is
   /// interrupted, and kTimeout returned: `abort` them, stop deliveries, and `join`.
   runtime::Task<Result<void>> drain(TimePoint deadline);
+  /// Stops listening and interrupts every session: those that wait for a client say 421 and end,
+  /// those that wait for a delivery answer it first.
+  void hang_up();
   /// Stops listening and ends every connection at once.
   void abort();
   /// Returns when every session has ended. After `drain` or `abort`.

@@ -6,6 +6,7 @@ itself, and only processes started here are ended, by pid.
 
 import base64
 import contextlib
+import json
 import os
 import pathlib
 import queue
@@ -244,6 +245,46 @@ class _ProviderSession:
         return self.at("unknown", line, "500 5.5.2 Unknown command")
 
 
+MOST_LINE = 8192  # octets, with the newline
+_PAIR = re.compile(r'([a-z0-9_]+)=(?:"((?:[^"\\]|\\["\\]|\\u[0-9a-f]{4})*)"|([^\s"=\\]*))(?: |$)')
+_ESCAPE = re.compile(r'\\(?:(["\\])|u([0-9a-f]{4}))')
+
+
+def parse_line(line):
+    """The fields of one log line, logfmt or JSON, read strictly. Fails if a log pipeline could not read it."""
+    if line.startswith("{"):
+        def once(pairs):
+            if len(pairs) != len(dict(pairs)):
+                raise AssertionError(f"a field twice: {line}")
+            return dict(pairs)
+        return json.loads(line, object_pairs_hook=once)
+    fields, at = {}, 0
+    while at < len(line):
+        match = _PAIR.match(line, at)
+        if not match or match[1] in fields:
+            raise AssertionError(f"no log line from {line[at:at + 80]!r} on: {line}")
+        text = match[3] if match[2] is None else match[2]
+        fields[match[1]] = _ESCAPE.sub(lambda escape: escape[1] or chr(int(escape[2], 16)), text)
+        at = match.end()
+    return fields
+
+
+def check_log(octets):
+    """Each line of a log is UTF-8, not too long, and has nothing in it but fields."""
+    if b"\0" in octets:
+        raise AssertionError(f"a NUL in the log at octet {octets.index(0)}")
+    for row in octets.split(b"\n")[:-1]:
+        if not row.startswith((b"time=", b"{")):
+            raise AssertionError(f"not a log line: {row[:200]}")
+        if len(row) + 1 > MOST_LINE:
+            raise AssertionError(f"a log line of {len(row) + 1} octets: {row[:200]}")
+        if len(row.decode().splitlines()) != 1:
+            raise AssertionError(f"a line end in a log line: {row[:200]}")
+        parse_line(row.decode())
+    if not octets.endswith(b"\n") and octets:
+        raise AssertionError(f"half a log line: {octets[octets.rindex(10) + 1:][:200]}")
+
+
 class Sallyport:
     """A running gateway with one user, three listeners and the admin endpoint."""
 
@@ -326,6 +367,8 @@ password = "{self.hash_password()}"
         self._log.close()
         if kind is None and self.process.returncode != 0:
             raise AssertionError(f"sallyport ended with {self.process.returncode}:\n{self.log()}")
+        if kind is None:
+            check_log(self.log_file.read_bytes())
 
     def signal(self, number):
         self.process.send_signal(number)
@@ -335,9 +378,9 @@ password = "{self.hash_password()}"
 
     def log_lines(self, event):
         """The log lines of an event, as dictionaries."""
-        pairs = re.compile(r'(\w+)=("(?:[^"\\]|\\.)*"|\S*)')
-        lines = (dict(pairs.findall(line)) for line in self.log().splitlines())
-        return [{k: v.strip('"') for k, v in line.items()} for line in lines if line.get("event") == event]
+        whole = self.log().rpartition("\n")[0]
+        lines = [parse_line(line) for line in whole.split("\n") if "event" in line]
+        return [line for line in lines if line.get("event") == event]
 
     def get(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.admin}{path}", timeout=PATIENCE) as response:

@@ -5,10 +5,14 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "proxy/runtime/event.h"
+#include "tests/support/log_lines.h"
 #include "tests/transcripts/fake_tls.h"
 #include "tests/transcripts/pattern.h"
 #include "tests/transcripts/stage.h"
@@ -453,7 +457,15 @@ class Player {
   }
 
   void check_log() {
-    const std::vector<std::string> lines = stage_.finish_log();
+    const std::string log = stage_.finish_log();
+    const std::string fault = support::fault_of_log(CapturedLog::kFormat, log);
+    if (!fault.empty()) {
+      differ("the log has " + fault);
+      return;
+    }
+    std::vector<std::string> lines;
+    std::istringstream stream(log);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
     std::size_t next = 0;
     for (const Step& step : script_.steps) {
       if (step.kind != Step::Kind::kLog) continue;

@@ -56,7 +56,7 @@ config::User make_user(const std::string& name, const std::string& password) {
 
 CapturedLog::CapturedLog() : descriptor_(::memfd_create("transcript-log", 0)) {
   logger_.emplace(log::Logger::Options{
-      .format = log::Format::kLogfmt, .least = log::Level::kDebug, .descriptor = descriptor_});
+      .format = kFormat, .least = log::Level::kDebug, .descriptor = descriptor_});
 }
 
 CapturedLog::~CapturedLog() {
@@ -64,7 +64,7 @@ CapturedLog::~CapturedLog() {
   ::close(descriptor_);
 }
 
-std::vector<std::string> CapturedLog::finish() {
+std::string CapturedLog::finish() {
   logger_.reset();
   std::string text;
   std::array<char, 4096> block;
@@ -72,7 +72,7 @@ std::vector<std::string> CapturedLog::finish() {
   for (ssize_t count; (count = ::read(descriptor_, block.data(), block.size())) > 0;) {
     text.append(block.data(), static_cast<std::size_t>(count));
   }
-  return split(text, '\n');
+  return text;
 }
 
 Stage::Stage(runtime::Loop& loop, const Script& script)

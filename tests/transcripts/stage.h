@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/base/log.h"
 #include "proxy/relay/relay.h"
 #include "proxy/runtime/task_group.h"
 #include "proxy/submission/session.h"
@@ -20,11 +21,13 @@ namespace sallyport::transcripts {
 /// A log that can be read back.
 class CapturedLog {
  public:
+  static constexpr log::Format kFormat = log::Format::kLogfmt;
+
   CapturedLog();
   ~CapturedLog();
   log::Logger& logger() { return *logger_; }
-  /// Ends the log and gives its lines.
-  std::vector<std::string> finish();
+  /// Ends the log and gives its text.
+  std::string finish();
 
  private:
   int descriptor_;
@@ -53,7 +56,7 @@ class Stage {
 
   std::size_t sessions() const { return sessions_.size(); }
   std::uint64_t octets_held() const { return budget_->used(); }
-  std::vector<std::string> finish_log() { return log_.finish(); }
+  std::string finish_log() { return log_.finish(); }
   /// Is this directive one that only the constructor reads?
   static bool is_setting(const std::string& directive);
 
