@@ -238,6 +238,9 @@ void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {
             &M::look_up_failures);
   page.each("sallyport_upstream_auth_failures_total",
             "Times that an upstream refused our credentials.", "upstream", rows, &M::auth_failures);
+  page.each("sallyport_upstream_account_failures_total",
+            "Times that an upstream refused our account or a sender that it has not verified.",
+            "upstream", rows, &M::account_failures);
   page.each("sallyport_upstream_pool_connections", "Connections in the pools now.", "upstream",
             rows, "state", &M::pool);
   page.each("sallyport_upstream_pool_waiting", "Deliveries waiting for a connection now.",

@@ -199,7 +199,8 @@ struct alignas(64) UpstreamMetrics {
   ByLabel<CloseReason, kCloseReasonNames> connections_closed;
   ByLabel<ConnectFailure, kConnectFailureNames> connect_failures;
   Counter look_up_failures;  ///< Of its host's name.
-  Counter auth_failures;
+  Counter auth_failures;     ///< Our login was refused, at whatever stage.
+  Counter account_failures;  ///< The account may not send, or not as this sender.
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;                                    ///< Deliveries that wait for a connection.
   Gauge allowed;  ///< Connections that may be open now: `max_connections`, or less for a while.

@@ -9,6 +9,7 @@
 #include "proxy/server/command_line.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
+#include "proxy/server/providers_command.h"
 #include "proxy/server/server.h"
 
 namespace sallyport::server {
@@ -35,6 +36,10 @@ int perform(const HashPasswordCommand&) {
   std::printf("%s\n", hash->c_str());
   return kOk;
 }
+
+int perform(const ProvidersCommand& command) { return print_providers(command); }
+
+int perform(const ExplainCommand& command) { return explain_reply(command); }
 
 int perform(const VersionCommand&) {
   std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);

@@ -4,11 +4,12 @@ set -euo pipefail
 
 usage() {
   cat <<'USAGE'
-Usage: tests/run.sh [--preset dev|tsan] [--fuzz SECONDS] [--known-seeds] [--format] [--tidy] [--instructions] [--all] [-R REGEX]
+Usage: tests/run.sh [--preset dev|tsan] [--chaos] [--fuzz SECONDS] [--known-seeds] [--format] [--tidy] [--instructions] [--all] [-R REGEX]
 
 Without options: builds the preset dev (ASan and UBSan) and runs its whole suite.
 
   --preset NAME    run the suite of this preset: dev or tsan; may be given twice
+  --chaos          only the chaos suite, a minute each scenario (10 s each in the whole suite)
   --fuzz SECONDS   build the preset fuzz and run each of its targets this long, on from what earlier runs found
   --known-seeds    fuzz from the seeds of the tree alone and always in the same order
   --format         hold every file against .clang-format
@@ -52,6 +53,7 @@ while (($#)); do
     --fuzz)
       [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "--fuzz wants a number of seconds"
       fuzz_seconds=$2; shift ;;
+    --chaos) export SALLYPORT_CHAOS_SECONDS=60; only=(-R "^chaos$") ;;
     --known-seeds) known_seeds=true ;;
     --format) format=true ;;
     --tidy) tidy=true ;;

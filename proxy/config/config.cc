@@ -6,7 +6,7 @@ namespace sallyport::config {
 
 bool Upstream::operator==(const Upstream& other) const {
   const auto members = [](const Upstream& upstream) {
-    return std::tie(upstream.name, upstream.provider, upstream.host, upstream.port, upstream.tls,
+    return std::tie(upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls,
                     upstream.ca, upstream.username, upstream.max_connections,
                     upstream.max_messages_per_connection, upstream.max_connection_age,
                     upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,

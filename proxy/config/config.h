@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
 #include "proxy/config/place.h"
+#include "proxy/config/provider.h"
 #include "proxy/config/rate.h"
 
 namespace sallyport::config {
@@ -26,9 +28,6 @@ struct Endpoint {
 
   bool operator==(const Endpoint&) const = default;
 };
-
-/// How TLS begins on a listener or towards an upstream.
-enum class TlsMode : std::uint8_t { kImplicit, kStarttls, kNone };
 
 /// Whether clients have to show a certificate.
 enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
@@ -125,14 +124,11 @@ struct Auth {
   bool operator==(const Auth&) const = default;
 };
 
-/// The kind of upstream; presets carry their provider's quirks (docs/providers.md).
-enum class Provider : std::uint8_t { kSmtp, kCapture, kSes, kSendgrid, kMailgun };
-
-/// `[[upstream]]`: a provider or smarthost that takes our mail. Preset values are already filled
-/// in.
+/// `[[upstream]]`: a provider or smarthost that takes our mail. What its
+/// provider fills in is filled in.
 struct Upstream {
   std::string name;
-  Provider provider = Provider::kSmtp;
+  std::shared_ptr<const Provider> provider = built_in_provider("smtp");  ///< Never null.
 
   // SMTP upstreams.
   std::string host;
@@ -141,6 +137,7 @@ struct Upstream {
   std::string ca;                      ///< PEM file of trusted roots; empty: the system's.
   std::string username;                ///< Empty: no AUTH.
   Secret password;                     ///< Already read from its file or environment variable.
+  std::string password_file;           ///< Where it was read from; empty: not from a file.
   std::uint32_t max_connections = 50;  ///< In the whole process.
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "proxy/config/forms.h"
-#include "proxy/config/presets.h"
 #include "proxy/config/sections.h"
 
 namespace sallyport::config {
@@ -31,8 +30,8 @@ void take_password(const Section& section, std::string_view key, const std::stri
   into = Secret::consume(bytes);
 }
 
-void read_password_from_file(const Section& section, const Outside& outside, Secret& into) {
-  std::string path;
+void read_password_from_file(const Section& section, const Outside& outside, Upstream& upstream) {
+  std::string& path = upstream.password_file;
   const auto form =
       path_form("the path of a file that holds the password", section.problems().file());
   if (!section.read("file", path, form)) return;
@@ -44,7 +43,7 @@ void read_password_from_file(const Section& section, const Outside& outside, Sec
   }
   if (content->ends_with('\n')) content->pop_back();
   if (content->ends_with('\r')) content->pop_back();
-  take_password(section, "file", path, *content, into);
+  take_password(section, "file", path, *content, upstream.password);
 }
 
 void read_password_from_environment(const Section& section, const Outside& outside, Secret& into) {
@@ -60,7 +59,7 @@ void read_password_from_environment(const Section& section, const Outside& outsi
   take_password(section, "env", name, *value, into);
 }
 
-void read_password(const Section& section, const Outside& outside, Secret& into) {
+void read_password(const Section& section, const Outside& outside, Upstream& upstream) {
   const Node* node = section.find("password");
   if (!node) return;
   if (const auto* text = std::get_if<std::string>(&node->value)) {
@@ -68,7 +67,7 @@ void read_password(const Section& section, const Outside& outside, Secret& into)
     if (!fault.empty()) {
       section.blame("password", fmt::format("{}; expected {}", fault, kExpected));
     }
-    into = Secret(*text);
+    upstream.password = Secret(*text);
     return;
   }
   if (!std::holds_alternative<Table>(node->value)) {
@@ -82,27 +81,27 @@ void read_password(const Section& section, const Outside& outside, Secret& into)
   } else if (std::get<Table>(node->value).entries.empty()) {
     section.blame("password", fmt::format("is an empty table; expected {}", kExpected));
   } else {
-    read_password_from_file(*source, outside, into);
-    read_password_from_environment(*source, outside, into);
+    read_password_from_file(*source, outside, upstream);
+    read_password_from_environment(*source, outside, upstream.password);
   }
 }
 
 }  // namespace
 
-void read_login(const Section& section, const Outside& outside, const Preset& preset,
+void read_login(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream) {
-  upstream.username = preset.default_username;
+  upstream.username = provider.username;
   const auto username = text_form("the user name the provider gave you");
-  if (preset.needs_login && upstream.username.empty()) {
+  if (provider.login && upstream.username.empty()) {
     section.require("username", upstream.username, username);
   } else {
     section.read("username", upstream.username, username);
   }
-  read_password(section, outside, upstream.password);
+  read_password(section, outside, upstream);
   const bool has_password = section.has("password");
-  const bool logs_in = preset.needs_login || section.has("username");
+  const bool logs_in = provider.login || section.has("username");
   if (logs_in && !has_password) section.missing("password", kProviderPassword);
-  if (has_password && !preset.needs_login && !section.has("username")) {
+  if (has_password && !provider.login && !section.has("username")) {
     section.missing("username", "one, because there is a password");
   }
 }

@@ -1,10 +1,12 @@
-// [[upstream]]: whom we hand mail to. A preset fills in what the user leaves out.
+// [[upstream]]: whom we hand mail to. Its provider fills in what the user leaves out.
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "proxy/config/forms.h"
-#include "proxy/config/presets.h"
+#include "proxy/config/nearest.h"
+#include "proxy/config/provider.h"
+#include "proxy/config/read_provider.h"
 #include "proxy/config/sections.h"
 #include "proxy/config/values.h"
 
@@ -21,45 +23,59 @@ constexpr auto kStarttlsPorts = std::to_array<std::uint16_t>({kSmtpPort, 587, 25
 constexpr auto kCaptureKeys = std::to_array<std::string_view>(
     {"name", "provider", "path", "max_recipients", "max_message_size"});
 
-Form<Provider> provider_form() {
-  std::vector<std::pair<std::string_view, Provider>> choices;
-  for (const Preset& preset : presets()) choices.emplace_back(preset.name, preset.provider);
-  return choice_form<Provider>(std::move(choices));
+using ProviderPointer = std::shared_ptr<const Provider>;
+
+Form<ProviderPointer> provider_form(const Providers& providers) {
+  return {.expected = "the name of a provider, such as \"ses\", or \"smtp\" for any server "
+                      "(\"sallyport providers\" lists them)",
+          .read = [&providers](const Node& node) -> std::expected<ProviderPointer, std::string> {
+            const auto* text = std::get_if<std::string>(&node.value);
+            if (!text) return std::unexpected("");
+            if (ProviderPointer found = providers.find(*text)) return found;
+            const std::vector<std::string_view> names = providers.names();
+            const auto meant = nearest(*text, names);
+            return std::unexpected(meant ? fmt::format("did you mean {}?", quote(*meant)) : "");
+          }};
 }
 
-std::uint16_t default_port(const Preset& preset, TlsMode tls) {
-  switch (tls) {
-    case TlsMode::kImplicit:
-      return preset.implicit_port;
-    case TlsMode::kStarttls:
-      return preset.starttls_port;
-    case TlsMode::kNone:
-      return kSmtpPort;
-  }
-  return preset.implicit_port;
+std::uint16_t default_port(const Provider& provider, TlsMode tls) {
+  const auto& ports =
+      tls == TlsMode::kImplicit ? provider.implicit_ports : provider.starttls_ports;
+  if (tls == TlsMode::kNone || ports.empty()) return kSmtpPort;
+  return ports.front();
 }
 
-void read_host(const Section& section, const Preset& preset, Upstream& upstream) {
+/// The way of TLS that goes with a port: what the provider has there, else what is usual.
+TlsMode tls_of_port(const Provider& provider, std::uint16_t port) {
+  const auto has = [port](const auto& ports) { return std::ranges::find(ports, port) != ports.end(); };
+  if (has(provider.implicit_ports)) return TlsMode::kImplicit;
+  const bool starttls = has(provider.starttls_ports) || has(kStarttlsPorts);
+  return starttls ? TlsMode::kStarttls : TlsMode::kImplicit;
+}
+
+void read_host(const Section& section, const Provider& provider, Upstream& upstream) {
   std::string region;
-  if (preset.regional) {
+  if (provider.is_regional()) {
     section.read("region", region, text_form("a region of the provider"));
   } else if (section.has("region")) {
     section.blame("region", fmt::format("means nothing to provider \"{}\"; expected no such key",
-                                        preset.name));
+                                        provider.name));
   }
   const auto form = host_form();
-  if (preset.host.empty()) {
+  if (provider.host.empty() && !provider.is_regional()) {
     section.require("host", upstream.host, form);
     return;
   }
   if (section.read("host", upstream.host, form) || section.has("host")) return;
-  if (const auto host = preset_host(preset, region)) {
+  if (const auto host = provider.host_in(region); host && is_domain(*host)) {
     upstream.host = *host;
     return;
   }
-  const std::string expected = preset.regions.empty()
+  std::vector<std::string_view> regions;
+  for (const auto& [name, host] : provider.region_hosts) regions.push_back(name);
+  const std::string expected = regions.empty()
                                    ? "a region of the provider, such as \"eu-west-1\""
-                                   : list(preset.regions, '"', "or");
+                                   : list(regions, '"', "or");
   if (section.has("region")) {
     if (!region.empty()) {
       section.blame("region", fmt::format("is {}; expected {}", quote(region), expected));
@@ -69,17 +85,16 @@ void read_host(const Section& section, const Preset& preset, Upstream& upstream)
   }
 }
 
-void read_transport(const Section& section, const Outside& outside, const Preset& preset,
+void read_transport(const Section& section, const Outside& outside, const Provider& provider,
                     Upstream& upstream) {
+  upstream.tls = provider.tls;
   const bool port_said = section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
-  if (port_said && std::ranges::find(kStarttlsPorts, upstream.port) != kStarttlsPorts.end()) {
-    upstream.tls = TlsMode::kStarttls;
-  }
+  if (port_said) upstream.tls = tls_of_port(provider, upstream.port);
   section.read("tls", upstream.tls,
                choice_form<TlsMode>({{"implicit", TlsMode::kImplicit},
                                      {"starttls", TlsMode::kStarttls},
                                      {"none", TlsMode::kNone}}));
-  if (!port_said) upstream.port = default_port(preset, upstream.tls);
+  if (!port_said) upstream.port = default_port(provider, upstream.tls);
   if (section.has("ca")) {
     require_readable_file(section, "ca", outside, upstream.ca);
     upstream.ca_origin = {section.place_of("ca")};
@@ -96,18 +111,19 @@ void read_transport(const Section& section, const Outside& outside, const Preset
   }
 }
 
-void read_limits_of_content(const Section& section, const Preset& preset, Upstream& upstream) {
-  upstream.max_recipients = preset.max_recipients;
-  upstream.max_message_size = preset.max_message_size;
+void read_limits_of_content(const Section& section, const Provider& provider, Upstream& upstream) {
+  upstream.max_recipients = provider.max_recipients;
+  upstream.max_message_size = provider.max_message_size;
   section.read("max_recipients", upstream.max_recipients,
                integer_form<std::uint32_t>(1, 1'000'000));
   section.read("max_message_size", upstream.max_message_size, size_form(0, 1ull << 30));
 }
 
-void read_pool(const Section& section, const Preset& preset, Upstream& upstream) {
-  upstream.max_messages_per_connection = preset.max_messages_per_connection;
-  upstream.max_connection_age = preset.max_connection_age;
-  upstream.idle_timeout = preset.idle_timeout;
+void read_pool(const Section& section, const Provider& provider, Upstream& upstream) {
+  upstream.max_connections = provider.max_connections;
+  upstream.max_messages_per_connection = provider.max_messages_per_connection;
+  upstream.max_connection_age = provider.max_connection_age;
+  upstream.idle_timeout = provider.idle_timeout;
   const auto timeout = duration_form(kShortestTimeout, hours(24));
   section.read("max_connections", upstream.max_connections,
                integer_form<std::uint32_t>(1, 100'000));
@@ -129,36 +145,38 @@ void read_capture(const Section& section, Upstream& upstream) {
   }
 }
 
-Upstream read_upstream(const Section& section, const Outside& outside, Names& names) {
+Upstream read_upstream(const Section& section, const Outside& outside, const Providers& providers,
+                       Names& names) {
   Upstream upstream;
   if (section.require("name", upstream.name, text_form("a name of your choice"))) {
     names.take(section, "name", upstream.name);
   }
   // Without a known provider nothing else can be judged.
-  if (!section.require("provider", upstream.provider, provider_form())) return upstream;
-  const Preset& preset = preset_of(upstream.provider);
-  read_limits_of_content(section, preset, upstream);
-  if (upstream.provider == Provider::kCapture) {
+  if (!section.require("provider", upstream.provider, provider_form(providers))) return upstream;
+  const Provider& provider = *upstream.provider;
+  read_limits_of_content(section, provider, upstream);
+  if (provider.capture) {
     read_capture(section, upstream);
     return upstream;
   }
   if (section.has("path")) {
     section.blame(
-        "path", fmt::format("means nothing to provider \"{}\"; expected no such key", preset.name));
+        "path", fmt::format("means nothing to provider \"{}\"; expected no such key", provider.name));
   }
-  read_host(section, preset, upstream);
-  read_transport(section, outside, preset, upstream);
-  read_login(section, outside, preset, upstream);
-  read_pool(section, preset, upstream);
+  read_host(section, provider, upstream);
+  read_transport(section, outside, provider, upstream);
+  read_login(section, outside, provider, upstream);
+  read_pool(section, provider, upstream);
   return upstream;
 }
 
 }  // namespace
 
 void read_upstreams(const Section& top, const Outside& outside, Config& config) {
+  const Providers providers(top);
   Names names;
   for (const Section& section : top.tables("upstream", schema::kUpstream)) {
-    config.upstreams.push_back(read_upstream(section, outside, names));
+    config.upstreams.push_back(read_upstream(section, outside, providers, names));
   }
   if (top.lacks("upstream")) {
     top.missing("upstream", "at least one [[upstream]] to hand mail to");

@@ -18,7 +18,7 @@ namespace schema::keys {
 
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
-     "limits", "upstream", "route", "session", "message", "log", "admin", "metrics"});
+     "limits", "provider", "upstream", "route", "session", "message", "log", "admin", "metrics"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
      "compat", "header", "disabled_extensions"});
@@ -41,6 +41,15 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>(
      "password", "max_connections", "max_messages_per_connection", "max_connection_age",
      "idle_timeout", "connect_timeout", "max_recipients", "max_message_size", "disabled_extensions",
      "path"});
+inline constexpr auto kProvider = std::to_array<std::string_view>(
+    {"name", "like", "title", "checked", "host", "regions", "default_region", "tls", "username",
+     "username_hint", "login", "id_after", "id_is_message_id", "ports", "caps", "reply"});
+inline constexpr auto kProviderPorts = std::to_array<std::string_view>({"implicit", "starttls"});
+inline constexpr auto kProviderCaps = std::to_array<std::string_view>(
+    {"max_recipients", "max_message_size", "max_connections", "max_messages_per_connection",
+     "max_connection_age", "idle_timeout"});
+inline constexpr auto kProviderReply = std::to_array<std::string_view>(
+    {"means", "code", "enhanced", "text", "stages", "why", "examples"});
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
@@ -70,6 +79,10 @@ inline constexpr Schema kUsersFileUser{"[[user]]", keys::kUser};
 inline constexpr Schema kLimits{"[limits]", keys::kLimits};
 inline constexpr Schema kUserLimits{"a user's limits", keys::kLimits};
 inline constexpr Schema kUpstream{"[[upstream]]", keys::kUpstream};
+inline constexpr Schema kProvider{"[[provider]]", keys::kProvider};
+inline constexpr Schema kProviderPorts{"[provider.ports]", keys::kProviderPorts};
+inline constexpr Schema kProviderCaps{"[provider.caps]", keys::kProviderCaps};
+inline constexpr Schema kProviderReply{"[[provider.reply]]", keys::kProviderReply};
 inline constexpr Schema kPassword{"an upstream's password", keys::kPassword};
 inline constexpr Schema kRoute{"[[route]]", keys::kRoute};
 inline constexpr Schema kSession{"[session]", keys::kSession};
@@ -81,7 +94,7 @@ inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 /// Every section, each once.
 inline constexpr auto kAll =
     std::to_array<Schema>({kTop, kListener, kHeader, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile,
-                           kUsersFileUser, kLimits, kUserLimits, kUpstream, kPassword, kRoute,
+                           kUsersFileUser, kLimits, kUserLimits, kProvider, kProviderPorts, kProviderCaps, kProviderReply, kUpstream, kPassword, kRoute,
                            kSession, kMessage, kLog, kAdmin, kMetrics});
 
 }  // namespace schema

@@ -12,7 +12,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/config/load.h"
-#include "proxy/config/presets.h"
+#include "proxy/config/provider.h"
 #include "proxy/config/section.h"
 
 namespace sallyport::config {
@@ -58,7 +58,7 @@ void read_auth(const Section& top, const Outside& outside, Config& config);
 /// [[upstream]].
 void read_upstreams(const Section& top, const Outside& outside, Config& config);
 /// username and password of an [[upstream]].
-void read_login(const Section& section, const Outside& outside, const Preset& preset,
+void read_login(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream);
 /// [[route]]; needs the upstreams, which it refers to.
 void read_routes(const Section& top, Config& config);

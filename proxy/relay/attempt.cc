@@ -73,27 +73,41 @@ Attempt unexpected_reply(Stage stage, const smtp::Reply& reply) {
   return failure(stage, {ErrorCode::kProtocol, "unexpected reply: " + one_line(reply)});
 }
 
-Attempt refusal(Stage stage, smtp::Reply reply, config::Provider provider) {
+Attempt refusal(Stage stage, smtp::Reply reply, const config::Provider& provider, Echo echo) {
   Attempt attempt;
   attempt.stage = stage;
-  attempt.meaning = meaning_of(provider, reply);
+  attempt.meaning = read_reply(provider, stage, reply, echo).meaning;
   switch (attempt.meaning) {
     case Meaning::kThrottled:
+    case Meaning::kConnections:
     case Meaning::kQuota:
       attempt.end = End::kDeferred;
       break;
     case Meaning::kCredentials:
+    case Meaning::kAccount:
+    case Meaning::kSender:
       attempt.end = End::kMisconfigured;
       break;
     case Meaning::kPermanent:
       attempt.end = End::kRefused;
       break;
     case Meaning::kPlain:
+    case Meaning::kSuppressed:
       attempt.end = reply.is_permanent() ? End::kRefused : End::kDeferred;
       break;
   }
   attempt.reply = std::move(reply);
   return attempt;
+}
+
+Attempt refusal(Stage stage, smtp::Reply reply, const config::Provider& provider,
+                const message::Envelope& envelope) {
+  std::vector<std::string> addresses = {envelope.reverse_path.str()};
+  for (const message::Recipient& recipient : envelope.recipients) {
+    addresses.push_back(recipient.forward_path.str());
+  }
+  const std::vector<std::string_view> echo(addresses.begin(), addresses.end());
+  return refusal(stage, std::move(reply), provider, echo);
 }
 
 }  // namespace sallyport::relay

@@ -11,30 +11,13 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/message/envelope.h"
 #include "proxy/relay/provider.h"
+#include "proxy/relay/stage.h"
 #include "proxy/smtp/mailbox.h"
 #include "proxy/smtp/reply.h"
 
 namespace sallyport::relay {
-
-/// How far an attempt came.
-enum class Stage : std::uint8_t {
-  kLease,     ///< Waiting for a connection of the pool.
-  kConnect,   ///< DNS and TCP.
-  kTls,       ///< STARTTLS and the handshake.
-  kGreeting,  ///< The 220.
-  kEhlo,
-  kAuth,
-  kRset,
-  kMail,
-  kRcpt,
-  kData,     ///< The 354.
-  kContent,  ///< The content, before its last octet was handed to the kernel.
-  kEnd,      ///< After that.
-};
-
-/// The stage as logs and replies name it: the command, where there is one.
-std::string_view name(Stage stage);
 
 /// How an attempt ended.
 enum class End : std::uint8_t {
@@ -42,7 +25,7 @@ enum class End : std::uint8_t {
   kRefused,        ///< 5xx for the sender, the message or its recipients.
   kUnsuited,       ///< This upstream can't take it as it is (size, 8-bit …): nothing was said.
   kDeferred,       ///< 4xx, or a throttle or quota by any code.
-  kMisconfigured,  ///< Our credentials or its certificate are wrong: the operator's fault.
+  kMisconfigured,  ///< Our credentials or account, or its certificate: the operator must mend it.
   kFailed,         ///< No connection, or it was lost before the end of the content.
   kUnknown,        ///< The content was sent to its end and no reply came.
   kAbandoned,  ///< The client had gone before content was sent: it says nothing of the upstream.
@@ -114,7 +97,12 @@ Attempt abandoned(Stage stage);
 Attempt unexpected_reply(Stage stage, const smtp::Reply& reply);
 
 /// An attempt that a 4xx or 5xx reply ended: kRefused, kDeferred or kMisconfigured, by what the
-/// provider's text means.
-Attempt refusal(Stage stage, smtp::Reply reply, config::Provider provider);
+/// reply means from this provider.
+Attempt refusal(Stage stage, smtp::Reply reply, const config::Provider& provider, Echo echo = {});
+
+/// The same for a reply within a mail transaction, which may repeat addresses of `envelope`: they
+/// cannot give it a meaning.
+Attempt refusal(Stage stage, smtp::Reply reply, const config::Provider& provider,
+                const message::Envelope& envelope);
 
 }  // namespace sallyport::relay

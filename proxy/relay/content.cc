@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "proxy/base/ascii.h"
 #include "proxy/smtp/content.h"
 
 namespace sallyport::relay {
@@ -112,7 +113,7 @@ class Sending {
     if (connection_.has_unread()) {
       auto unasked = co_await connection_.read_reply(loop_.now());
       if (unasked && unasked->code == 421) {
-        attempt = refusal(Stage::kContent, std::move(*unasked), upstream_.provider);
+        attempt = refusal(Stage::kContent, std::move(*unasked), *upstream_.provider, message_.envelope);
       }
     }
     attempt.stale = true;
@@ -127,7 +128,7 @@ class Sending {
     auto reply = co_await connection_.read_reply(within(kLastWordsTimeout));
     Attempt attempt;
     if (reply && is_refusal(*reply)) {
-      attempt = refusal(Stage::kContent, std::move(*reply), upstream_.provider);
+      attempt = refusal(Stage::kContent, std::move(*reply), *upstream_.provider, message_.envelope);
       attempt.stale = attempt.said().code == 421;
     } else {
       attempt = failure(Stage::kContent, std::move(error));
@@ -154,11 +155,13 @@ class Sending {
     if (is_refusal(*reply)) {
       if (reply->code == 421) connection_.closing = CloseReason::kPeer;
       if (by_bdat_) clean_up_after_bdat(*reply);
-      co_return refusal(Stage::kEnd, std::move(*reply), upstream_.provider);
+      co_return refusal(Stage::kEnd, std::move(*reply), *upstream_.provider, message_.envelope);
     }
     Attempt accepted;
     accepted.end = End::kAccepted;
     accepted.stage = Stage::kEnd;
+    accepted.meaning = read_reply(*upstream_.provider, Stage::kEnd, *reply).meaning;
+    if (accepted.meaning == Meaning::kSuppressed) note_suppressed(*reply, accepted);
     accepted.reply = std::move(*reply);
     co_return accepted;
   }
@@ -176,6 +179,22 @@ class Sending {
       }
     }
     co_return found;
+  }
+
+  /// The provider took the message and will not send it to recipients that its reply names. Without
+  /// any other recipient that is a refusal.
+  void note_suppressed(Reply& reply, Attempt& attempt) const {
+    const std::string text = ascii::lower(reply.text());
+    const Reply refused(550, {5, 7, 1}, reply.text());
+    const auto& recipients = message_.envelope.recipients;
+    for (const message::Recipient& recipient : recipients) {
+      const bool named = text.contains(ascii::lower(recipient.forward_path.str()));
+      if (named || recipients.size() == 1) attempt.refused.push_back({recipient.forward_path, refused});
+    }
+    if (attempt.refused.size() < recipients.size()) return;
+    attempt.end = End::kRefused;
+    attempt.refused.clear();
+    reply = refused;
   }
 
   /// RFC 3030 section 2: the state after a refused BDAT is not known before RSET was said. And an

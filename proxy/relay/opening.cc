@@ -135,7 +135,7 @@ class Opening {
   /// A refusal while opening says nothing about the message: another upstream may take it, and so
   /// may this one later.
   std::unexpected<Attempt> refused(Stage stage, Reply reply) const {
-    Attempt attempt = refusal(stage, std::move(reply), upstream_.provider);
+    Attempt attempt = refusal(stage, std::move(reply), *upstream_.provider);
     if (attempt.end == End::kRefused) attempt.end = End::kDeferred;
     return std::unexpected(std::move(attempt));
   }
@@ -210,11 +210,17 @@ class Opening {
 
   Task<Step<>> auth() {
     const smtp::Capabilities& offered = connection_->capabilities;
-    if (offered.offers_auth("PLAIN")) co_return co_await auth_plain();
-    if (offered.offers_auth("LOGIN")) co_return co_await auth_login();
+    const bool offers_login = offered.offers_auth("LOGIN");
+    if (offered.offers_auth("PLAIN")) {
+      auto done = co_await auth_plain();
+      const bool next = !done && offers_login && is_mechanism_refused(done.error());
+      if (!next) co_return done;
+    }
+    if (offers_login) co_return co_await auth_login();
     Attempt attempt = failure(
         Stage::kAuth, {ErrorCode::kProtocol, "the upstream offers neither AUTH PLAIN nor LOGIN"});
     attempt.end = End::kMisconfigured;
+    attempt.meaning = Meaning::kCredentials;
     co_return std::unexpected(std::move(attempt));
   }
 
@@ -269,9 +275,19 @@ class Opening {
     co_return {};
   }
 
+  /// RFC 4954 section 4 and 6: the server does not take this mechanism, whatever the password.
+  static bool is_mechanism_refused(const Attempt& attempt) {
+    if (!attempt.reply) return false;
+    return attempt.reply->code == 504 || attempt.reply->code == 534 ||
+           attempt.reply->enhanced == smtp::EnhancedCode{5, 5, 4};
+  }
+
   std::unexpected<Attempt> auth_refused(Reply reply) const {
-    Attempt attempt = refusal(Stage::kAuth, std::move(reply), upstream_.provider);
-    if (attempt.end == End::kRefused) attempt.end = End::kMisconfigured;
+    Attempt attempt = refusal(Stage::kAuth, std::move(reply), *upstream_.provider);
+    if (attempt.end == End::kRefused) {
+      attempt.end = End::kMisconfigured;
+      attempt.meaning = Meaning::kCredentials;
+    }
     return std::unexpected(std::move(attempt));
   }
 

@@ -297,10 +297,8 @@ void Pool::note_idle() {
 }
 
 void Pool::count_failure(const Attempt& attempt) {
-  if (attempt.stage == Stage::kAuth && attempt.end == End::kMisconfigured) {
-    metrics_.auth_failures.add();
-    return;
-  }
+  // Refused logins are counted where every attempt ends: they may come at later stages, too.
+  if (attempt.meaning == Meaning::kCredentials || attempt.meaning == Meaning::kAccount) return;
   using metrics::ConnectFailure;
   const bool timed_out = !attempt.reply && attempt.error.code == ErrorCode::kTimeout;
   // "tls" pages: it is for a peer that is not the upstream, or is stripped of its TLS.

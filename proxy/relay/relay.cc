@@ -51,13 +51,16 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
     case End::kAbandoned:
       return std::nullopt;
     case End::kMisconfigured:
+      // Another sender may be verified: the upstream is well.
+      if (attempt.meaning == Meaning::kSender) return std::nullopt;
       return Health::Trouble::kMisconfigured;
     case End::kFailed:
     case End::kUnknown:
       return Health::Trouble::kUnreachable;
     case End::kDeferred:
       if (attempt.meaning == Meaning::kQuota) return Health::Trouble::kQuota;
-      if (attempt.meaning == Meaning::kThrottled || attempt.said().code == 421) {
+      if (attempt.meaning == Meaning::kThrottled ||
+          attempt.meaning == Meaning::kConnections || attempt.said().code == 421) {
         return Health::Trouble::kThrottled;
       }
       if (attempt.stage < Stage::kRset) return Health::Trouble::kUnreachable;
@@ -106,7 +109,7 @@ Result<Relay::Prepared> Relay::prepare(const Surroundings& surroundings,
     const config::Upstream& upstream = prepared.settings_->upstreams[i];
     std::unique_ptr<Dialer> dialer;
     const bool kept = previous != nullptr && previous->find(*prepared.settings_, i);
-    if (!kept && upstream.provider != config::Provider::kCapture) {
+    if (!kept && !upstream.provider->capture) {
       auto made =
           surroundings.make_dialer(surroundings.loop, upstream, prepared.settings_->roots[i]);
       if (!made) {
@@ -134,7 +137,7 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
     }
     const config::Upstream& upstream = settings.upstreams[i];
     metrics::UpstreamMetrics& metrics = surroundings.metrics.for_upstream(upstream.name);
-    if (upstream.provider == config::Provider::kCapture) {
+    if (upstream.provider->capture) {
       relay->upstreams_.push_back(std::make_shared<CaptureUpstream>(
           surroundings.loop, upstream, settings.hostname, metrics, random()));
     } else {
@@ -219,11 +222,8 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   delivery.reused_connection = decisive->reused_connection;
   delivery.upstream_time = decisive->took;
   if (decisive->end == End::kAccepted) {
-    delivery.upstream_id = message_id_in(last->config.provider, decisive->said());
-    // Mailgun's reply has no id; its log and API know the message by its Message-ID.
-    if (last->config.provider == config::Provider::kMailgun) {
-      delivery.upstream_id = message.message_id;
-    }
+    delivery.upstream_id = message_id_in(*last->config.provider, decisive->said());
+    if (last->config.provider->id_is_message_id) delivery.upstream_id = message.message_id;
   }
   last->metrics.delivery.observe(loop_.now() - begun);
   co_return delivery;
@@ -245,6 +245,10 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
     upstream.health.failed(*trouble, loop_.now());
   } else {
     upstream.health.succeeded();
+  }
+  if (attempt.meaning == Meaning::kCredentials) upstream.metrics.auth_failures.add();
+  if (attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender) {
+    upstream.metrics.account_failures.add();
   }
   upstream.metrics.message(counted_as(attempt.end), message.size(),
                            message.envelope.recipients.size());

@@ -17,8 +17,9 @@ constexpr std::size_t kMostNamed = 20;
 /// RFC 3463 section 3.5.
 EnhancedCode why_not_now(const Attempt& attempt) {
   if (attempt.reply) {
-    const bool busy = attempt.meaning == Meaning::kThrottled ||
-                      attempt.meaning == Meaning::kQuota || attempt.reply->code == 421;
+    using enum Meaning;
+    const bool busy = attempt.meaning == kThrottled || attempt.meaning == kConnections ||
+                      attempt.meaning == kQuota || attempt.reply->code == 421;
     return busy ? EnhancedCode{4, 4, 5} : EnhancedCode{4, 4, 0};
   }
   if (attempt.error.code == ErrorCode::kCancelled) return {4, 3, 2};
@@ -112,6 +113,14 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
     case End::kUnsuited:
       return attempt.said();
     case End::kMisconfigured:
+      if (attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender) {
+        return Reply(451, {4, 7, 0},
+                     fmt::format("{} not sent: upstream {} does not let this gateway's account {}; "
+                                 "its operator has been told, try again later",
+                                 message.id, upstream,
+                                 attempt.meaning == Meaning::kSender ? "send as this sender"
+                                                                     : "send"));
+      }
       return Reply(
           451, {4, 7, 0},
           fmt::format("{} not sent: this gateway could not {} upstream {}; its operator "

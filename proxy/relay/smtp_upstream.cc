@@ -153,8 +153,12 @@ void SmtpUpstream::tell_operator(const Attempt& attempt) {
   ++untold_;
   if (told_operator_ != TimePoint{} && loop_.now() - told_operator_ < kTellEvery) return;
   told_operator_ = loop_.now();
+  const bool account =
+      attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender;
   logger_.write(log::Level::kError,
-                attempt.stage == Stage::kTls ? "upstream_not_trusted" : "upstream_login_refused",
+                account                        ? "upstream_account_refused"
+                : attempt.stage == Stage::kTls ? "upstream_not_trusted"
+                                               : "upstream_login_refused",
                 {{"upstream", config.name},
                  {"stage", relay::name(attempt.stage)},
                  {"error", attempt.reply ? one_line(*attempt.reply) : attempt.error.text},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <utility>
 
 #include "proxy/base/ascii.h"
@@ -57,7 +58,11 @@ class Transaction {
     if (!verdict_) {
       connection_.rset_due = false;
       verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadlines_.overall);
-      if (verdict_->end == End::kAccepted) verdict_->refused = std::move(refused_);
+      if (verdict_->end == End::kAccepted) {
+        verdict_->refused.insert(verdict_->refused.begin(),
+                                 std::make_move_iterator(refused_.begin()),
+                                 std::make_move_iterator(refused_.end()));
+      }
     } else {
       leave();
     }
@@ -201,14 +206,14 @@ class Transaction {
     if (reply.code == 421) {
       hang_up(CloseReason::kPeer);
       if (!verdict_) {
-        verdict_ = refusal(stage_of(command), reply, upstream_.provider);
+        verdict_ = refusal(stage_of(command), reply, *upstream_.provider, message_.envelope);
         verdict_->stale = true;
       }
       return;
     }
     if (is_on_trial() && !verdict_ && forbids_pipelining(reply)) {
       hang_up(CloseReason::kError);
-      verdict_ = refusal(stage_of(command), reply, upstream_.provider);
+      verdict_ = refusal(stage_of(command), reply, *upstream_.provider, message_.envelope);
       verdict_->lost_replies = true;
       return;
     }
@@ -245,7 +250,7 @@ class Transaction {
     } else if (!is_refusal(reply)) {
       out_of_step(Stage::kMail, reply);
     } else {
-      verdict_ = refusal(Stage::kMail, reply, upstream_.provider);
+      verdict_ = refusal(Stage::kMail, reply, *upstream_.provider, message_.envelope);
       // 530 and the like: the login has lapsed.
       verdict_->stale = is_idle_timeout(reply) || verdict_->end == End::kMisconfigured;
       if (verdict_->stale) hang_up(CloseReason::kPeer);
@@ -275,7 +280,7 @@ class Transaction {
   /// A recipient that is one too many is refused for this transaction only, also by a 5xx.
   bool is_for_good(const Refusal& refused) const {
     return !says_too_many_recipients(refused.reply) &&
-           relay::refusal(Stage::kRcpt, refused.reply, upstream_.provider).end == End::kRefused;
+           relay::refusal(Stage::kRcpt, refused.reply, *upstream_.provider, message_.envelope).end == End::kRefused;
   }
 
   void take_data(const Reply& reply) {
@@ -314,7 +319,7 @@ class Transaction {
     if (!may_send()) {
       verdict_ = refused_recipients();
     } else if (data_refused_) {
-      verdict_ = refusal(Stage::kData, *data_refused_, upstream_.provider);
+      verdict_ = refusal(Stage::kData, *data_refused_, *upstream_.provider, message_.envelope);
     }
     if (verdict_ && verdict_->end == End::kMisconfigured) {
       // The login has lapsed, or never counted for mail.
@@ -334,7 +339,7 @@ class Transaction {
     if (taken_at_most_ > 0 && says_too_many_recipients(decides.reply)) {
       return too_many_recipients(message_, upstream_, taken_at_most_);
     }
-    Attempt attempt = refusal(Stage::kRcpt, decides.reply, upstream_.provider);
+    Attempt attempt = refusal(Stage::kRcpt, decides.reply, *upstream_.provider, message_.envelope);
     const bool all_alike =
         accepted_ == 0 && std::ranges::all_of(refused_, [&](const Refusal& refusal) {
           return refusal.reply == decides.reply;

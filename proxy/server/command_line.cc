@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "proxy/config/nearest.h"
+#include "proxy/config/provider.h"
 
 namespace sallyport::server {
 namespace {
@@ -32,7 +33,7 @@ Signals of `sallyport run`:
 constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
 constexpr auto kCommands = std::to_array<std::string_view>(
-    {"run", "check", "hash-password", "version", "help"});
+    {"run", "check", "hash-password", "providers", "explain", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
@@ -102,6 +103,26 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                                        "Read a password from the terminal, or the first line of "
                                        "standard input, and print its argon2id "
                                        "hash for [[auth.user]]");
+  ProvidersCommand providers;
+  CLI::App& list = *app.add_subcommand(
+      "providers", "List the providers that are known, or say what is known of one");
+  list.add_option("name", providers.name, "A provider");
+  ExplainCommand explain;
+  CLI::App& meaning = *app.add_subcommand(
+      "explain", "Say what a reply of a provider means here, and by which rule");
+  CLI::Option* const by_provider =
+      meaning.add_option("--provider", explain.provider, "The provider that said it");
+  CLI::Option* const by_upstream =
+      meaning.add_option("--upstream", explain.upstream, "The upstream that said it");
+  CLI::Option* const of_config =
+      meaning.add_option("-c,--config", explain.config, "The configuration with that upstream");
+  by_upstream->needs(of_config)->excludes(by_provider);
+  of_config->needs(by_upstream);
+  meaning.add_option("--stage", explain.stage, "The command it answers (default: any)")
+      ->check(CLI::IsMember(std::vector<std::string>(config::kReplyStages.begin(),
+                                                     config::kReplyStages.end())));
+  meaning.add_option("reply", explain.reply, "The reply, such as \"454 Throttling failure\"")
+      ->required();
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
 
@@ -127,6 +148,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (run) return RunCommand{config};
   if (check) return CheckCommand{config};
   if (hash) return HashPasswordCommand{};
+  if (list) return providers;
+  if (meaning) return explain;
   return VersionCommand{};
 }
 

@@ -22,6 +22,18 @@ struct CheckCommand {
   std::string config;
 };
 struct HashPasswordCommand {};
+/// All providers, or all that is known of one.
+struct ProvidersCommand {
+  std::string name;  ///< Empty: all.
+};
+/// What a reply of a provider means. `upstream` of `config`, or else `provider`.
+struct ExplainCommand {
+  std::string provider;
+  std::string config;
+  std::string upstream;
+  std::string stage;  ///< Empty: any.
+  std::string reply;
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -30,7 +42,8 @@ struct PrintCommand {
 };
 
 using CommandLine =
-    std::variant<RunCommand, CheckCommand, HashPasswordCommand, VersionCommand, PrintCommand>;
+    std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand, ExplainCommand,
+                 VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

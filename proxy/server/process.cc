@@ -64,7 +64,7 @@ DescriptorPlan plan_descriptors(const config::Config& config, std::uint64_t limi
       clients, config.message.budget / std::max<std::uint64_t>(config.message.memory_threshold, 1));
   std::uint64_t upstream = 0;
   for (const config::Upstream& each : config.upstreams) {
-    if (each.provider != config::Provider::kCapture) upstream += each.max_connections;
+    if (!each.provider->capture) upstream += each.max_connections;
   }
   DescriptorPlan plan{.wanted = own + clients + files + upstream,
                       .clients = config.session.max_connections};

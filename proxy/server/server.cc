@@ -122,7 +122,7 @@ class Control {
     authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
     limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                    std::chrono::steady_clock::now());
-    users_watch_.watch({config().auth.file});
+    users_watch_.watch(snapshot_.secret_files());
     certificates_watch_.watch(snapshot_.certificate_files());
     metrics::ProcessMetrics& process = metrics_.process();
     process.config_loaded.set(std::chrono::system_clock::now());

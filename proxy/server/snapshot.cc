@@ -41,6 +41,12 @@ std::vector<std::string> Snapshot::certificate_files() const {
   return files;
 }
 
+std::vector<std::string> Snapshot::secret_files() const {
+  std::vector<std::string> files = {config->auth.file};
+  for (const config::Upstream& upstream : config->upstreams) files.push_back(upstream.password_file);
+  return files;
+}
+
 std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::string& path,
                                                                     const config::Outside& outside,
                                                                     const net::TicketKeys& keys,

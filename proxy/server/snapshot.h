@@ -25,6 +25,8 @@ struct Snapshot {
 
   /// The files and folders whose change asks for the certificates to be read again.
   std::vector<std::string> certificate_files() const;
+  /// The users file and the files of upstreams' passwords: a change asks for a reload.
+  std::vector<std::string> secret_files() const;
 };
 
 /// Reads the config at `path` and all it names; gives a snapshot, or everything that is wrong. With

@@ -35,7 +35,7 @@ void check_config(const Config& config) {
   check_users(config.auth.file_users);
   for (const Upstream& upstream : config.upstreams) {
     FUZZ_CHECK(!upstream.name.empty() && upstream.username.empty() == upstream.password.empty());
-    FUZZ_CHECK(upstream.provider == Provider::kCapture
+    FUZZ_CHECK(upstream.provider->capture
                    ? !upstream.path.empty()
                    : !upstream.host.empty() && upstream.port != 0);
   }

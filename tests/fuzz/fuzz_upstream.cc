@@ -160,7 +160,7 @@ class House {
       upstream.username = "gateway";
       upstream.password = Secret("pass");
     }
-    if (plan.chosen(3)) upstream.provider = config::Provider::kSes;
+    if (plan.chosen(3)) upstream.provider = config::built_in_provider("ses");
     return upstream;
   }
 

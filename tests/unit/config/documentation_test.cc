@@ -76,6 +76,11 @@ Documented documented(const Schema& section) {
   if (section.name == schema::kUsersFile.name) return {"Users file", ""};
   if (section.name == schema::kUsersFileUser.name) return {"[[auth.user]]", ""};
   if (section.name == schema::kUserLimits.name) return {"[limits]", ""};
+  for (const auto& [name, prefix] : {std::pair(schema::kProviderPorts.name, "ports."),
+                                     std::pair(schema::kProviderCaps.name, "caps."),
+                                     std::pair(schema::kProviderReply.name, "reply.")}) {
+    if (section.name == name) return {"[[provider]]", prefix};
+  }
   if (section.name == schema::kPassword.name) return {"[[upstream]]", "password."};
   if (section.name == schema::kHeader.name) return {"[[listener]]", "header."};
   return {std::string(section.name), ""};

@@ -108,13 +108,13 @@ TEST_F(Example, KnowsItsUpstreams) {
   EXPECT_EQ(mailgun.username, "postmaster@mg.example.com");
   EXPECT_EQ(mailgun.password.reveal(), "of mailgun");
   const Upstream& smarthost = config_.upstreams[2];
-  EXPECT_EQ(smarthost.provider, Provider::kSmtp);
+  EXPECT_EQ(smarthost.provider->name, "smtp");
   EXPECT_EQ(smarthost.host, "mail.internal");
   EXPECT_EQ(smarthost.port, 465);
   EXPECT_EQ(smarthost.ca, "/etc/ssl/internal-ca.pem");
   EXPECT_EQ(smarthost.password.reveal(), "of smarthost");
   const Upstream& capture = config_.upstreams[3];
-  EXPECT_EQ(capture.provider, Provider::kCapture);
+  EXPECT_TRUE(capture.provider->capture);
   EXPECT_EQ(capture.path, "/var/lib/sallyport/captured");
 }
 

@@ -503,12 +503,12 @@ TEST(Problems, OfUpstreams) {
        {"c.toml: upstream is missing; expected at least one [[upstream]] to hand mail to"}},
       {"[[upstream]]",
        {"c.toml:1:1: upstream[1].name is missing; expected a name of your choice",
-        "c.toml:1:1: upstream[1].provider is missing; expected \"smtp\", \"capture\", \"ses\", "
-        "\"sendgrid\" or \"mailgun\""}},
+        "c.toml:1:1: upstream[1].provider is missing; expected the name of a provider, such as "
+        "\"ses\", or \"smtp\" for any server (\"sallyport providers\" lists them)"}},
       {"[[upstream]]\nname = 'a'\nprovider = 'sendgird'",
-       {"c.toml:3:12: upstream[1].provider is \"sendgird\"; expected \"smtp\", \"capture\", "
-        "\"ses\", "
-        "\"sendgrid\" or \"mailgun\""}},
+       {"c.toml:3:12: upstream[1].provider is \"sendgird\": did you mean \"sendgrid\"?; expected the "
+        "name of a provider, such as \"ses\", or \"smtp\" for any server (\"sallyport providers\" "
+        "lists them)"}},
       {"[[upstream]]\nname = 'a'\nprovider = 'smtp'",
        {"c.toml:1:1: upstream[1].host is missing; expected a host name or an IP address without "
         "brackets and port"}},

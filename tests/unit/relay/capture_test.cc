@@ -44,7 +44,7 @@ std::string content_of(const fs::path& file) {
 config::Upstream capture(const fs::path& path) {
   config::Upstream made;
   made.name = "a";
-  made.provider = config::Provider::kCapture;
+  made.provider = config::built_in_provider("capture");
   made.path = path.string();
   return made;
 }

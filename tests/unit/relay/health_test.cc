@@ -117,7 +117,7 @@ TEST(Health, AMessageThatIsRefusedSaysNothingAboutTheUpstream) {
 
 TEST(Health, AThrottleByAnyCodeMovesOn) {
   config::Upstream ses = upstream("a");
-  ses.provider = config::Provider::kSes;
+  ses.provider = config::built_in_provider("ses");
   config::Upstream relay_host = upstream("c");
   World world({ses, relay_host, upstream("b")});
   const scripts::Upstream good;

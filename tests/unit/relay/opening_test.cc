@@ -137,19 +137,19 @@ TEST(Opening, TheOperatorIsToldOnceAMinute) {
 
 TEST(Opening, AQuotaAndATemporaryFaultAtAuthAreNotTheOperators) {
   const struct {
-    config::Provider provider;
+    const char* provider;
     const char* reply;
     const char* heard;
   } cases[] = {
-      {config::Provider::kSendgrid, "451 Authentication failed: Maximum credits exceeded",
+      {"sendgrid", "451 Authentication failed: Maximum credits exceeded",
        "451 4.4.5 "},
-      {config::Provider::kSes, "454 Temporary authentication failure", "451 4.4.0 "},
-      {config::Provider::kSes, "421 Too many concurrent SMTP connections", "451 4.4.5 "},
+      {"ses", "454 Temporary authentication failure", "451 4.4.0 "},
+      {"ses", "421 Too many concurrent SMTP connections", "451 4.4.5 "},
   };
   for (const auto& c : cases) {
     SCOPED_TRACE(c.reply);
     config::Upstream provider = upstream("a");
-    provider.provider = c.provider;
+    provider.provider = config::built_in_provider(c.provider);
     World world({provider});
     world.host("a").scripts = {
         kGreeting +
