@@ -20,7 +20,7 @@ namespace sallyport::auth {
 class KnownNetworks {
  public:
   struct Options {
-    std::size_t most = 65536;                 ///< At each level; when full, the oldest goes.
+    std::size_t most = 65536;                  ///< At each level; when full, the oldest goes.
     Duration lifetime = std::chrono::days(7);  ///< Since the last login.
   };
 

@@ -22,12 +22,12 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
     const auto kept = std::make_shared<const config::User>(std::move(user));
     if (kept->name.empty()) return fail(ErrorCode::kInvalid, "a user has an empty name");
     if (const auto [other, is_new] = table->users_.emplace(kept->name, kept); !is_new) {
-      return fail(ErrorCode::kInvalid, "user '" + kept->name + "' is there twice" +
-                                           (other->first == kept->name
-                                                ? std::string()
-                                                : ", as '" + std::string(other->first) +
-                                                      "', too: names are compared without "
-                                                      "regard to case"));
+      return fail(ErrorCode::kInvalid,
+                  "user '" + kept->name + "' is there twice" +
+                      (other->first == kept->name ? std::string()
+                                                  : ", as '" + std::string(other->first) +
+                                                        "', too: names are compared without "
+                                                        "regard to case"));
     }
   }
   HashCost most_common = kDefaultHashCost;

@@ -19,8 +19,8 @@ namespace sallyport::auth {
 /// changes.
 class UserTable {
  public:
-  /// A table of these users. kInvalid names the user whose name is empty or is another one's but for
-  /// case, or whose hash is not argon2id.
+  /// A table of these users. kInvalid names the user whose name is empty or is another one's but
+  /// for case, or whose hash is not argon2id.
   static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users);
 
   /// The user of that name, or null. It outlives the table for as long as it is held.

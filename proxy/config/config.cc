@@ -10,8 +10,7 @@ bool Upstream::operator==(const Upstream& other) const {
                     upstream.ca, upstream.username, upstream.max_connections,
                     upstream.max_messages_per_connection, upstream.max_connection_age,
                     upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
-                    upstream.disabled_extensions,
-                    upstream.connect_timeout, upstream.path);
+                    upstream.disabled_extensions, upstream.connect_timeout, upstream.path);
   };
   return members(*this) == members(other) && password.reveal() == other.password.reveal();
 }

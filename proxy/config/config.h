@@ -143,7 +143,7 @@ struct Upstream {
   milliseconds max_connection_age = std::chrono::minutes(10);
   milliseconds idle_timeout = std::chrono::seconds(30);  ///< Of a pooled connection.
   std::uint32_t max_recipients = 0;    ///< In one mail transaction; 0: what EHLO says, else 1,000.
-  std::uint64_t max_message_size = 0;                    ///< Octets; 0: what EHLO says.
+  std::uint64_t max_message_size = 0;  ///< Octets; 0: what EHLO says.
   milliseconds connect_timeout =
       std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
   /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
@@ -196,7 +196,7 @@ struct Session {
       1000;  ///< After AUTH, without a message; one a second comes back.
   milliseconds greeting_timeout = std::chrono::seconds(30);  ///< TLS handshake and first command.
   milliseconds max_age = std::chrono::hours(24);  ///< Of a session; past it 421 between messages.
-  milliseconds login_timeout = std::chrono::seconds(30);     ///< From greeting or STARTTLS to AUTH.
+  milliseconds login_timeout = std::chrono::seconds(30);  ///< From greeting or STARTTLS to AUTH.
   milliseconds command_timeout = std::chrono::minutes(5);
   milliseconds data_timeout = std::chrono::minutes(3);  ///< Between two blocks of content.
   std::uint64_t min_data_rate = 500;  ///< Octets of content a second; 0: none is asked for.

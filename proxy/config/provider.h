@@ -62,15 +62,15 @@ struct ReplyRule {
 
 /// One provider: the values an [[upstream]] starts from, and what its replies mean.
 struct Provider {
-  std::string name;   ///< As `provider = "…"` spells it.
-  std::string title;    ///< For people: "Amazon SES".
-  std::string checked;  ///< The month in which its facts were last checked: "2026-11".
+  std::string name;      ///< As `provider = "…"` spells it.
+  std::string title;     ///< For people: "Amazon SES".
+  std::string checked;   ///< The month in which its facts were last checked: "2026-11".
   bool capture = false;  ///< Keeps mail in a Maildir; nothing else below means anything then.
 
   std::string host;  ///< May hold "{region}"; empty: the user says it.
   /// The host of each region, where hosts follow no pattern; with this `host` is empty.
   std::vector<std::pair<std::string, std::string>> region_hosts;
-  std::string default_region;                ///< Empty: the user must say it, if a region is used.
+  std::string default_region;                 ///< Empty: the user must say it, if a region is used.
   std::vector<std::uint16_t> implicit_ports;  ///< In order of preference; empty: not offered.
   std::vector<std::uint16_t> starttls_ports;
   TlsMode tls = TlsMode::kImplicit;

@@ -51,8 +51,7 @@ std::vector<std::string> read_mechanisms(const Section& section) {
 }
 
 /// `names`: of the users read before, to be told apart from those of the file.
-void read_users_file(const Section& section, const Outside& outside, Names& names,
-                     Config& config) {
+void read_users_file(const Section& section, const Outside& outside, Names& names, Config& config) {
   const auto form = path_form("the path of a users file", config.file);
   if (!section.read("file", config.auth.file, form)) return;
   Result<std::string> text = outside.read_file(config.auth.file);

@@ -166,9 +166,9 @@ Provider read_provider(const Section& section, Provider base) {
   if (names_host) provider.region_hosts.clear();
   read_regions(section, provider);
   section.read("default_region", provider.default_region, text_form("a region of the provider"));
-  section.read("tls", provider.tls,
-               choice_form<TlsMode>(
-                   {{"implicit", TlsMode::kImplicit}, {"starttls", TlsMode::kStarttls}}));
+  section.read(
+      "tls", provider.tls,
+      choice_form<TlsMode>({{"implicit", TlsMode::kImplicit}, {"starttls", TlsMode::kStarttls}}));
   section.read("username", provider.username, text_form("the user name that every account has"));
   section.read("username_hint", provider.username_hint,
                text_form("what the user name must be, in words"));
@@ -201,8 +201,8 @@ Providers::Providers(const Section& top) {
     for (const std::string_view known : this->names()) choices.emplace_back(known, known);
     section.read("like", like, choice_form<std::string>(std::move(choices)));
     auto provider = std::make_shared<const Provider>(read_provider(section, *find(like)));
-    const auto same = std::ranges::find(all_, provider->name,
-                                        [](const auto& other) { return other->name; });
+    const auto same =
+        std::ranges::find(all_, provider->name, [](const auto& other) { return other->name; });
     if (same == all_.end()) {
       all_.push_back(std::move(provider));
     } else {

@@ -23,9 +23,9 @@ void read_session(const Section& section, Session& session) {
                choice_form<Overflow>({{"reject", Overflow::kReject},
                                       {"split", Overflow::kSplit},
                                       {"client", Overflow::kClient}}));
-  section.read("reply", session.reply,
-               choice_form<ReplyWords>(
-                   {{"upstream", ReplyWords::kUpstream}, {"ours", ReplyWords::kOurs}}));
+  section.read(
+      "reply", session.reply,
+      choice_form<ReplyWords>({{"upstream", ReplyWords::kUpstream}, {"ours", ReplyWords::kOurs}}));
   section.read("max_messages", session.max_messages, integer_form<std::uint32_t>(0, 1'000'000));
   section.read("max_errors", session.max_errors, count);
   section.read("max_auth_failures", session.max_auth_failures, count);
@@ -113,9 +113,8 @@ void read_process(const Section& top, const Outside& outside, Config& config) {
 
 void read_operation(const Section& top, const Outside& outside, Config& config) {
   // A message is sent to all of its recipients or to none, whoever refuses one: the upstream or we.
-  config.session.overflow = config.partial_rejection == PartialRejection::kReject
-                                ? Overflow::kReject
-                                : Overflow::kClient;
+  config.session.overflow =
+      config.partial_rejection == PartialRejection::kReject ? Overflow::kReject : Overflow::kClient;
   if (const auto section = top.table("session", schema::kSession))
     read_session(*section, config.session);
   Place directory;

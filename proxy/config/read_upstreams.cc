@@ -26,8 +26,9 @@ constexpr auto kCaptureKeys = std::to_array<std::string_view>(
 using ProviderPointer = std::shared_ptr<const Provider>;
 
 Form<ProviderPointer> provider_form(const Providers& providers) {
-  return {.expected = "the name of a provider, such as \"ses\", or \"smtp\" for any server "
-                      "(\"sallyport providers\" lists them)",
+  return {.expected =
+              "the name of a provider, such as \"ses\", or \"smtp\" for any server "
+              "(\"sallyport providers\" lists them)",
           .read = [&providers](const Node& node) -> std::expected<ProviderPointer, std::string> {
             const auto* text = std::get_if<std::string>(&node.value);
             if (!text) return std::unexpected("");
@@ -39,15 +40,16 @@ Form<ProviderPointer> provider_form(const Providers& providers) {
 }
 
 std::uint16_t default_port(const Provider& provider, TlsMode tls) {
-  const auto& ports =
-      tls == TlsMode::kImplicit ? provider.implicit_ports : provider.starttls_ports;
+  const auto& ports = tls == TlsMode::kImplicit ? provider.implicit_ports : provider.starttls_ports;
   if (tls == TlsMode::kNone || ports.empty()) return kSmtpPort;
   return ports.front();
 }
 
 /// The way of TLS that goes with a port: what the provider has there, else what is usual.
 TlsMode tls_of_port(const Provider& provider, std::uint16_t port) {
-  const auto has = [port](const auto& ports) { return std::ranges::find(ports, port) != ports.end(); };
+  const auto has = [port](const auto& ports) {
+    return std::ranges::find(ports, port) != ports.end();
+  };
   if (has(provider.implicit_ports)) return TlsMode::kImplicit;
   const bool starttls = has(provider.starttls_ports) || has(kStarttlsPorts);
   return starttls ? TlsMode::kStarttls : TlsMode::kImplicit;
@@ -73,9 +75,8 @@ void read_host(const Section& section, const Provider& provider, Upstream& upstr
   }
   std::vector<std::string_view> regions;
   for (const auto& [name, host] : provider.region_hosts) regions.push_back(name);
-  const std::string expected = regions.empty()
-                                   ? "a region of the provider, such as \"eu-west-1\""
-                                   : list(regions, '"', "or");
+  const std::string expected = regions.empty() ? "a region of the provider, such as \"eu-west-1\""
+                                               : list(regions, '"', "or");
   if (section.has("region")) {
     if (!region.empty()) {
       section.blame("region", fmt::format("is {}; expected {}", quote(region), expected));
@@ -160,8 +161,8 @@ Upstream read_upstream(const Section& section, const Outside& outside, const Pro
     return upstream;
   }
   if (section.has("path")) {
-    section.blame(
-        "path", fmt::format("means nothing to provider \"{}\"; expected no such key", provider.name));
+    section.blame("path", fmt::format("means nothing to provider \"{}\"; expected no such key",
+                                      provider.name));
   }
   read_host(section, provider, upstream);
   read_transport(section, outside, provider, upstream);

@@ -92,10 +92,11 @@ inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 
 /// Every section, each once.
-inline constexpr auto kAll =
-    std::to_array<Schema>({kTop, kListener, kHeader, kTls, kTlsPair, kAuth, kAuthUser, kUsersFile,
-                           kUsersFileUser, kLimits, kUserLimits, kProvider, kProviderPorts, kProviderCaps, kProviderReply, kUpstream, kPassword, kRoute,
-                           kSession, kMessage, kLog, kAdmin, kMetrics});
+inline constexpr auto kAll = std::to_array<Schema>(
+    {kTop,           kListener,     kHeader,        kTls,      kTlsPair,    kAuth,
+     kAuthUser,      kUsersFile,    kUsersFileUser, kLimits,   kUserLimits, kProvider,
+     kProviderPorts, kProviderCaps, kProviderReply, kUpstream, kPassword,   kRoute,
+     kSession,       kMessage,      kLog,           kAdmin,    kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

@@ -143,8 +143,9 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
 };
 
 /// The limits of all users, one table a process. Thread-safe. State belongs to the user's name, in
-/// whatever case: it survives reloads and the end of sessions, and is forgotten only when forgetting changes nothing,
-/// so the table is never larger than the users who sent within their longest burst.
+/// whatever case: it survives reloads and the end of sessions, and is forgotten only when
+/// forgetting changes nothing, so the table is never larger than the users who sent within their
+/// longest burst.
 class LimitTable {
  public:
   explicit LimitTable(TimePoint epoch);

@@ -69,8 +69,8 @@ inline bool is_success(const smtp::Reply& reply) { return reply.code >= 200 && r
 inline bool is_refusal(const smtp::Reply& reply) {
   return reply.is_transient() || reply.is_permanent();
 }
-/// The reply to a RCPT that is one too many: RFC 5321 section 4.5.3.1.10, also in the words of older
-/// servers (552), and RFC 3463 section 3.6 (X.5.3).
+/// The reply to a RCPT that is one too many: RFC 5321 section 4.5.3.1.10, also in the words of
+/// older servers (552), and RFC 3463 section 3.6 (X.5.3).
 bool says_too_many_recipients(const smtp::Reply& reply);
 /// The peer ended the connection, in whatever way.
 inline bool is_hang_up(const Error& error) {

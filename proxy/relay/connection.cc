@@ -34,8 +34,8 @@ void Connection::take_replies(std::string_view octets) {
 runtime::Task<Result<void>> Connection::check_in_step(TimePoint now) {
   if (!has_unread() && !mid_reply_ && !broken_) {
     if (stream_->is_quiet() && !stream_->has_arrived()) co_return {};
-    // What has arrived may be of TLS alone, such as a session ticket: a read takes it, and has nothing
-    // to give.
+    // What has arrived may be of TLS alone, such as a session ticket: a read takes it, and has
+    // nothing to give.
     const auto octets = co_await stream_->read(now);
     if (!octets && octets.error().code == ErrorCode::kTimeout) co_return {};
     if (!octets) co_return fail(octets.error());

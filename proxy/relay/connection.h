@@ -39,9 +39,9 @@ class Connection {
   bool is_quiet() const;
   /// A reply has been received whole that nobody has read: `read_reply` gives it without waiting.
   bool has_unread() const { return next_ != replies_.size(); }
-  /// Whether both sides agree where they are: nothing has been received beyond the replies that were
-  /// read. Looks at what the stream holds, and does not wait. kProtocol when there is more; the
-  /// stream's error when the upstream has ended the connection. RFC 2920 section 3.1.
+  /// Whether both sides agree where they are: nothing has been received beyond the replies that
+  /// were read. Looks at what the stream holds, and does not wait. kProtocol when there is more;
+  /// the stream's error when the upstream has ended the connection. RFC 2920 section 3.1.
   runtime::Task<Result<void>> check_in_step(TimePoint now);
   /// The stream, for TLS to be put on top of. kProtocol when something was received beyond the last
   /// reply: it was said in clear, and may not be taken for what is said in TLS (RFC 3207 section

@@ -113,7 +113,8 @@ class Sending {
     if (connection_.has_unread()) {
       auto unasked = co_await connection_.read_reply(loop_.now());
       if (unasked && unasked->code == 421) {
-        attempt = refusal(Stage::kContent, std::move(*unasked), *upstream_.provider, message_.envelope);
+        attempt =
+            refusal(Stage::kContent, std::move(*unasked), *upstream_.provider, message_.envelope);
       }
     }
     attempt.stale = true;
@@ -189,7 +190,8 @@ class Sending {
     const auto& recipients = message_.envelope.recipients;
     for (const message::Recipient& recipient : recipients) {
       const bool named = text.contains(ascii::lower(recipient.forward_path.str()));
-      if (named || recipients.size() == 1) attempt.refused.push_back({recipient.forward_path, refused});
+      if (named || recipients.size() == 1)
+        attempt.refused.push_back({recipient.forward_path, refused});
     }
     if (attempt.refused.size() < recipients.size()) return;
     attempt.end = End::kRefused;

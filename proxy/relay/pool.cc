@@ -107,7 +107,8 @@ Task<std::expected<std::unique_ptr<Connection>, Attempt>> Pool::wait(TimePoint d
 }
 
 /// Opens a connection for a lease and a slot that are counted already; gives both up on failure.
-Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadlines, Caller caller) {
+Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadlines,
+                                                          Caller caller) {
   if (caller.has_gone()) {
     cap_->release(*member_);
     co_return std::unexpected(Failed{.attempt = abandoned(Stage::kLease)});

@@ -59,8 +59,8 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
       return Health::Trouble::kUnreachable;
     case End::kDeferred:
       if (attempt.meaning == Meaning::kQuota) return Health::Trouble::kQuota;
-      if (attempt.meaning == Meaning::kThrottled ||
-          attempt.meaning == Meaning::kConnections || attempt.said().code == 421) {
+      if (attempt.meaning == Meaning::kThrottled || attempt.meaning == Meaning::kConnections ||
+          attempt.said().code == 421) {
         return Health::Trouble::kThrottled;
       }
       if (attempt.stage < Stage::kRset) return Health::Trouble::kUnreachable;

@@ -114,12 +114,12 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
       return attempt.said();
     case End::kMisconfigured:
       if (attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender) {
-        return Reply(451, {4, 7, 0},
-                     fmt::format("{} not sent: upstream {} does not let this gateway's account {}; "
-                                 "its operator has been told, try again later",
-                                 message.id, upstream,
-                                 attempt.meaning == Meaning::kSender ? "send as this sender"
-                                                                     : "send"));
+        return Reply(
+            451, {4, 7, 0},
+            fmt::format("{} not sent: upstream {} does not let this gateway's account {}; "
+                        "its operator has been told, try again later",
+                        message.id, upstream,
+                        attempt.meaning == Meaning::kSender ? "send as this sender" : "send"));
       }
       return Reply(
           451, {4, 7, 0},

@@ -105,8 +105,8 @@ Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
   co_return attempt;
 }
 
-Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease,
-                                                    const Deadlines& deadlines, Caller caller) {
+Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease, const Deadlines& deadlines,
+                                                 Caller caller) {
   auto renewed = co_await pool_.replace(std::move(lease.connection), deadlines, caller);
   if (!renewed) {
     tell_operator(renewed.error());
@@ -131,9 +131,8 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
   if (is_pipelining_broken()) offered.pipelining = false;
   rcpt_max_ = offered.limits.rcpt_max;
   const TimePoint begun = loop_.now();
-  Attempt attempt =
-      co_await transact(loop_, *lease.connection, config, partial_rejection, message, deadlines,
-                        caller);
+  Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,
+                                      deadlines, caller);
   attempt.reused_connection = lease.reused;
   attempt.took = loop_.now() - begun;
   if (attempt.stage == Stage::kEnd && attempt.reply) metrics.transaction.observe(attempt.took);
@@ -153,8 +152,7 @@ void SmtpUpstream::tell_operator(const Attempt& attempt) {
   ++untold_;
   if (told_operator_ != TimePoint{} && loop_.now() - told_operator_ < kTellEvery) return;
   told_operator_ = loop_.now();
-  const bool account =
-      attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender;
+  const bool account = attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender;
   logger_.write(log::Level::kError,
                 account                        ? "upstream_account_refused"
                 : attempt.stage == Stage::kTls ? "upstream_not_trusted"

@@ -24,8 +24,8 @@ class SmtpUpstream final : public Upstream {
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
                                  const Deadlines& deadlines, Caller caller) override;
-  /// What the config says, else the last EHLO (RFC 9422), else 1,000; or less where the last EHLO, or
-  /// its replies to RCPT within the last hour, said so.
+  /// What the config says, else the last EHLO (RFC 9422), else 1,000; or less where the last EHLO,
+  /// or its replies to RCPT within the last hour, said so.
   std::uint32_t max_recipients() const override;
   void cut_off() override { pool_.cut_off(); }
   void retire() override { pool_.retire(); }
@@ -34,14 +34,13 @@ class SmtpUpstream final : public Upstream {
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
                                        config::PartialRejection partial_rejection,
-                                       const Deadlines& deadlines,
-                                       Caller caller);
+                                       const Deadlines& deadlines, Caller caller);
   runtime::Task<std::expected<Attempt, Attempt>> on_lease(
       Pool::Lease& lease, const message::Message& message,
       config::PartialRejection partial_rejection, const Deadlines& deadlines, Caller caller);
   /// A new connection in place of the one of `lease`, or why there is none.
   runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, const Deadlines& deadlines,
-                                       Caller caller);
+                                              Caller caller);
   void learn(const Attempt& attempt);
   bool is_pipelining_broken() const { return loop_.now() < pipelining_broken_until_; }
   void tell_operator(const Attempt& attempt);

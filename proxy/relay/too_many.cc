@@ -35,6 +35,12 @@ bool says_too_many_connections(const Attempt& attempt) {
   if (!attempt.reply || attempt.stage < Stage::kGreeting || attempt.stage > Stage::kMail) {
     return false;
   }
+  // A rule of the provider decides first.
+  using enum Meaning;
+  if (attempt.meaning == kConnections) return true;
+  if (attempt.meaning == kQuota || attempt.meaning == kAccount || attempt.meaning == kSender) {
+    return false;
+  }
   // Whatever its words: a server that has no room says so when it is called (RFC 5321 3.8, 4.2.2).
   if (attempt.stage == Stage::kGreeting && attempt.reply->code == 421) return true;
   const std::string text = ascii::lower(attempt.reply->text());

@@ -159,8 +159,8 @@ class Transaction {
     return std::min({usual, share, loop_.after(kFlightTimeout)});
   }
 
-  /// Several commands are in flight, on a connection that has not carried a message yet: whether the
-  /// upstream keeps PIPELINING remains to be seen.
+  /// Several commands are in flight, on a connection that has not carried a message yet: whether
+  /// the upstream keeps PIPELINING remains to be seen.
   bool is_on_trial() const { return flight_.size > 1 && connection_.messages == 0; }
 
   /// May the replies to a flight be missing because the upstream does not keep PIPELINING? It ended
@@ -280,7 +280,8 @@ class Transaction {
   /// A recipient that is one too many is refused for this transaction only, also by a 5xx.
   bool is_for_good(const Refusal& refused) const {
     return !says_too_many_recipients(refused.reply) &&
-           relay::refusal(Stage::kRcpt, refused.reply, *upstream_.provider, message_.envelope).end == End::kRefused;
+           relay::refusal(Stage::kRcpt, refused.reply, *upstream_.provider, message_.envelope)
+                   .end == End::kRefused;
   }
 
   void take_data(const Reply& reply) {
@@ -332,9 +333,8 @@ class Transaction {
   /// succeed later either; but if the others would be sent ("deliver"), later may be better.
   Attempt refused_recipients() {
     const bool others_are_sent = partial_rejection_ == config::PartialRejection::kDeliver;
-    const auto deciding = std::ranges::find_if(refused_, [&](const Refusal& refusal) {
-      return is_for_good(refusal) != others_are_sent;
-    });
+    const auto deciding = std::ranges::find_if(
+        refused_, [&](const Refusal& refusal) { return is_for_good(refusal) != others_are_sent; });
     const Refusal& decides = deciding == refused_.end() ? refused_.front() : *deciding;
     if (taken_at_most_ > 0 && says_too_many_recipients(decides.reply)) {
       return too_many_recipients(message_, upstream_, taken_at_most_);
@@ -370,10 +370,10 @@ class Transaction {
     std::size_t first = 0;  // command
     std::size_t size = 0;   // commands
   };
-  Flight flight_;             // the last one
-  Result<void> written_;      // of it
-  bool open_ = false;         // the upstream took MAIL or a RCPT
-  bool prompted_ = false;     // 354 came
+  Flight flight_;               // the last one
+  Result<void> written_;        // of it
+  bool open_ = false;           // the upstream took MAIL or a RCPT
+  bool prompted_ = false;       // 354 came
   std::uint32_t accepted_ = 0;  // recipients
   std::vector<Refusal> refused_;
   std::uint32_t refusals_ = 0;       // of recipients
@@ -387,8 +387,7 @@ class Transaction {
 
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
-                       const message::Message& message, const Deadlines& deadlines,
-                       Caller caller) {
+                       const message::Message& message, const Deadlines& deadlines, Caller caller) {
   Transaction transaction(loop, connection, upstream, partial_rejection, message, deadlines,
                           caller);
   co_return co_await transaction.run();

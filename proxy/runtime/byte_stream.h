@@ -42,8 +42,8 @@ class ByteStream {
   /// Nothing has arrived that was not read: what an idle connection must be to be used again.
   virtual bool is_quiet() const = 0;
 
-  /// Whether octets are here that nobody has read: asks the kernel now, at the price of a system call,
-  /// and does not wait. They may be of TLS alone.
+  /// Whether octets are here that nobody has read: asks the kernel now, at the price of a system
+  /// call, and does not wait. They may be of TLS alone.
   virtual bool has_arrived() { return !is_quiet(); }
 
   /// What tells that the peer has gone.

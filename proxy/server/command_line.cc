@@ -119,8 +119,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   by_upstream->needs(of_config)->excludes(by_provider);
   of_config->needs(by_upstream);
   meaning.add_option("--stage", explain.stage, "The command it answers (default: any)")
-      ->check(CLI::IsMember(std::vector<std::string>(config::kReplyStages.begin(),
-                                                     config::kReplyStages.end())));
+      ->check(CLI::IsMember(
+          std::vector<std::string>(config::kReplyStages.begin(), config::kReplyStages.end())));
   meaning.add_option("reply", explain.reply, "The reply, such as \"454 Throttling failure\"")
       ->required();
   app.add_subcommand("version", "Print version and build");
@@ -128,8 +128,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
 
   // The first word decides, and is looked at here: what CLI11 says of it helps nobody.
   if (argc < 2) {
-    return not_understood("a command is missing; expected " +
-                          config::list(kCommands, '\'', "or"));
+    return not_understood("a command is missing; expected " + config::list(kCommands, '\'', "or"));
   }
   const std::string_view first = argv[1];
   if (first == "--version" || first == "-V") return VersionCommand{};

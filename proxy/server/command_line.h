@@ -41,9 +41,8 @@ struct PrintCommand {
   ExitCode exit_code = kOk;
 };
 
-using CommandLine =
-    std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand, ExplainCommand,
-                 VersionCommand, PrintCommand>;
+using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
+                                 ExplainCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

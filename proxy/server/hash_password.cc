@@ -37,7 +37,7 @@ class NoEcho {
     sigemptyset(&ours);
     for (const int signal : kSignals) sigaddset(&ours, signal);
     sigprocmask(SIG_BLOCK, &ours, &mask_);
-    struct sigaction note {};
+    struct sigaction note{};
     note.sa_handler = [](int signal) { came[static_cast<std::size_t>(signal)] = 1; };
     for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &note, &actions_[i]);
     termios silent = before_;
@@ -67,8 +67,8 @@ class NoEcho {
 };
 
 /// One line of standard input without its line end, read octet by octet so that nothing stays in a
-/// buffer that we do not wipe. With `mask`, signals are as there while it waits, and kCancelled says
-/// that one came.
+/// buffer that we do not wipe. With `mask`, signals are as there while it waits, and kCancelled
+/// says that one came.
 Result<Secret> read_line(const sigset_t* mask = nullptr) {
   std::string line;
   line.reserve(kLongestPassword + 1);

@@ -90,18 +90,20 @@ void print_one(const Provider& provider) {
       fmt::format("{} recipients and {} a message, {} connections, {} messages a connection, idle "
                   "{}, age {}",
                   provider.max_recipients,
-                  provider.max_message_size == 0 ? "any size"
-                                                 : fmt::format("{} octets", provider.max_message_size),
+                  provider.max_message_size == 0
+                      ? "any size"
+                      : fmt::format("{} octets", provider.max_message_size),
                   provider.max_connections, provider.max_messages_per_connection,
                   config::str(provider.idle_timeout), config::str(provider.max_connection_age)));
-  row("message id", provider.id_is_message_id ? "the Message-ID field"
-                                              : fmt::format("{}", fmt::join(provider.id_after, ", ")));
+  row("message id", provider.id_is_message_id
+                        ? "the Message-ID field"
+                        : fmt::format("{}", fmt::join(provider.id_after, ", ")));
   for (const config::ReplyRule& rule : provider.replies) {
     std::string known_by;
     if (rule.code != 0) known_by += fmt::format("{} ", rule.code);
     if (!rule.enhanced.empty()) known_by += rule.enhanced + ' ';
-    row("reply", fmt::format("{}\"{}\": {}: {}", known_by, rule.text, config::name(rule.meaning),
-                             rule.why));
+    row("reply",
+        fmt::format("{}\"{}\": {}: {}", known_by, rule.text, config::name(rule.meaning), rule.why));
   }
 }
 
@@ -117,14 +119,16 @@ std::pair<std::string_view, std::string_view> consequences(Meaning meaning,
     case Meaning::kQuota:
       return {"the next upstream of the route is asked; this one rests for minutes", "451 4.4.5"};
     case Meaning::kCredentials:
-      return {"the next upstream of the route is asked; an error line and "
-              "sallyport_upstream_auth_failures_total tell the operator",
-              "451 4.7.0"};
+      return {
+          "the next upstream of the route is asked; an error line and "
+          "sallyport_upstream_auth_failures_total tell the operator",
+          "451 4.7.0"};
     case Meaning::kAccount:
     case Meaning::kSender:
-      return {"the next upstream of the route is asked; an error line and "
-              "sallyport_upstream_account_failures_total tell the operator",
-              "451 4.7.0"};
+      return {
+          "the next upstream of the route is asked; an error line and "
+          "sallyport_upstream_account_failures_total tell the operator",
+          "451 4.7.0"};
     case Meaning::kPermanent:
       return {"the message is refused: no other try can help", "554"};
     case Meaning::kSuppressed:
@@ -209,7 +213,8 @@ ExitCode explain_reply(const ExplainCommand& command) {
     std::printf("why      %s\nrule     %s\n", reading.rule->why.c_str(),
                 reading.rule->source.c_str());
   } else {
-    std::printf("why      no rule of \"%s\" fits: the code alone decides\n", provider->name.c_str());
+    std::printf("why      no rule of \"%s\" fits: the code alone decides\n",
+                provider->name.c_str());
   }
   const bool asks_another = done.starts_with("the next upstream") || done.contains("; the next");
   std::printf("stage    %s\nthen     %s\nclient   hears %s%s\n", std::string(stage).c_str(),

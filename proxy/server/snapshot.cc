@@ -43,7 +43,8 @@ std::vector<std::string> Snapshot::certificate_files() const {
 
 std::vector<std::string> Snapshot::secret_files() const {
   std::vector<std::string> files = {config->auth.file};
-  for (const config::Upstream& upstream : config->upstreams) files.push_back(upstream.password_file);
+  for (const config::Upstream& upstream : config->upstreams)
+    files.push_back(upstream.password_file);
   return files;
 }
 

@@ -44,7 +44,8 @@ struct Capabilities {
 /// form `AUTH=LOGIN PLAIN` counts as AUTH.
 Capabilities parse_capabilities(const Reply& ehlo);
 
-/// Forgets what is offered and not in `usable`, as if EHLO had not shown it. STARTTLS and AUTH stay.
+/// Forgets what is offered and not in `usable`, as if EHLO had not shown it. STARTTLS and AUTH
+/// stay.
 void withhold(Capabilities& offered, const ExtensionSet& usable);
 
 /// The 250 reply to a client's EHLO: the host name with a greeting, then one line a capability.

@@ -80,10 +80,9 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
   Throttle complaints(1, kComplaintInterval);
   const auto complain = [&](std::string_view error) {
     if (const auto suppressed = complaints.pass(context_.loop.now())) {
-      context_.logger.write(log::Level::kError, "accept",
-                            {{"listener", name(door->endpoint)},
-                             {"error", error},
-                             {"suppressed", *suppressed}});
+      context_.logger.write(
+          log::Level::kError, "accept",
+          {{"listener", name(door->endpoint)}, {"error", error}, {"suppressed", *suppressed}});
     }
   };
   while (!door->closing.is_set()) {

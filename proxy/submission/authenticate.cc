@@ -57,7 +57,8 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     results[metrics::AuthResult::kRejected].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
-                                   failure_of(rejected->cause), log_client(), mechanism, rejected->name);
+                                   failure_of(rejected->cause), log_client(), mechanism,
+                                   rejected->name);
     fail_login(replies::kBadCredentials, 535);
   } else {
     const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
@@ -132,7 +133,8 @@ void Session::log_in(auth::Identity identity) {
     user_metrics.limit_refusals[metrics::Limit::kConnections].add();
     gate_.metrics.connections_refused[metrics::Refusal::kUser].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
-                                   LoginFailure::kTooManyConnections, log_client(), {}, identity.name());
+                                   LoginFailure::kTooManyConnections, log_client(), {},
+                                   identity.name());
     count_refusal(421);
     return end(policy::reply_for(connection.error(), identity.name()).wire());
   }

@@ -74,14 +74,15 @@ runtime::Task<void> Session::run() {
   if (dialog_.is_stuck()) note(metrics::Offence::kNotReading);
   co_await dialog_.close(after(kGoodbyeTime));
   if (context_.logger.enabled(log::Level::kDebug)) {
-    context_.logger.write(log::Level::kDebug,
-                          std::move(context_.logger.line(log::Level::kDebug, "connection")
-                                        .field("client", client_ip_)
-                                        .field("listener", config::str(gate_.settings.address))
-                                        .field("user", login_ ? login_->identity.name() : std::string())
-                                        .field("messages", messages_)
-                                        .field("errors", errors_)),
-                          login_ ? log::Kind::kTransaction : log::Kind::kStranger);
+    context_.logger.write(
+        log::Level::kDebug,
+        std::move(context_.logger.line(log::Level::kDebug, "connection")
+                      .field("client", client_ip_)
+                      .field("listener", config::str(gate_.settings.address))
+                      .field("user", login_ ? login_->identity.name() : std::string())
+                      .field("messages", messages_)
+                      .field("errors", errors_)),
+        login_ ? log::Kind::kTransaction : log::Kind::kStranger);
   }
 }
 
@@ -280,8 +281,8 @@ void Session::quit(std::string_view arguments) {
 void Session::unknown(std::string_view) { refuse(replies::kUnknownCommand); }
 
 void Session::say(const smtp::Reply& reply) {
-  dialog_.say(reply, transaction_ ? replies::text_for(transaction_->envelope)
-                                  : smtp::ReplyText::kAscii);
+  dialog_.say(reply,
+              transaction_ ? replies::text_for(transaction_->envelope) : smtp::ReplyText::kAscii);
 }
 
 void Session::refuse(const smtp::Reply& reply) {

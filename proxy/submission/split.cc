@@ -44,10 +44,9 @@ Delivery merged(Delivery before, Delivery next) {
 /// A part failed after others were accepted, which can't be taken back.
 void tell_what_was_sent(const message::Message& message, std::size_t sent, std::size_t all,
                         smtp::Reply& reply) {
-  reply.lines.insert(
-      reply.lines.begin(),
-      fmt::format("{}: sent to the first {} of {} recipients and not to the others:", message.id,
-                  sent, all));
+  reply.lines.insert(reply.lines.begin(),
+                     fmt::format("{}: sent to the first {} of {} recipients and not to the others:",
+                                 message.id, sent, all));
 }
 
 bool asks_for_fewer(const Delivery& delivery) {
@@ -75,8 +74,7 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     if (next.outcome == Outcome::kDelivered) caller.gone = nullptr;
     std::ranges::move(part, first);
     const bool too_many =
-        asks_for_fewer(next) &&
-        deliverer.max_recipients(message.envelope.reverse_path) < size;
+        asks_for_fewer(next) && deliverer.max_recipients(message.envelope.reverse_path) < size;
     const bool failed = next.outcome != Outcome::kDelivered && !too_many;
     if (failed && sent > 0) tell_what_was_sent(message, sent, all.size(), next.reply);
     if (too_many) {

@@ -142,11 +142,10 @@ std::optional<smtp::Reply> Session::partial_refusal() const {
     return replies::too_many_recipients(transaction.id.view(), transaction.max_recipients,
                                         transaction.overflowed);
   }
-  if (transaction.refused > 0 &&
-      config().partial_rejection == config::PartialRejection::kReject) {
-    return replies::recipients_refused(
-        transaction.id.view(), transaction.refused,
-        transaction.refused + transaction.envelope.recipients.size(), transaction.first_refusal);
+  if (transaction.refused > 0 && config().partial_rejection == config::PartialRejection::kReject) {
+    return replies::recipients_refused(transaction.id.view(), transaction.refused,
+                                       transaction.refused + transaction.envelope.recipients.size(),
+                                       transaction.first_refusal);
   }
   return std::nullopt;
 }

@@ -35,9 +35,8 @@ void check_config(const Config& config) {
   check_users(config.auth.file_users);
   for (const Upstream& upstream : config.upstreams) {
     FUZZ_CHECK(!upstream.name.empty() && upstream.username.empty() == upstream.password.empty());
-    FUZZ_CHECK(upstream.provider->capture
-                   ? !upstream.path.empty()
-                   : !upstream.host.empty() && upstream.port != 0);
+    FUZZ_CHECK(upstream.provider->capture ? !upstream.path.empty()
+                                          : !upstream.host.empty() && upstream.port != 0);
   }
   FUZZ_CHECK(!config.routes.empty());
   for (const Route& route : config.routes) {

@@ -436,8 +436,8 @@ class Judge {
   bool has_offered_chunking_ = false;
   bool mail_ = false;
   std::size_t recipients_ = 0;
-  bool lacks_recipients_ = false;      // a RCPT of the transaction was refused
-  bool may_lack_recipients_ = false;   // or a line that can't be read, which may have been one
+  bool lacks_recipients_ = false;     // a RCPT of the transaction was refused
+  bool may_lack_recipients_ = false;  // or a line that can't be read, which may have been one
   std::string chunks_;
   bool chunked_ = false;
   bool binary_ = false;

@@ -248,7 +248,8 @@ TEST_F(AuthenticatorTest, AnIdentityEndsWithItsUserOrItsPassword) {
   authenticator_.replace_users(table({user("billing", hasher_.hash_of("new"))}));
   EXPECT_EQ(authenticator_.renew(identity), Renewal::kPasswordChanged);
   authenticator_.replace_users(users_);
-  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds) << "what was proved is asked for again";
+  EXPECT_EQ(authenticator_.renew(identity), Renewal::kHolds)
+      << "what was proved is asked for again";
 }
 
 struct Attempt {
@@ -259,9 +260,9 @@ struct Attempt {
 };
 
 Task<void> attempt(Authenticator& authenticator, Loop& loop, Attempt& one) {
-  one.outcome = told(co_await authenticator.verify(
-      loop, {"", one.authcid, Secret(std::string_view(one.password))},
-      IpAddress::v4({192, 0, one.network, 1})));
+  one.outcome = told(
+      co_await authenticator.verify(loop, {"", one.authcid, Secret(std::string_view(one.password))},
+                                    IpAddress::v4({192, 0, one.network, 1})));
 }
 
 Task<void> attempt_all(Authenticator& authenticator, Loop& loop, std::vector<Attempt>& all) {

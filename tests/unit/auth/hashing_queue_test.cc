@@ -188,8 +188,7 @@ TEST(HashingQueue, WhoFollowsOneThatLosesItsPlaceIsToldSo) {
 // of the other.
 TEST(HashingQueue, WhoFollowsIsNotRefusedForTheNetworkOfTheOneWhoLeads) {
   std::vector<Asker> askers = {{1, 0}, {1, 1}, {1, 2}, {1, 3}, {2, 3}, {3, 100}};
-  EXPECT_EQ(serve(places(1, 3), askers),
-            (std::vector<int>{0, 1, 3, 100}));
+  EXPECT_EQ(serve(places(1, 3), askers), (std::vector<int>{0, 1, 3, 100}));
   EXPECT_EQ(askers[2].outcome, kRefused);
   EXPECT_EQ(askers[3].outcome, "true");
   EXPECT_EQ(askers[4].outcome, "true");

@@ -20,8 +20,8 @@ using namespace std::chrono_literals;
 using runtime::Loop;
 using runtime::Task;
 
-constexpr Duration kHash = 30ms;        // what one costs on one of two CPUs
-constexpr Duration kPatience = 60s;     // of a client, from its first AUTH
+constexpr Duration kHash = 30ms;         // what one costs on one of two CPUs
+constexpr Duration kPatience = 60s;      // of a client, from its first AUTH
 constexpr Duration kUntilRetry = 500ms;  // after a 454
 
 Task<void> sleep(Loop& loop, Duration span) {
@@ -48,8 +48,8 @@ struct Client {
 
 /// An address of which the /24 is that of no other `number`.
 IpAddress apart(std::uint8_t first, std::size_t number) {
-  return IpAddress::v4({first, static_cast<std::uint8_t>(number >> 8),
-                        static_cast<std::uint8_t>(number), 1});
+  return IpAddress::v4(
+      {first, static_cast<std::uint8_t>(number >> 8), static_cast<std::uint8_t>(number), 1});
 }
 
 /// Users "user0", "user1" … all of whom have the password "right".

@@ -145,7 +145,8 @@ TEST(Load, WhatIsNotSaidHasItsDefault) {
 TEST(Load, EveryKeySetsItsField) {
   const Config config = accepted(
       "hostname = 'a.example'\nworkers = 3\ndrain_timeout = '1m'\npartial_rejection = 'deliver'\n"
-      "[session]\nmax_recipients = 1\noverflow = 'split'\nreply = 'ours'\nmax_messages = 9\nmax_errors = 2\nmax_auth_failures = "
+      "[session]\nmax_recipients = 1\noverflow = 'split'\nreply = 'ours'\nmax_messages = "
+      "9\nmax_errors = 2\nmax_auth_failures = "
       "3\nmax_connections = 4\n"
       "max_connections_per_network = 9\nmax_age = '2h'\nmin_data_rate = '1 KiB'\n"
       "max_unauthenticated_per_network = 8\nmax_commands_before_login = 10\n"
@@ -197,8 +198,9 @@ TEST(Load, EveryKeySetsItsField) {
 TEST(Load, RecipientsBeyondTheLimitAreTheClientsAffairInDeliverModeUnlessSaid) {
   EXPECT_EQ(accepted("partial_rejection = 'reject'\n").session.overflow, Overflow::kReject);
   EXPECT_EQ(accepted("partial_rejection = 'deliver'\n").session.overflow, Overflow::kClient);
-  EXPECT_EQ(accepted("partial_rejection = 'deliver'\n[session]\noverflow = 'reject'\n").session.overflow,
-            Overflow::kReject);
+  EXPECT_EQ(
+      accepted("partial_rejection = 'deliver'\n[session]\noverflow = 'reject'\n").session.overflow,
+      Overflow::kReject);
 }
 
 TEST(Load, AListenersTlsFollowsThePortUnlessSaid) {

@@ -506,7 +506,8 @@ TEST(Problems, OfUpstreams) {
         "c.toml:1:1: upstream[1].provider is missing; expected the name of a provider, such as "
         "\"ses\", or \"smtp\" for any server (\"sallyport providers\" lists them)"}},
       {"[[upstream]]\nname = 'a'\nprovider = 'sendgird'",
-       {"c.toml:3:12: upstream[1].provider is \"sendgird\": did you mean \"sendgrid\"?; expected the "
+       {"c.toml:3:12: upstream[1].provider is \"sendgird\": did you mean \"sendgrid\"?; expected "
+        "the "
         "name of a provider, such as \"ses\", or \"smtp\" for any server (\"sallyport providers\" "
         "lists them)"}},
       {"[[upstream]]\nname = 'a'\nprovider = 'smtp'",

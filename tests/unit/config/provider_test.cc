@@ -1,5 +1,5 @@
-// The providers that are compiled in, as docs/providers.md describes them, and what [[provider]] can
-// change.
+// The providers that are compiled in, as docs/providers.md describes them, and what [[provider]]
+// can change.
 #include "proxy/config/provider.h"
 
 #include <gmock/gmock.h>
@@ -217,7 +217,8 @@ TEST(Provider, FaultsAreNamedWithTheirPlace) {
               testing::HasSubstr("an enhanced status code such as"));
   EXPECT_THAT(problem("[provider.ports]\n"), testing::HasSubstr("at least one port"));
   EXPECT_THAT(problem("regions = { eu = 5 }\n"), testing::HasSubstr("regions.eu is 5"));
-  EXPECT_THAT(problem("like = 'nix'\n"), testing::HasSubstr("like is \"nix\"; expected \"alibaba\""));
+  EXPECT_THAT(problem("like = 'nix'\n"),
+              testing::HasSubstr("like is \"nix\"; expected \"alibaba\""));
 }
 
 }  // namespace

@@ -86,8 +86,9 @@ TEST(UsersFile, MayNotNameAUserOfTheConfigAgain) {
 TEST(UsersFile, NamesThatDifferInCaseAreTheSame) {
   FakeOutside outside = usual_outside();
   outside.files["users.toml"] = user("APP") + user("shop") + user("Shop");
-  const std::string text = "[auth]\nfile = 'users.toml'\n[[auth.user]]\nname = 'app'\npassword = '" +
-                           std::string(kHash) + "'\n";
+  const std::string text =
+      "[auth]\nfile = 'users.toml'\n[[auth.user]]\nname = 'app'\npassword = '" +
+      std::string(kHash) + "'\n";
   EXPECT_THAT(
       problems_of(text, outside),
       ElementsAre("users.toml:2:8: user[1].name is \"APP\", which line 4 of c.toml has already as "

@@ -12,8 +12,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using scripts::Fault;
-using testing::EndsWith;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::IsEmpty;
 using testing::StartsWith;
 

@@ -59,8 +59,7 @@ TEST(Capture, KeepsTheMessageBelowItsEnvelope) {
   const auto files = files_in(maildir / "new");
   ASSERT_EQ(files.size(), 1u);
   EXPECT_EQ(delivery.upstream_id, files[0].filename().string());
-  EXPECT_EQ(delivery.reply.wire(),
-            "250 2.0.0 Ok: captured as " + delivery.upstream_id + "\r\n");
+  EXPECT_EQ(delivery.reply.wire(), "250 2.0.0 Ok: captured as " + delivery.upstream_id + "\r\n");
   EXPECT_EQ(content_of(files[0]),
             "Return-Path: <from@here.example>\r\nDelivered-To: to@there.example\r\n"
             "Delivered-To: too@there.example\r\n.dot\r\nlast");

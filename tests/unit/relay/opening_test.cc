@@ -141,8 +141,7 @@ TEST(Opening, AQuotaAndATemporaryFaultAtAuthAreNotTheOperators) {
     const char* reply;
     const char* heard;
   } cases[] = {
-      {"sendgrid", "451 Authentication failed: Maximum credits exceeded",
-       "451 4.4.5 "},
+      {"sendgrid", "451 Authentication failed: Maximum credits exceeded", "451 4.4.5 "},
       {"ses", "454 Temporary authentication failure", "451 4.4.0 "},
       {"ses", "421 Too many concurrent SMTP connections", "451 4.4.5 "},
   };

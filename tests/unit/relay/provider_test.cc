@@ -96,9 +96,9 @@ TEST(Provider, AReplyToRcptSpeaksOfTheRecipient) {
 
 TEST(Provider, WhatTheClientSaidIsNotTheProvidersWord) {
   message::Envelope envelope;
-  envelope.reverse_path.mailbox = smtp::Mailbox{"\"Daily SMTP relay limit exceeded\"", "example.com"};
-  envelope.recipients.push_back(
-      {smtp::Mailbox{"account-suspended", "too-many.example"}});
+  envelope.reverse_path.mailbox =
+      smtp::Mailbox{"\"Daily SMTP relay limit exceeded\"", "example.com"};
+  envelope.recipients.push_back({smtp::Mailbox{"account-suspended", "too-many.example"}});
   const auto& smtp = *built_in_provider("smtp");
   const struct {
     Stage stage;
@@ -107,8 +107,9 @@ TEST(Provider, WhatTheClientSaidIsNotTheProvidersWord) {
       {Stage::kMail, "550 5.1.8 \"Daily SMTP relay limit exceeded\"@example.com: unknown sender"},
       {Stage::kMail, "550 <\"daily smtp RELAY limit exceeded\"@example.com> is not welcome"},
       {Stage::kMail, "550 account-suspended@too-many.example"},
-      {Stage::kEnd, "554 \"Daily SMTP relay limit exceeded\"@example.com to "
-                    "account-suspended@too-many.example was refused"},
+      {Stage::kEnd,
+       "554 \"Daily SMTP relay limit exceeded\"@example.com to "
+       "account-suspended@too-many.example was refused"},
       // The text of a rule stands at the beginning of a line, so a quoted subject gives none.
       {Stage::kEnd, "554 5.7.1 Refused for its subject: Sending suspended for this account"},
       {Stage::kEnd, "554 5.7.1 'Peak SMTP relay limit exceeded' looks like spam"},

@@ -207,9 +207,9 @@ TEST(WhatTheClientHears, WhenTheLoginOfAReusedConnectionLapsed) {
     SCOPED_TRACE(replies);
     World world({upstream("a")});
     const scripts::Upstream good;
-    world.host("a").scripts = {good.opening() + good.transaction() +
-                                   "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\n" + replies,
-                               good.opening() + good.transaction()};
+    world.host("a").scripts = {
+        good.opening() + good.transaction() + "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\n" + replies,
+        good.opening() + good.transaction()};
     EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
     EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
     const auto& counted = world.metrics.for_upstream("a").messages;

@@ -382,8 +382,8 @@ TEST(Transaction, AnEarlyReplyIsNotTheVerdict) {
 
     // And on a reused connection: once more on a new one of the same upstream.
     World again({upstream("a")});
-    again.host("a").scripts = {
-        kPipelining.opening() + kPipelining.transaction() + kFlight + c.replies};
+    again.host("a").scripts = {kPipelining.opening() + kPipelining.transaction() + kFlight +
+                               c.replies};
     again.host("a").scripts.push_back(kPipelining.opening() + kPipelining.transaction());
     EXPECT_EQ(again.deliver(again.message()).outcome, Outcome::kDelivered);
     EXPECT_EQ(again.deliver(again.message()).outcome, Outcome::kDelivered);
@@ -456,10 +456,10 @@ TEST(BrokenPipelining, IsFoundOutRememberedAndForgotten) {
         "U: 250 ok\nU: 503 5.5.0 Improper use of SMTP command pipelining\nU! stall\n"}) {
     SCOPED_TRACE(answer);
     World world({upstream("a")});
-    world.host("a").scripts = {kPipelining.opening() + kFlight + answer,
-                               kPipelining.opening() + kSequential.transaction() +
-                                   kSequential.transaction(),
-                               kPipelining.opening() + kPipelining.transaction()};
+    world.host("a").scripts = {
+        kPipelining.opening() + kFlight + answer,
+        kPipelining.opening() + kSequential.transaction() + kSequential.transaction(),
+        kPipelining.opening() + kPipelining.transaction()};
     const TimePoint begun = world.loop.now();
     EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
     EXPECT_LE(world.loop.now() - begun, 16s);
@@ -479,9 +479,9 @@ TEST(BrokenPipelining, LeavesTimeForTheSecondTry) {
 
 TEST(BrokenPipelining, IsNotWhatEndsAConnectionThatHasCarriedMail) {
   World world({upstream("a")});
-  world.host("a").scripts = {kPipelining.opening() + kPipelining.transaction() + kFlight +
-                                 "U: 250 ok\nU! close\n",
-                             kPipelining.opening() + kPipelining.transaction()};
+  world.host("a").scripts = {
+      kPipelining.opening() + kPipelining.transaction() + kFlight + "U: 250 ok\nU! close\n",
+      kPipelining.opening() + kPipelining.transaction()};
   EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
   EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
   EXPECT_THAT(world.log(), testing::Not(HasSubstr("pipelining_broken")));
@@ -527,8 +527,9 @@ TEST(TooManyRecipients, AreLearnedFromTheReplyToRcptAndKeptTo) {
       EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
       const Delivery delivery = world.deliver(message);
       EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
-      EXPECT_EQ(delivery.reply.wire(),
-                "452 4.5.3 id1 not sent: it has 3 recipients, and upstream a takes 2 at a time\r\n");
+      EXPECT_EQ(
+          delivery.reply.wire(),
+          "452 4.5.3 id1 not sent: it has 3 recipients, and upstream a takes 2 at a time\r\n");
       EXPECT_THAT(world.host("a").contents, ElementsAre());
       EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 2u);
       world.pass(61min);

@@ -20,8 +20,7 @@ struct Pair {
 };
 
 Task<Pair> connected_pair(Loop& loop) {
-  const auto listener =
-      TcpListener::listen(loop, *SocketAddress::parse("127.0.0.1", 0)).value();
+  const auto listener = TcpListener::listen(loop, *SocketAddress::parse("127.0.0.1", 0)).value();
   auto client = co_await connect(loop, listener->local(), loop.after(5s));
   auto server = co_await listener->accept();
   co_return Pair{std::move(client.value()), std::move(server.value()).stream(loop)};

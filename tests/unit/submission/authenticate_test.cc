@@ -28,7 +28,8 @@ Task<void> note(Conversation& talk, std::string flight, std::string& answer) {
 // All come in one turn of the loop, so that none is answered before the last is there.
 Task<void> flood(Loop& loop) {
   // Two places: what can be served in time at the usual cost.
-  World world(loop, {.hashing = {.most_running = 1, .longest_wait = std::chrono::milliseconds(125)}});
+  World world(loop,
+              {.hashing = {.most_running = 1, .longest_wait = std::chrono::milliseconds(125)}});
   std::vector<std::unique_ptr<Conversation>> crowd;
   for (const char* ip : {"192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"}) {
     crowd.push_back(std::make_unique<Conversation>(world, ip));

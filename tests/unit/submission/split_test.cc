@@ -50,7 +50,7 @@ std::string locals(const message::Envelope& envelope) {
 class Script final : public relay::Deliverer {
  public:
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint,
-                                          relay::Caller) override {
+                                  relay::Caller) override {
     parts.push_back(locals(message.envelope));
     Delivery next = std::move(verdicts.front());
     verdicts.pop_front();
