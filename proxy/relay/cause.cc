@@ -10,9 +10,18 @@ std::string_view cause_of_refusal(Stage stage) {
 }
 
 std::string_view cause_of_deferral(Meaning meaning) {
-  if (meaning == Meaning::kThrottled) return cause::kUpstreamThrottled;
+  if (meaning == Meaning::kThrottled || meaning == Meaning::kConnections) {
+    return cause::kUpstreamThrottled;
+  }
   if (meaning == Meaning::kQuota) return cause::kUpstreamQuota;
   return cause::kUpstreamDeferred;
+}
+
+std::string_view cause_of_misconfiguration(const Attempt& attempt) {
+  if (attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender) {
+    return cause::kUpstreamAccountRefused;
+  }
+  return attempt.stage == Stage::kTls ? cause::kUpstreamNotTrusted : cause::kUpstreamLoginRefused;
 }
 
 std::string_view cause_of_failure(const Attempt& attempt) {
@@ -37,8 +46,7 @@ std::string_view cause_of(const Attempt& attempt) {
     case End::kDeferred:
       return cause_of_deferral(attempt.meaning);
     case End::kMisconfigured:
-      return attempt.stage == Stage::kTls ? cause::kUpstreamNotTrusted
-                                          : cause::kUpstreamLoginRefused;
+      return cause_of_misconfiguration(attempt);
     case End::kFailed:
       return cause_of_failure(attempt);
     case End::kAbandoned:

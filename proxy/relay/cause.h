@@ -35,6 +35,7 @@ inline constexpr std::string_view kUpstreamNotFound = "upstream_not_found";
 inline constexpr std::string_view kUpstreamUnreachable = "upstream_unreachable";
 inline constexpr std::string_view kUpstreamNotTrusted = "upstream_not_trusted";
 inline constexpr std::string_view kUpstreamLoginRefused = "upstream_login_refused";
+inline constexpr std::string_view kUpstreamAccountRefused = "upstream_account_refused";
 inline constexpr std::string_view kUpstreamUnsuited = "upstream_unsuited";
 inline constexpr std::string_view kUpstreamThrottled = "upstream_throttled";
 inline constexpr std::string_view kUpstreamQuota = "upstream_quota";

@@ -47,6 +47,7 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   // Replies before this one must not wait for a password to be hashed.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
+  const std::string authcid = credentials->authcid;
   auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
                                                         client_address());
   login_by_ = after(config().session.login_timeout);  // the time we took is not the client's

@@ -214,7 +214,8 @@ runtime::Task<Result<void>> Session::receive(Content& content) {
 runtime::Task<void> Session::settle(Content& content) {
   const auto settled = co_await content.settle(context_.loop);
   if (!settled) {
-    context_.logger.write(log::Level::kError, "storage", {{"error", settled.error().text}});
+    context_.logger.write(log::Level::kError, "storage", {{"error", settled.error().text}},
+                          log::Kind::kTransaction);
   }
 }
 
@@ -295,7 +296,8 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
     if (!sent) {
       context_.logger.write(
           log::Level::kWarning, "reply_lost",
-          {{"id", transaction_->id.view()}, {"client", client_ip_}, {"error", sent.error().text}});
+          {{"id", transaction_->id.view()}, {"client", client_ip_}, {"error", sent.error().text}},
+          log::Kind::kTransaction);
       open_ = false;
     }
   }

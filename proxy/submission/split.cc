@@ -38,6 +38,8 @@ Delivery merged(Delivery before, Delivery next) {
                             before.reply.lines.end());
   }
   next.refused_recipients += before.refused_recipients;
+  next.earlier_attempts.insert(next.earlier_attempts.begin(), before.earlier_attempts.begin(),
+                               before.earlier_attempts.end());
   return next;
 }
 
