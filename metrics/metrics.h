@@ -42,10 +42,11 @@ enum class Offence : std::uint8_t {
   kTooManyErrors,    ///< `session.max_errors`.
   kTooManyFailures,  ///< `session.max_auth_failures`.
   kTooSlow,          ///< It sent content more slowly than `session.min_data_rate`.
+  kContent,          ///< It sent content behind a DATA that was refused.
 };
-inline constexpr std::array<std::string_view, 8> kOffenceNames = {
-    "early_talker", "http",        "tls",           "proxy_header",
-    "injection",    "many_errors", "auth_failures", "too_slow"};
+inline constexpr std::array<std::string_view, 9> kOffenceNames = {
+    "early_talker", "http",          "tls",      "proxy_header", "injection",
+    "many_errors",  "auth_failures", "too_slow", "content"};
 
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };
@@ -97,9 +98,10 @@ enum class Unfit : std::uint8_t {
   kNul,         ///< A NUL.
   kLoop,        ///< It came through too many servers.
   kHeaderSize,  ///< Its header section is larger than `message.max_header_size`.
+  kHeaderForm,  ///< A line that is no header field stands among its fields, or From is repeated.
 };
-inline constexpr std::array<std::string_view, 4> kUnfitNames = {"line_ends", "nul", "loop",
-                                                                "header_size"};
+inline constexpr std::array<std::string_view, 5> kUnfitNames = {"line_ends", "nul", "loop",
+                                                                "header_size", "header_form"};
 
 enum class PoolState : std::uint8_t { kIdle, kBusy };
 inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};

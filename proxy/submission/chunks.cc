@@ -17,6 +17,7 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
   }
   // Nor can anybody tell where the next command is when the number can't be read.
   if (!command) co_return end(command.error().wire());
+  content_may_come_ = false;  // the client knows that DATA was refused
   if (refusal) co_return co_await discard(*command, *refusal);
 
   if (!transaction_->content) {

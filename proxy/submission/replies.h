@@ -29,6 +29,8 @@ inline constexpr Wire kLineTooLong = "500 5.5.2 Line too long\r\n";
 inline constexpr Wire kBareCr = "500 5.5.2 Lines end with CRLF: this one has a bare CR\r\n";
 inline constexpr Wire kBareLf = "500 5.5.2 Lines end with CRLF: this one has a bare LF\r\n";
 inline constexpr Wire kNul = "500 5.5.2 This line has a NUL\r\n";
+inline constexpr Wire kContentBehindRefusedData =
+    "421 4.7.0 Content was sent behind a DATA that was refused, closing connection\r\n";
 inline constexpr Wire kTooManyErrors = "421 4.7.0 Too many errors, closing connection\r\n";
 inline constexpr Wire kTooManyConnections = "421 4.7.0 Too many connections, try again later\r\n";
 
@@ -93,6 +95,10 @@ smtp::Reply bare_line_end();
 smtp::Reply nul_in_content();
 /// `554 5.4.6`: the message came through too many servers (RFC 5321 section 6.3).
 smtp::Reply mail_loop(std::uint32_t hops, std::uint32_t most);
+/// `554 5.6.0`: this line, counted from 1, is no header field and stands where one should.
+smtp::Reply broken_header(std::uint64_t line);
+/// `550 5.6.0`: RFC 5322 section 3.6 wants one From field.
+smtp::Reply several_authors(std::uint32_t fields);
 /// `552 5.3.4`: the header section alone is too large.
 smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.

@@ -100,7 +100,10 @@ runtime::Task<void> Session::converse() {
     }
     if (next.state != smtp::LineBuffer::State::kLine) {
       const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
-      refuse_line(verb, replies::for_fault(next.state));
+      content_may_come_ ? break_off(metrics::Offence::kContent, replies::kContentBehindRefusedData)
+                        : refuse_line(verb, replies::for_fault(next.state));
+    } else if (content_may_come_ && is_content(next.line)) {
+      break_off(metrics::Offence::kContent, replies::kContentBehindRefusedData);
     } else if (login_ || !repel(next.line)) {
       const smtp::CommandLine command = smtp::split_command(next.line);
       const Handler* handler = admit(command, next.line.size());
@@ -126,6 +129,7 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
   // It is refused with all its octets, or not.
   if (command.verb == smtp::Verb::kBdat) return &Handler::of(command.verb);
   if (const auto refusal = smtp::check(state(), command.verb)) {
+    if (command.verb == smtp::Verb::kData) expect_content();
     refuse(*refusal);
     return nullptr;
   }
