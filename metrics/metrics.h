@@ -49,10 +49,12 @@ enum class Offence : std::uint8_t {
   kNoLogin,          ///< `session.login_timeout` or `session.max_commands_before_login`.
   kIdleCommands,     ///< `session.max_idle_commands`.
   kNotReading,       ///< It did not take our replies.
+  kContent,          ///< It sent content behind a DATA that was refused.
 };
-inline constexpr std::array<std::string_view, 12> kOffenceNames = {
-    "early_talker",  "http",     "tls",     "proxy_header", "injection",     "many_errors",
-    "auth_failures", "too_slow", "revoked", "no_login",     "idle_commands", "not_reading"};
+inline constexpr std::array<std::string_view, 13> kOffenceNames = {
+    "early_talker",  "http",          "tls",      "proxy_header", "injection",
+    "many_errors",   "auth_failures", "too_slow", "revoked",      "no_login",
+    "idle_commands", "not_reading",   "content"};
 
 /// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
 enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };
@@ -114,9 +116,10 @@ enum class Unfit : std::uint8_t {
   kNul,         ///< A NUL.
   kLoop,        ///< It came through too many servers.
   kHeaderSize,  ///< Its header section is larger than `message.max_header_size`.
+  kHeaderForm,  ///< A line that is no header field stands among its fields, or From is repeated.
 };
-inline constexpr std::array<std::string_view, 4> kUnfitNames = {"line_ends", "nul", "loop",
-                                                                "header_size"};
+inline constexpr std::array<std::string_view, 5> kUnfitNames = {"line_ends", "nul", "loop",
+                                                                "header_size", "header_form"};
 
 /// SMTP verbs as labels, in the order of smtp::Verb.
 inline constexpr std::array<std::string_view, 15> kVerbNames = {

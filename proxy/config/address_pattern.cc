@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/local_part.h"
 
 namespace sallyport::config {
 namespace {
@@ -22,6 +23,11 @@ bool is_plain(std::string_view text) {
     return ascii::is_control(c) || c == ' ' || c == '*' || c == '<' || c == '>' || c == '@' ||
            c == ',';
   });
+}
+
+std::string_view without_last_dot(std::string_view domain) {
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  return domain;
 }
 
 bool is_plain_domain(std::string_view text) {
@@ -50,14 +56,32 @@ Result<AddressPattern> AddressPattern::parse(std::string_view text) {
   } else if (!is_plain(local)) {
     return not_a_pattern();
   } else {
-    pattern.local_ = ascii::lower(local);
+    pattern.local_ = ascii::lower(normal_local_part(unquoted_local_part(local)));
   }
+  domain = without_last_dot(domain);
   if (!is_plain_domain(domain)) return not_a_pattern();
   pattern.domain_ = ascii::lower(domain);
   return pattern;
 }
 
+std::string AddressPattern::normal() const {
+  switch (kind_) {
+    case Kind::kAny:
+      return "*";
+    case Kind::kNull:
+      return "<>";
+    case Kind::kDomain:
+      return "*@" + domain_;
+    case Kind::kSubdomains:
+      return "*@*." + domain_;
+    case Kind::kMailbox:
+      return local_ + '@' + domain_;
+  }
+  return {};
+}
+
 bool AddressPattern::matches(std::string_view local, std::string_view domain) const {
+  domain = without_last_dot(domain);
   switch (kind_) {
     case Kind::kAny:
       return true;
@@ -73,7 +97,9 @@ bool AddressPattern::matches(std::string_view local, std::string_view domain) co
     }
     case Kind::kMailbox:
       return ascii::equals_ignoring_case(domain, domain_) &&
-             ascii::equals_ignoring_case(local, local_);
+             (ascii::equals_ignoring_case(local, local_) ||
+              (local.starts_with('"') &&
+               ascii::equals_ignoring_case(normal_local_part(unquoted_local_part(local)), local_)));
   }
   return false;
 }

@@ -9,8 +9,9 @@
 namespace sallyport::config {
 
 /// One of `*` (any address and the null reverse-path), `*@domain`, `*@*.domain` (subdomains only),
-/// `local@domain` and `<>` (the null reverse-path only). Domains and local parts match without
-/// regard to ASCII case: the stricter reading of a local part would only surprise.
+/// `local@domain` and `<>` (the null reverse-path only). Addresses match in their normal form: a
+/// local part with needless quotes is the one without them, a dot at the end of a domain is none,
+/// and ASCII case does not matter: the stricter reading of a local part would only surprise.
 class AddressPattern {
  public:
   /// Reads one pattern; the error says what was expected.
@@ -21,6 +22,8 @@ class AddressPattern {
 
   /// The pattern as it was written.
   const std::string& text() const { return text_; }
+  /// The pattern in the one form that all ways to write it have in common.
+  std::string normal() const;
 
   bool operator==(const AddressPattern&) const = default;
 
@@ -28,8 +31,8 @@ class AddressPattern {
   enum class Kind { kAny, kNull, kDomain, kSubdomains, kMailbox };
 
   Kind kind_ = Kind::kAny;
-  std::string local_;   // lower case
-  std::string domain_;  // lower case, without "*."
+  std::string local_;   // in its normal form, lower case
+  std::string domain_;  // lower case, without "*." and a dot at its end
   std::string text_;
 };
 

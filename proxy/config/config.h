@@ -58,7 +58,7 @@ struct Listener {
   std::optional<ClientCertificates> client_certificate = {};  ///< Unset: as `[tls]` says.
   std::vector<IpNetwork> proxy_protocol{};  ///< From these a PROXY header must come.
   milliseconds greeting_delay{0};           ///< Who speaks meanwhile is refused; not on kImplicit.
-  bool compat = false;                      ///< A bare LF in content is mended rather than refused.
+  bool compat = false;  ///< Bare CRs and LFs in content are mended, not refused.
   HeaderRules header = {};
   /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
   std::vector<std::string> disabled_extensions = {};

@@ -5,7 +5,6 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/base/utf8.h"
-#include "proxy/message/address_list.h"
 
 namespace sallyport::message {
 namespace {
@@ -14,8 +13,37 @@ constexpr std::string_view kCrlf = "\r\n";
 constexpr std::size_t kMostMessageId = 998;     // RFC 5322 section 2.1.1
 constexpr std::uint32_t kMostHops = 1'000'000;  // as good as any number that is too high
 
+// Lines of an mbox file that come one after the other are kept up to this size: they may be text.
+constexpr std::size_t kMostMbox = 4096;
+
 // RFC 5322 section 3.6.8: ftext.
 bool is_name_character(char c) { return c > 32 && c < 127 && c != ':'; }
+
+/// Does `line`, of which the beginning will do, begin like the line that an mbox file (RFC 4155)
+/// has before each message: `From x@y Mon …`, or `>From …` where it was put before one already?
+bool begins_mbox_line(std::string_view line) {
+  line.remove_prefix(std::min(line.find_first_not_of('>'), line.size()));
+  return ascii::starts_with_ignoring_case(line, "From") && line.size() > 4 &&
+         ascii::is_wsp(line[4]);
+}
+
+/// RFC 4155 appendix A: an address, perhaps none that anybody could write to, and the date that
+/// asctime writes. A line of text that begins with "From" has something else there.
+bool has_mbox_date(std::string_view line) {
+  static constexpr std::string_view kDays = "Mon Tue Wed Thu Fri Sat Sun";
+  static constexpr std::string_view kMonths = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec";
+  const auto next_word = [&line] {
+    line = ascii::trim(line);
+    const std::string_view word = line.substr(0, line.find_first_of(" \t\r\n"));
+    line.remove_prefix(word.size());
+    return word;
+  };
+  (void)next_word();  // From
+  (void)next_word();  // the address
+  const std::string_view day = next_word();
+  const std::string_view month = next_word();
+  return day.size() == 3 && kDays.contains(day) && month.size() == 3 && kMonths.contains(month);
+}
 
 }  // namespace
 
@@ -27,8 +55,11 @@ HeaderFilter::HeaderFilter(const config::HeaderRules& rules) {
 
 void HeaderFilter::feed(std::string_view piece, std::vector<std::string_view>& kept) {
   Cut cut{.piece = piece, .kept = kept};
+  const bool ended = state_ == State::kBody;
   while (cut.at < piece.size() && state_ != State::kBody) step(cut);
   size_ += cut.at;
+  // The octets up to here of the line that ended the header section were looked at by `end_header`.
+  if (guessed_end_) look_behind_end(ended ? piece : piece.substr(cut.at));
 
   std::string& held = held_[holding_];
   if (!is_undecided()) {
@@ -43,8 +74,14 @@ void HeaderFilter::feed(std::string_view piece, std::vector<std::string_view>& k
 
 void HeaderFilter::finish(std::vector<std::string_view>& kept) {
   Cut cut{.piece = {}, .kept = kept};
-  if (is_undecided()) end_header(cut, true);
+  if (is_undecided()) {
+    end_header(cut, true);
+  } else if (state_ != State::kBody && !mbox_.empty()) {
+    // Nothing follows them that would tell what they are.
+    has_mbox_date(mbox_) ? note_mbox_lines() : end_header(cut, true);
+  }
   state_ = State::kBody;
+  guessed_end_.reset();
 }
 
 void HeaderFilter::step(Cut& cut) {
@@ -54,6 +91,8 @@ void HeaderFilter::step(Cut& cut) {
     case State::kName:
     case State::kAfterName:
       return read_name(cut);
+    case State::kMbox:
+      return read_mbox(cut);
     case State::kEmptyLine:
       return end_header(cut, cut.piece[cut.at] != '\n');
     case State::kValue:
@@ -68,9 +107,11 @@ void HeaderFilter::start_line(Cut& cut) {
   const char c = cut.piece[cut.at];
   if (field_ != Field::kNone && ascii::is_wsp(c)) {
     state_ = State::kValue;
+    ++line_;
     return;
   }
   cut.line_start = cut.at;
+  ++line_;
   if (c == '\r') {
     state_ = State::kEmptyLine;
     ++cut.at;
@@ -88,9 +129,35 @@ void HeaderFilter::read_name(Cut& cut) {
     if (ascii::is_wsp(c)) {
       state_ = State::kAfterName;
     } else if (state_ == State::kAfterName || !is_name_character(c)) {
-      return end_header(cut, true);
+      return read_other(cut);
     }
   }
+}
+
+std::string HeaderFilter::undecided(const Cut& cut) const {
+  const std::string& held = held_[holding_];
+  if (held.empty()) return std::string(cut.piece.substr(cut.line_start, cut.at - cut.line_start));
+  return held + std::string(cut.piece.substr(0, cut.at));
+}
+
+void HeaderFilter::read_other(Cut& cut) {
+  if (!begins_mbox_line(undecided(cut))) return end_header(cut, true);
+  state_ = State::kMbox;
+}
+
+void HeaderFilter::read_mbox(Cut& cut) {
+  const std::size_t line_feed = cut.piece.find('\n', cut.at);
+  cut.at = line_feed == cut.piece.npos ? cut.piece.size() : line_feed + 1;
+  const std::size_t size = held_[holding_].size() + cut.at - cut.line_start;
+  if (size + mbox_.size() > kMostMbox) return end_header(cut, true);
+  if (line_feed == cut.piece.npos) return;
+  const std::string line = undecided(cut);
+  if (!line.ends_with(kCrlf)) return;  // a lone LF is an octet like others
+  // What it is shows in what follows. It ends the field before it, but no line can go on with it.
+  mbox_ += line;
+  decide(cut, false, {});
+  field_ = Field::kNone;
+  state_ = State::kLineStart;
 }
 
 void HeaderFilter::begin_field(Cut& cut) {
@@ -101,35 +168,63 @@ void HeaderFilter::begin_field(Cut& cut) {
     joined.append(held).append(cut.piece.substr(0, cut.at));
     name = joined;
   }
+  note_mbox_lines();
   decide(cut, admit(ascii::trim(name)), {});
   state_ = State::kValue;
   ++cut.at;  // the colon
 }
 
+/// Those that were held back stood before a header field: they are no text.
+void HeaderFilter::note_mbox_lines() {
+  if (mbox_.empty()) return;
+  facts_.mbox_lines += static_cast<std::uint32_t>(std::ranges::count(mbox_, '\n'));
+  facts_.removed_8bit |= !utf8::is_ascii(mbox_);
+  mbox_.clear();
+}
+
 void HeaderFilter::end_header(Cut& cut, bool add_separator) {
-  facts_.separator_added = add_separator;
-  decide(cut, true, add_separator ? kCrlf : std::string_view());
+  if (has_mbox_date(mbox_)) note_mbox_lines();
+  const bool text_begins = add_separator || !mbox_.empty();
+  if (text_begins) {
+    facts_.separator_added = true;
+    guessed_end_.emplace();
+    ended_at_ = line_ - static_cast<std::uint64_t>(std::ranges::count(mbox_, '\n'));
+    look_behind_end(mbox_);
+    look_behind_end(undecided(cut));
+  }
+  decide(cut, true, text_begins ? kCrlf : std::string_view());
   state_ = State::kBody;
 }
 
+void HeaderFilter::look_behind_end(std::string_view octets) {
+  guessed_end_->feed(octets);
+  if (guessed_end_->finds_field()) facts_.broken_line = ended_at_;
+  if (facts_.broken_line != 0 || guessed_end_->complete()) guessed_end_.reset();
+}
+
 /// The undecided line, read up to `cut.at`, is kept or dropped from here on; `before` goes before
-/// it.
+/// it, with the lines that looked like those of an mbox file and are text.
 void HeaderFilter::decide(Cut& cut, bool keep, std::string_view before) {
   std::string& held = held_[holding_];
   if (held.empty()) {
     const bool goes_on = keep && !dropping_ && before.empty();
     if (!dropping_ && !goes_on) cut.give(cut.line_start);
-    if (!before.empty()) cut.kept.push_back(before);
+    if (!before.empty()) give_before(cut, before);
     if (!goes_on) cut.run = cut.line_start;
   } else {
     held += cut.piece.substr(0, cut.at);
-    if (!before.empty()) cut.kept.push_back(before);
+    if (!before.empty()) give_before(cut, before);
     if (keep) cut.kept.push_back(held);
     cut.run = cut.at;
     holding_ ^= 1;
     held_[holding_].clear();
   }
   dropping_ = !keep;
+}
+
+void HeaderFilter::give_before(Cut& cut, std::string_view before) {
+  cut.kept.push_back(before);
+  if (!mbox_.empty()) cut.kept.push_back(mbox_);
 }
 
 void HeaderFilter::read_value(Cut& cut) {
@@ -240,18 +335,16 @@ bool HeaderFilter::has(Author author) const {
                              [author](const auto& field) { return field.first == author; });
 }
 
-Result<std::vector<smtp::Mailbox>> HeaderFilter::mailboxes(Author author) const {
+Result<std::vector<std::string_view>> HeaderFilter::fields(Author author) const {
   if (author_octets_ > kMostAuthorOctets || author_fields_ > kMostAuthorFields) {
     return fail(ErrorCode::kLimit, "the fields that name authors are too long or too many");
   }
-  std::vector<smtp::Mailbox> all;
+  std::vector<std::string_view> all;
   for (const auto& [whose, text] : authors_) {
     if (whose != author) continue;
     std::string_view value = text;
     if (value.ends_with(kCrlf)) value.remove_suffix(kCrlf.size());
-    auto mailboxes = parse_address_list(value);
-    if (!mailboxes) return fail(std::move(mailboxes).error());
-    for (auto& mailbox : *mailboxes) all.push_back(std::move(mailbox));
+    all.push_back(value);
   }
   return all;
 }

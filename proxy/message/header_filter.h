@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,7 +13,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
-#include "proxy/smtp/mailbox.h"
+#include "proxy/message/guessed_end.h"
 
 namespace sallyport::message {
 
@@ -34,6 +35,13 @@ struct HeaderFacts {
   /// it, one reader would see a body where the next, more lenient one still sees header fields, and
   /// a From field that was never checked.
   bool separator_added = false;
+  /// Lines of an mbox file that were taken out: `From x@y Mon …` and `>From …`, which tools like
+  /// git and formail put before a message.
+  std::uint32_t mbox_lines = 0;
+  /// The number of the line, from 1, that is no field and stands before others that are, or is a
+  /// damaged field: what its sender meant for the header section would become the body, a Bcc field
+  /// included. The message must be refused. 0: there is none.
+  std::uint64_t broken_line = 0;
 
   /// Servers this message came through: too many are a mail loop (RFC 5321 section 6.3).
   std::uint32_t hops() const { return received_fields + received_before; }
@@ -52,10 +60,12 @@ enum class Author : std::uint8_t { kFrom, kSender, kResentFrom, kResentSender };
 ///
 /// A field is a name (RFC 5322 section 3.6.8), white space perhaps (section 4.5), and a colon;
 /// lines that begin with a space or tab go on with it. The first line that is neither, or is empty,
-/// ends the header section. Lines end in CRLF only: a lone CR or LF is an octet like others.
+/// ends the header section; what comes behind one that is not empty is looked through for fields up
+/// to the first empty line (`HeaderFacts::broken_line`). Lines end in CRLF only: a lone CR or LF is
+/// an octet like others.
 class HeaderFilter {
  public:
-  /// Values of author fields longer than this together are not kept: `mailboxes` says so.
+  /// Values of author fields longer than this together are not kept: `fields` says so.
   static constexpr std::size_t kMostAuthorOctets = 64 * 1024;
   /// So are those of more fields than this.
   static constexpr std::size_t kMostAuthorFields = 16;
@@ -73,17 +83,17 @@ class HeaderFilter {
   void finish(std::vector<std::string_view>& kept);
 
   /// The header section was read whole: the facts will not change. Always so after `finish`.
-  bool complete() const { return state_ == State::kBody; }
+  bool complete() const { return state_ == State::kBody && !guessed_end_; }
   const HeaderFacts& facts() const { return facts_; }
   /// Octets of the header section read so far, with what is taken out.
   std::uint64_t size() const { return size_; }
 
   /// There is such a field, though it may be unreadable.
   bool has(Author author) const;
-  /// The mailboxes of all such fields, in order; none when there is no field, or only an empty
-  /// group (RFC 6854). kInvalid when one can't be understood, kLimit past kMostAuthorOctets or
-  /// kMostAuthorFields: whoever must know who a message claims to be from can't know it.
-  Result<std::vector<smtp::Mailbox>> mailboxes(Author author) const;
+  /// The values of all such fields, in order, folded as they came and without their last CRLF. The
+  /// views hold as long as this. kLimit past kMostAuthorOctets or kMostAuthorFields: whoever must
+  /// know who a message claims to be from can't know it.
+  Result<std::vector<std::string_view>> fields(Author author) const;
 
   /// The first Message-ID, unfolded, for the log; empty when there is none or it is longer than a
   /// line may be.
@@ -95,6 +105,7 @@ class HeaderFilter {
     kName,       // in what may be a name
     kAfterName,  // in white space after it
     kEmptyLine,  // after a CR at the start of a line
+    kMbox,       // in what may be a line of an mbox file
     kValue,
     kValueCr,  // after a CR in a value
     kBody,
@@ -118,14 +129,22 @@ class HeaderFilter {
 
   // A line is undecided until it is known whether it is a field, and which.
   bool is_undecided() const {
-    return state_ == State::kName || state_ == State::kAfterName || state_ == State::kEmptyLine;
+    return state_ == State::kName || state_ == State::kAfterName || state_ == State::kEmptyLine ||
+           state_ == State::kMbox;
   }
   void step(Cut& cut);
   void start_line(Cut& cut);
   void read_name(Cut& cut);
   void read_value(Cut& cut);
+  void read_mbox(Cut& cut);
   void begin_field(Cut& cut);
+  /// The line that is undecided is no field.
+  void read_other(Cut& cut);
   void end_header(Cut& cut, bool add_separator);
+  void look_behind_end(std::string_view octets);
+  void note_mbox_lines();
+  void give_before(Cut& cut, std::string_view before);
+  std::string undecided(const Cut& cut) const;
   void decide(Cut& cut, bool keep, std::string_view before);
   bool admit(std::string_view name);
   bool is_removed(std::string_view name) const;
@@ -145,6 +164,10 @@ class HeaderFilter {
   std::size_t author_octets_ = 0;
   std::uint32_t author_fields_ = 0;
   std::uint64_t size_ = 0;
+  std::uint64_t line_ = 0;      // lines that have begun, in the header section
+  std::string mbox_;            // lines of an mbox file, as long as they may be text
+  std::uint64_t ended_at_ = 0;  // the line that ended the header section, if it was not empty
+  std::optional<GuessedEnd> guessed_end_;
   std::string message_id_;
   std::uint32_t told_ = 0;          // the number in this X-Received-Removed field
   std::uint32_t told_earlier_ = 0;  // the sum of those in earlier ones

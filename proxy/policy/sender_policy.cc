@@ -16,14 +16,13 @@ bool may_use(const config::User& user, std::string_view local, std::string_view 
          });
 }
 
-smtp::Reply refusal(const config::User& user, std::string_view address, std::string_view where) {
+smtp::Reply refusal(const config::User& user, std::string_view address) {
   return {550,
           {5, 7, 1},
-          fmt::format("user {} may not send as {}: the {} must be one of the user's own", user.name,
-                      address, where)};
+          fmt::format("user {} may not send as {}: the address of MAIL FROM must be one of the "
+                      "user's own",
+                      user.name, address)};
 }
-
-constexpr std::string_view kOfEnvelope = "address of MAIL FROM";
 
 }  // namespace
 
@@ -31,26 +30,27 @@ std::optional<smtp::Reply> check_reverse_path(const config::User& user,
                                               const smtp::ReversePath& reverse_path) {
   if (const auto& mailbox = reverse_path.mailbox) {
     if (may_use(user, mailbox->local, mailbox->domain)) return std::nullopt;
-    return refusal(user, mailbox->str(), kOfEnvelope);
+    return refusal(user, mailbox->str());
   }
   if (may_use(user, {}, {})) return std::nullopt;
-  return refusal(user, "<>", kOfEnvelope);
+  return refusal(user, "<>");
 }
 
 std::optional<smtp::Reply> check_author(const config::User& user, std::string_view field,
-                                        std::span<const smtp::Mailbox> mailboxes) {
-  if (user.senders.empty()) return std::nullopt;
-  if (mailboxes.empty()) {
-    return smtp::Reply(550, {5, 7, 1},
-                       fmt::format("user {} may not send this message: its {}: field is missing "
-                                   "or cannot be read",
-                                   user.name, field));
-  }
-  for (const smtp::Mailbox& mailbox : mailboxes) {
-    if (may_use(user, mailbox.local, mailbox.domain)) continue;
-    return refusal(user, mailbox.str(), fmt::format("address of the {}: field", field));
+                                        std::span<const smtp::Mailbox> addresses) {
+  for (const smtp::Mailbox& address : addresses) {
+    if (may_use(user, address.local, address.domain)) continue;
+    return smtp::Reply(
+        550, {5, 7, 1},
+        fmt::format("user {} may not send as {}: each address in \"{}\" must be one of the user's "
+                    "own",
+                    user.name, address.str(), field));
   }
   return std::nullopt;
+}
+
+smtp::Reply refuse_unknown_author(const config::User& user, std::string_view reason) {
+  return {550, {5, 7, 1}, fmt::format("user {} may not send this message: {}", user.name, reason)};
 }
 
 }  // namespace sallyport::policy

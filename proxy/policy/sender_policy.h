@@ -20,16 +20,16 @@ namespace sallyport::policy {
 std::optional<smtp::Reply> check_reverse_path(const config::User& user,
                                               const smtp::ReversePath& reverse_path);
 
-/// The same for the mailboxes of the From: field (RFC 5322 section 3.6.2), all of which must be the
-/// user's. For a user with patterns an empty list is refused: a From: that cannot be read would
-/// slip by a check that other software on the way may read differently.
-///
-/// So are the mailboxes of Sender, Resent-From and Resent-Sender, of each that a message has: a
-/// From: field of somebody else is not made right by a Resent-From: of one's own, for it is From:
-/// that people see. `field` is the name of the one that is checked.
-///
-/// A quoted local part is compared as it is written, so `"a"@b` does not pass for `a@b`.
+/// The reply that refuses a message for the addresses of a field that names an author, or nullopt
+/// when all of them are the user's: From (RFC 5322 section 3.6.2), Sender, Resent-From and
+/// Resent-Sender, each field of them for itself. A From: field of somebody else is not made right
+/// by a Resent-From: of one's own, for it is From: that people see. `field` is quoted: name, colon
+/// and value, in a form that is fit for a reply.
 std::optional<smtp::Reply> check_author(const config::User& user, std::string_view field,
-                                        std::span<const smtp::Mailbox> mailboxes);
+                                        std::span<const smtp::Mailbox> addresses);
+
+/// The reply for a message whose author cannot be told, which a user with patterns may not send:
+/// `550 5.7.1 user billing may not send this message: it has no From: field`.
+smtp::Reply refuse_unknown_author(const config::User& user, std::string_view reason);
 
 }  // namespace sallyport::policy

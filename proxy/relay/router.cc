@@ -24,7 +24,7 @@ Router::Router(std::span<const config::Route> routes) {
   for (std::size_t i = 0; i < routes.size(); ++i) {
     upstreams_.push_back(routes[i].upstreams);
     if (routes[i].senders.empty()) add("*", i);
-    for (const config::AddressPattern& pattern : routes[i].senders) add(pattern.text(), i);
+    for (const config::AddressPattern& pattern : routes[i].senders) add(pattern.normal(), i);
   }
 }
 

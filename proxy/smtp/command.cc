@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
+#include <optional>
+#include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/utf8.h"
 #include "proxy/smtp/domain.h"
 #include "proxy/smtp/parameters.h"
 
@@ -33,6 +37,28 @@ bool is_base64_octet(char c) { return ascii::is_alnum(c) || c == '+' || c == '/'
 /// the colons of an address that some clients say without its brackets.
 bool is_trace_octet(char c) {
   return ascii::is_alnum(c) || (c != '\0' && std::string_view("!#$%&'*+-/=?^_`{|}~.:").contains(c));
+}
+
+/// An address literal as it should have been said: `[2001:db8::25]` lacks its tag. Nullopt if
+/// `name` is none.
+std::optional<std::string> address_literal(std::string_view name) {
+  if (check_address_literal(name)) return std::string(name);
+  if (!name.starts_with('[')) return std::nullopt;
+  std::string tagged = "[IPv6:";
+  tagged += name.substr(1);
+  if (!check_address_literal(tagged)) return std::nullopt;
+  return tagged;
+}
+
+/// `name` with a "?" for each character, in UTF-8 or not, that is no octet of a trace field.
+std::string fit_for_trace(std::string_view name) {
+  std::string fit;
+  fit.reserve(name.size());
+  while (!name.empty()) {
+    fit += is_trace_octet(name.front()) ? name.front() : '?';
+    name.remove_prefix(std::max<std::size_t>(utf8::sequence(name), 1));
+  }
+  return fit;
 }
 
 constexpr std::string_view kBdat = "BDAT";
@@ -67,17 +93,14 @@ Parse<std::string> parse_ehlo(std::string_view arguments) {
   const auto refused = [](std::string text) {
     return std::unexpected(Reply(501, std::move(text)));
   };
-  if (arguments.empty()) return refused("EHLO and HELO want the name of the client");
-  if (arguments.size() > kMaxDomain) return refused("The name is longer than 255 octets");
-  if (arguments.starts_with('[')) {
-    if (auto literal = check_address_literal(arguments); !literal) {
-      return refused("Bad name: " + literal.error().text);
-    }
-  } else if (const auto wrong = std::ranges::find_if_not(arguments, is_trace_octet);
-             wrong != arguments.end()) {
+  const std::string_view name = ascii::trim(arguments);
+  if (name.empty()) return refused("EHLO and HELO want the name of the client");
+  if (name.size() > kMaxDomain) return refused("The name is longer than 255 octets");
+  if (const auto wrong = std::ranges::find_if(name, ascii::is_control); wrong != name.end()) {
     return refused(fmt::format("Bad name: it has {}, which is not allowed", show_octet(*wrong)));
   }
-  return std::string(arguments);
+  if (auto literal = address_literal(name)) return *std::move(literal);
+  return fit_for_trace(name);
 }
 
 Parse<AuthCommand> parse_auth(std::string_view arguments) {

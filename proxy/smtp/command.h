@@ -114,8 +114,11 @@ struct RcptCommand {
 template <class T>
 using Parse = std::expected<T, Reply>;
 
-/// The domain of EHLO or HELO; sloppy clients say names with underscores or nothing resolvable,
-/// which is let pass; what could break a trace header field is not.
+/// The name that EHLO or HELO says, made fit for replies and Received fields. Clients say whatever
+/// their computer is called (`Front Desk Printer`, `BÜRO-PC`), and nothing is decided by it: only
+/// an empty name, one over 255 octets and one with a control character are refused. An IPv6
+/// literal gets the tag that it lacks; in all other names each character that cannot stand in a
+/// Received field, or is beyond ASCII, becomes a "?".
 Parse<std::string> parse_ehlo(std::string_view arguments);
 Parse<AuthCommand> parse_auth(std::string_view arguments);
 /// `FROM:<reverse-path> [parameters]`. Parameters of extensions that are not `offered` are unknown,

@@ -1,5 +1,6 @@
 #include "proxy/smtp/content.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -96,10 +97,18 @@ const char* find_dotted_line(const char* p, const char* last, Marks& marks) {
   return find_dotted_line_inline(p, last, marks);
 }
 
+/// Octets at the front of `wire` before the first CR or LF that is no half of a CRLF, or may not be
+/// one: of a CR at the end nobody knows yet.
+std::size_t faultless_length(std::string_view wire) {
+  std::size_t at = wire.find_first_of(kCrlf);
+  while (at != wire.npos && wire.substr(at, 2) == kCrlf) at = wire.find_first_of(kCrlf, at + 2);
+  return std::min(at, wire.size());
+}
+
 }  // namespace
 
 void ContentDecoder::feed(std::string_view& wire, std::vector<std::string_view>& pieces) {
-  if (bare_lf_ == BareLf::kRefused) return decode(wire, pieces);
+  if (bare_ == BareLineEnds::kRefused) return decode(wire, pieces);
   mend(wire, pieces);
 }
 
@@ -165,32 +174,53 @@ void ContentDecoder::decode(std::string_view& wire, std::vector<std::string_view
 
 void ContentDecoder::mend(std::string_view& wire, std::vector<std::string_view>& pieces) {
   while (!wire.empty() && !finished()) {
-    // Text that a bare LF set off begins no line on the wire, so a dot in front of it is text. The
-    // line we make of it would lose that dot, or end the content: hence we double it.
+    if (crs_ > 0) {
+      settle_crs(wire, pieces);
+      continue;
+    }
+    // Text that a mended line end set off begins no line on the wire, so a dot in front of it is
+    // text. The line we make of it would lose that dot, or end the content: hence we double it.
     if (std::exchange(after_mended_, false) && wire.front() == '.') insert(kDot, pieces);
 
-    // What goes to `decode` as it is: up to the next bare LF.
-    std::size_t length = wire.find('\n');
-    while (length != std::string_view::npos &&
-           (length == 0 ? after_cr_ : wire[length - 1] == '\r')) {
-      length = wire.find('\n', length + 1);
-    }
-    std::string_view as_is = wire.substr(0, length);
+    std::string_view as_is = wire.substr(0, faultless_length(wire));
     const std::size_t size = as_is.size();
-    if (size > 0) {
-      after_cr_ = as_is.back() == '\r';
-      decode(as_is, pieces);
-    }
+    if (size > 0) decode(as_is, pieces);
     wire.remove_prefix(size - as_is.size());
     if (wire.empty() || finished()) return;
 
-    wire.remove_prefix(1);  // the bare LF
-    after_cr_ = false;
-    // CRLF "." LF: the lone dot is text, too, and must not meet the CRLF that we put in.
-    if (state_ == State::kDot) insert(kDot, pieces);
-    insert(kCrlf, pieces);
-    after_mended_ = true;
+    const char end = wire.front();
+    wire.remove_prefix(1);
+    if (end == '\r') {
+      crs_ = 1;  // the octet behind it tells what it is
+    } else {
+      mend_line_end(pieces);
+    }
   }
+}
+
+void ContentDecoder::settle_crs(std::string_view& wire, std::vector<std::string_view>& pieces) {
+  if (wire.front() == '\r') {
+    ++crs_;
+    wire.remove_prefix(1);
+    return;
+  }
+  const std::size_t crs = std::exchange(crs_, 0);
+  if (wire.front() != '\n') {
+    for (std::size_t i = 0; i < crs; ++i) mend_line_end(pieces);
+    return;
+  }
+  wire.remove_prefix(1);
+  // A CRLF is one on the wire whatever stands before it: a dot behind it is taken off, and may end
+  // the content. CRLF "." CR CR LF is no end: that lone dot is text.
+  if (crs > 1 && state_ == State::kDot) insert(kDot, pieces);
+  insert(kCrlf, pieces);
+}
+
+void ContentDecoder::mend_line_end(std::vector<std::string_view>& pieces) {
+  // CRLF "." LF: the lone dot is text, too, and must not meet the CRLF that we put in.
+  if (state_ == State::kDot) insert(kDot, pieces);
+  insert(kCrlf, pieces);
+  after_mended_ = true;
 }
 
 void ContentDecoder::insert(std::string_view octets, std::vector<std::string_view>& pieces) {

@@ -1,27 +1,29 @@
 // Message content on the wire: the dot transparency of RFC 5321 section 4.5.2, both ways, strictly.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
 
 namespace sallyport::smtp {
 
-/// What becomes of an LF in content that no CR precedes.
-enum class BareLf : std::uint8_t {
+/// What becomes of a CR or LF in content that is no half of a CRLF.
+enum class BareLineEnds : std::uint8_t {
   kRefused,  ///< It stays as it is, and the message must be refused.
   /// It is read as CRLF: for devices that know no better. It begins no line on the wire: no dot is
-  /// taken off behind it, and no lone dot beside it ends the content.
+  /// taken off behind it, and no lone dot beside it ends the content. CRs before a CRLF are dropped
+  /// (CR CR LF is what Windows makes of a CRLF that it converts again), and a lone dot before them
+  /// ends nothing either.
   kMended,
 };
 
 /// Takes the octets after 354 apart, in any split, until CRLF "." CRLF. A bare CR, bare LF or NUL
-/// never ends the content. A bare CR or NUL is never normalised, a bare LF only if that is asked
-/// for: it is remembered, and the message must be refused.
+/// never ends the content. A NUL is never normalised, a bare CR or LF only if that is asked for: it
+/// is remembered, and the message must be refused.
 class ContentDecoder {
  public:
-  explicit ContentDecoder(BareLf bare_lf = BareLf::kRefused) : bare_lf_(bare_lf) {}
+  explicit ContentDecoder(BareLineEnds bare = BareLineEnds::kRefused) : bare_(bare) {}
 
   /// Decodes from the front of `wire` (which shrinks) until the content ends or `wire` is empty.
   /// Appends to `pieces` views of decoded octets: into `wire`'s bytes, or into static storage. The
@@ -30,7 +32,7 @@ class ContentDecoder {
 
   /// CRLF "." CRLF was read: what is left of `wire` are commands again.
   bool finished() const { return state_ == State::kFinished; }
-  /// The content broke RFC 5321 section 2.3.8: a bare CR, or a bare LF that was not mended.
+  /// The content broke RFC 5321 section 2.3.8: a bare CR or LF that was not mended.
   bool has_bare_line_end() const { return bare_line_end_; }
   /// The content has a NUL.
   bool has_nul() const { return nul_; }
@@ -47,21 +49,25 @@ class ContentDecoder {
 
   /// `feed`, with line ends as they come.
   void decode(std::string_view& wire, std::vector<std::string_view>& pieces);
-  /// `feed`, with bare LFs mended on their way to `decode`.
+  /// `feed`, with bare CRs and LFs mended on their way to `decode`.
   void mend(std::string_view& wire, std::vector<std::string_view>& pieces);
+  /// What the CRs at the end of what was read so far are, now that an octet follows them.
+  void settle_crs(std::string_view& wire, std::vector<std::string_view>& pieces);
+  /// Puts a CRLF in the place of a bare CR or LF.
+  void mend_line_end(std::vector<std::string_view>& pieces);
   /// Gives `decode` octets that are not on the wire.
   void insert(std::string_view octets, std::vector<std::string_view>& pieces);
   /// Takes octets of text up to the next leading dot or to the end; returns the octet after them.
   const char* read_text(const char* p, const char* end);
 
-  const BareLf bare_lf_;
+  const BareLineEnds bare_;
   State state_ = State::kLineStart;
   bool bare_line_end_ = false;
   bool nul_ = false;
   bool has_8bit_ = false;
-  bool after_cr_ = false;      // mending: the last octet of the wire was a CR
-  bool after_mended_ = false;  // mending: it was a bare LF
+  bool after_mended_ = false;  // mending: the last octet was a bare CR or LF
   bool dotted_line_ = false;   // a leading dot was not that of the end
+  std::size_t crs_ = 0;        // mending: CRs that were read and not yet decoded
   std::uint64_t size_ = 0;
 };
 

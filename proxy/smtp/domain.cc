@@ -13,8 +13,9 @@ namespace {
 constexpr std::size_t kMaxLabel = 63;
 constexpr std::string_view kIpv6Tag = "IPv6:";
 
-bool is_let_dig(char c, bool allow_utf8) {
-  return ascii::is_alnum(c) || (allow_utf8 && static_cast<unsigned char>(c) >= 0x80);
+bool is_label_octet(char c, bool allow_utf8) {
+  return ascii::is_alnum(c) || c == '-' || c == '_' ||
+         (allow_utf8 && static_cast<unsigned char>(c) >= 0x80);
 }
 
 Result<void> check_label(std::string_view label, bool allow_utf8) {
@@ -23,7 +24,7 @@ Result<void> check_label(std::string_view label, bool allow_utf8) {
     return fail(ErrorCode::kInvalid, "the domain has a label longer than 63 octets");
   }
   const auto wrong =
-      std::ranges::find_if(label, [&](char c) { return !is_let_dig(c, allow_utf8) && c != '-'; });
+      std::ranges::find_if_not(label, [&](char c) { return is_label_octet(c, allow_utf8); });
   if (wrong != label.end()) {
     if (static_cast<unsigned char>(*wrong) >= 0x80) {
       return fail(ErrorCode::kInvalid, "the domain goes beyond ASCII, which needs SMTPUTF8");

@@ -11,9 +11,11 @@ namespace sallyport::smtp {
 
 constexpr std::size_t kMaxDomain = 255;  ///< RFC 5321 section 4.5.3.1.2.
 
-/// Is `text` a Domain: labels of letters, digits and inner hyphens, at most 63 octets each (RFC
-/// 1035 section 2.3.4), joined by dots? `allow_utf8` admits U-labels (RFC 6531 section 3.3), whose
-/// UTF-8 is checked by the caller. The error says what is wrong, without naming the whole.
+/// Is `text` a Domain: labels of letters, digits, inner hyphens and underscores, at most 63 octets
+/// each (RFC 1035 section 2.3.4), joined by dots? RFC 5321 has no underscores, but names with them
+/// are in the DNS (RFC 2181 section 11) and receive mail. `allow_utf8` admits U-labels (RFC 6531
+/// section 3.3), whose UTF-8 is checked by the caller. The error says what is wrong, without naming
+/// the whole.
 Result<void> check_domain(std::string_view text, bool allow_utf8);
 
 /// Is `text`, brackets included, an IPv4, IPv6 or general address literal?

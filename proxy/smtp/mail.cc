@@ -85,9 +85,10 @@ Parse<void> apply_ret(const Parameter& parameter, MailReading& reading) {
 }
 
 /// RFC 3461 section 4.4: at most 100 characters before they were encoded, all of them printable.
+/// `ENVID=` with nothing behind it is what some gateways say when they have none: not said.
 Parse<void> apply_envid(const Parameter& parameter, MailReading& reading) {
-  const std::string_view xtext = text_of(parameter);
-  if (xtext.empty()) return invalid_arguments("ENVID wants a value");
+  if (!parameter.value) return invalid_arguments("ENVID wants a value");
+  const std::string_view xtext = *parameter.value;
   const auto envid = decode_xtext(xtext);
   if (!envid) return invalid_arguments("ENVID is not xtext: " + envid.error().text);
   if (envid->size() > kMostEnvid) {
@@ -97,13 +98,15 @@ Parse<void> apply_envid(const Parameter& parameter, MailReading& reading) {
   if (!std::ranges::all_of(*envid, is_printable)) {
     return invalid_arguments("ENVID stands for an octet that is not printable ASCII");
   }
-  reading.command.parameters.envid = xtext;
+  reading.command.parameters.envid = normal_xtext(xtext);
   return {};
 }
 
-/// RFC 4954 section 5: the mailbox of whoever submitted the message first, or "<>".
+/// RFC 4954 section 5: the mailbox of whoever submitted the message first, or "<>", for which some
+/// clients say nothing.
 Parse<void> apply_auth(const Parameter& parameter, MailReading& reading) {
-  const std::string_view xtext = text_of(parameter);
+  if (!parameter.value) return invalid_arguments("AUTH wants a mailbox or <>");
+  const std::string_view xtext = parameter.value->empty() ? "<>" : *parameter.value;
   const auto address = decode_xtext(xtext);
   if (!address) return invalid_arguments("AUTH is not xtext: " + address.error().text);
   if (*address != "<>") {
@@ -111,7 +114,7 @@ Parse<void> apply_auth(const Parameter& parameter, MailReading& reading) {
     if (!mailbox)
       return invalid_arguments("AUTH is no mailbox and not <>: " + mailbox.error().text);
   }
-  reading.command.parameters.auth = xtext;
+  reading.command.parameters.auth = normal_xtext(xtext);
   return {};
 }
 

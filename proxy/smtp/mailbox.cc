@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/local_part.h"
 #include "proxy/base/utf8.h"
 #include "proxy/smtp/domain.h"
 
@@ -12,8 +13,7 @@ namespace sallyport::smtp {
 namespace {
 
 constexpr std::string_view kPostmaster = "Postmaster";
-constexpr std::size_t kMaxLocal = 64;  // RFC 5321 section 4.5.3.1.1
-constexpr std::size_t kMaxPath = 256;  // section 4.5.3.1.3: with its punctuation, "<" and ">"
+constexpr std::size_t kMaxPath = 256;  // RFC 5321 section 4.5.3.1.3: with "<" and ">"
 
 std::unexpected<Error> invalid(std::string text) {
   return fail(ErrorCode::kInvalid, std::move(text));
@@ -61,24 +61,21 @@ Result<std::string_view> take_quoted_string(std::string_view& text, bool allow_u
   return quoted;
 }
 
-/// Dot-string = Atom *("." Atom)
-Result<std::string_view> take_dot_string(std::string_view& text, bool allow_utf8) {
-  const std::string_view dotted =
-      take_while(text, [&](char c) { return c == '.' || is_atext(c, allow_utf8); });
-  if (dotted.starts_with('.')) return invalid("the local part begins with a dot");
-  if (dotted.ends_with('.')) return invalid("the local part ends with a dot");
-  if (dotted.contains("..")) return invalid("the local part has two dots in a row");
-  return dotted;
+/// Dot-string = Atom *("." Atom), but the dots may stand anywhere: mailboxes like `first..last@`
+/// and `name.@` exist at large providers.
+std::string_view take_dot_string(std::string_view& text, bool allow_utf8) {
+  return take_while(text, [&](char c) { return c == '.' || is_atext(c, allow_utf8); });
 }
 
-Result<std::string_view> take_local_part(std::string_view& text, bool allow_utf8) {
-  auto local = text.starts_with('"') ? take_quoted_string(text, allow_utf8)
-                                     : take_dot_string(text, allow_utf8);
-  if (!local) return local;
+/// In its normal form.
+Result<std::string> take_local_part(std::string_view& text, bool allow_utf8) {
+  const bool quoted = text.starts_with('"');
+  const auto local = quoted ? take_quoted_string(text, allow_utf8)
+                            : Result<std::string_view>(take_dot_string(text, allow_utf8));
+  if (!local) return fail(local.error());
   if (local->empty() && text.starts_with('@')) return invalid("the local part is missing");
-  if (local->size() > kMaxLocal) return invalid("the local part is longer than 64 octets");
   if (!utf8::is_valid(*local)) return invalid("the local part is not valid UTF-8");
-  return local;
+  return normal_local_part(quoted ? unquoted_local_part(*local) : *local);
 }
 
 /// Takes a Domain or an address literal, as far as its octets go, and checks it.
@@ -92,8 +89,10 @@ Result<std::string_view> take_domain(std::string_view& text, bool allow_utf8) {
     return literal;
   }
   // All that cannot follow a domain belongs to it, so that the error names the octet in its place.
-  const std::string_view domain =
+  std::string_view domain =
       take_while(text, [](char c) { return !std::string_view("<>@,: \t").contains(c); });
+  // The same name, written as the absolute one that it is (RFC 1035 section 5.1).
+  if (domain.size() > 1 && domain.ends_with('.')) domain.remove_suffix(1);
   if (auto checked = check_domain(domain, allow_utf8); !checked) return fail(checked.error());
   if (!utf8::is_valid(domain)) return invalid("the domain is not valid UTF-8");
   return domain;
@@ -101,7 +100,7 @@ Result<std::string_view> take_domain(std::string_view& text, bool allow_utf8) {
 
 /// Mailbox = Local-part "@" ( Domain / address-literal )
 Result<Mailbox> take_mailbox(std::string_view& text, bool allow_utf8) {
-  const auto local = take_local_part(text, allow_utf8);
+  auto local = take_local_part(text, allow_utf8);
   if (!local) return fail(local.error());
   if (!take(text, '@')) {
     if (text.empty() || text.starts_with('>')) return invalid("the address has no '@' and domain");
@@ -116,7 +115,7 @@ Result<Mailbox> take_mailbox(std::string_view& text, bool allow_utf8) {
   if (local->size() + 1 + domain->size() > kMaxPath - 2) {
     return invalid("the address is longer than 254 octets");
   }
-  return Mailbox{.local = std::string(*local), .domain = std::string(*domain)};
+  return Mailbox{.local = *std::move(local), .domain = std::string(*domain)};
 }
 
 /// A-d-l ":" = At-domain *( "," At-domain ) ":", RFC 5321 appendix C: checked, then forgotten.
@@ -131,20 +130,24 @@ Result<void> skip_source_route(std::string_view& text, bool allow_utf8) {
   return {};
 }
 
-Result<void> open_path(std::string_view& text) {
-  if (text.empty()) return invalid("the address is missing");
-  if (!take(text, '<')) return invalid("the address is not in angle brackets");
-  return {};
-}
-
-/// The path after its "<", up to and including ">".
-Result<Mailbox> take_rest_of_path(std::string_view& text, bool allow_utf8) {
+/// The path after its "<", up to and including ">"; without brackets, up to the space behind it.
+Result<Mailbox> take_rest_of_path(std::string_view& text, bool bracketed, bool allow_utf8) {
   if (auto route = skip_source_route(text, allow_utf8); !route) return fail(route.error());
   auto mailbox = take_mailbox(text, allow_utf8);
   if (!mailbox) return mailbox;
-  if (take(text, '>')) return mailbox;
+  if (bracketed ? take(text, '>') : text.empty() || text.starts_with(' ')) return mailbox;
   if (text.empty()) return invalid("the address has no closing '>'");
   return invalid(fmt::format("the address has {} after its domain", show_octet(text.front())));
+}
+
+/// Takes `Postmaster` and what ends the path; empty if something else stands there.
+std::string_view take_postmaster(std::string_view& text, bool bracketed) {
+  if (!ascii::starts_with_ignoring_case(text, kPostmaster)) return {};
+  std::string_view rest = text.substr(kPostmaster.size());
+  if (bracketed ? !take(rest, '>') : !rest.empty() && !rest.starts_with(' ')) return {};
+  const std::string_view postmaster = text.substr(0, kPostmaster.size());
+  text = rest;
+  return postmaster;
 }
 
 }  // namespace
@@ -159,30 +162,24 @@ Result<Mailbox> parse_mailbox(std::string_view text, bool allow_utf8) {
 }
 
 Result<Parsed<ReversePath>> parse_reverse_path(std::string_view text, bool allow_utf8) {
-  if (auto opened = open_path(text); !opened) return fail(opened.error());
-  if (take(text, '>')) return Parsed<ReversePath>{.value = {}, .rest = text};
-  auto mailbox = take_rest_of_path(text, allow_utf8);
+  if (text.empty()) return invalid("the address is missing");
+  const bool bracketed = take(text, '<');
+  if (bracketed && take(text, '>')) return Parsed<ReversePath>{.value = {}, .rest = text};
+  auto mailbox = take_rest_of_path(text, bracketed, allow_utf8);
   if (!mailbox) return fail(std::move(mailbox.error()));
   return Parsed<ReversePath>{.value = {std::move(*mailbox)}, .rest = text};
 }
 
 Result<Parsed<Mailbox>> parse_forward_path(std::string_view text, bool allow_utf8) {
-  if (auto opened = open_path(text); !opened) return fail(opened.error());
-  if (text.starts_with('>')) return invalid("the address is empty");
-  if (ascii::starts_with_ignoring_case(text, kPostmaster) &&
-      text.substr(kPostmaster.size()).starts_with('>')) {
-    return Parsed<Mailbox>{
-        .value = {.local = std::string(text.substr(0, kPostmaster.size())), .domain = ""},
-        .rest = text.substr(kPostmaster.size() + 1)};
+  if (text.empty()) return invalid("the address is missing");
+  const bool bracketed = take(text, '<');
+  if (bracketed && text.starts_with('>')) return invalid("the address is empty");
+  if (const std::string_view local = take_postmaster(text, bracketed); !local.empty()) {
+    return Parsed<Mailbox>{.value = {.local = std::string(local), .domain = ""}, .rest = text};
   }
-  auto mailbox = take_rest_of_path(text, allow_utf8);
+  auto mailbox = take_rest_of_path(text, bracketed, allow_utf8);
   if (!mailbox) return fail(std::move(mailbox.error()));
   return Parsed<Mailbox>{.value = std::move(*mailbox), .rest = text};
-}
-
-bool is_domain_or_literal(std::string_view text) {
-  return text.starts_with('[') ? check_address_literal(text).has_value()
-                               : check_domain(text, false).has_value();
 }
 
 }  // namespace sallyport::smtp

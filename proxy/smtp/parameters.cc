@@ -9,7 +9,8 @@
 namespace sallyport::smtp {
 namespace {
 
-/// esmtp-value = 1*(%d33-60 / %d62-126), to which RFC 6531 section 3.3 adds UTF8-non-ascii.
+/// esmtp-value = 1*(%d33-60 / %d62-126), to which RFC 6531 section 3.3 adds UTF8-non-ascii. Whether
+/// an empty value will do is for the parameter to say.
 bool is_value_octet(char c) {
   return (c > ' ' && c < 0x7f && c != '=') || static_cast<unsigned char>(c) >= 0x80;
 }
@@ -52,10 +53,9 @@ Parse<Parameter> take_parameter(std::string_view& text) {
       !std::ranges::all_of(parameter.keyword, is_keyword_octet)) {
     return invalid_arguments("A parameter's name is not made of letters, digits and hyphens");
   }
-  if (parameter.value &&
-      (parameter.value->empty() || !std::ranges::all_of(*parameter.value, is_value_octet))) {
-    return invalid_arguments(fmt::format(
-        "The value of {} is empty or has an octet that is not allowed", parameter.keyword));
+  if (parameter.value && !std::ranges::all_of(*parameter.value, is_value_octet)) {
+    return invalid_arguments(
+        fmt::format("The value of {} has an octet that is not allowed", parameter.keyword));
   }
   return parameter;
 }

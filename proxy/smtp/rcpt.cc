@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <utility>
 
 #include "proxy/base/ascii.h"
 #include "proxy/base/utf8.h"
@@ -54,7 +56,8 @@ Parse<void> apply_notify(const Parameter& parameter, RcptReading& reading) {
 
 /// The length of the EmbeddedUnicodeChar of RFC 6533 section 3 at the front of `text`, as in
 /// `\x{E4}`, or 0. It stands for a "\", "+", "=", space, control or something beyond ASCII; never
-/// for what can stand for itself, nor for a surrogate.
+/// for what can stand for itself, nor for a surrogate. Its digits are upper case by RFC 6533, and
+/// taken in lower case as those of xtext are.
 std::size_t embedded_character(std::string_view text) {
   if (!text.starts_with("\\x{")) return 0;
   const std::size_t close = text.find('}');
@@ -63,8 +66,10 @@ std::size_t embedded_character(std::string_view text) {
   if (digits.size() < 2 || digits.size() > 6) return 0;
   char32_t point = 0;
   for (const char c : digits) {
-    if (!ascii::is_digit(c) && (c < 'A' || c > 'F')) return 0;
-    point = point * 16 + static_cast<char32_t>(ascii::is_digit(c) ? c - '0' : c - 'A' + 10);
+    const char digit = ascii::to_upper(c);
+    if (!ascii::is_digit(digit) && (digit < 'A' || digit > 'F')) return 0;
+    point =
+        point * 16 + static_cast<char32_t>(ascii::is_digit(digit) ? digit - '0' : digit - 'A' + 10);
   }
   const bool is_padded = digits.size() > 2 && digits.front() == '0';
   const bool is_special =
@@ -75,7 +80,8 @@ std::size_t embedded_character(std::string_view text) {
 }
 
 /// RFC 6533 section 3: utf-8-addr-xtext, and, in a transaction with SMTPUTF8, utf-8-addr-unitext.
-Parse<void> check_utf8_address(std::string_view text, bool smtputf8) {
+/// Appends it to `normal` with its hexadecimal digits in upper case.
+Parse<void> take_utf8_address(std::string_view text, bool smtputf8, std::string& normal) {
   while (!text.empty()) {
     const char c = text.front();
     std::size_t length = 1;
@@ -89,6 +95,13 @@ Parse<void> check_utf8_address(std::string_view text, bool smtputf8) {
     } else if (c == '+' || c == '=') {
       return invalid_arguments(fmt::format("ORCPT has a '{}' that is not written as \\x{{{:X}}}", c,
                                            static_cast<unsigned char>(c)));
+    }
+    normal += text.substr(0, length);
+    if (c == '\\') {
+      // The digits alone: "x" stays as it is.
+      std::ranges::transform(normal.end() - static_cast<std::ptrdiff_t>(length) + 3, normal.end(),
+                             normal.end() - static_cast<std::ptrdiff_t>(length) + 3,
+                             ascii::to_upper);
     }
     text.remove_prefix(length);
   }
@@ -115,17 +128,17 @@ Parse<void> apply_orcpt(const Parameter& parameter, RcptReading& reading) {
     return invalid_arguments("ORCPT wants a type, ';' and an address: rfc822;jane@example.com");
   }
   const std::string_view address = value.substr(semicolon + 1);
+  std::string& orcpt = reading.command.parameters.orcpt;
   if (ascii::equals_ignoring_case(type, "utf-8")) {
-    const auto checked = check_utf8_address(address, reading.command.smtputf8);
-    if (!checked) return checked;
-  } else {
-    const auto decoded = decode_xtext(address);
-    if (!decoded) return invalid_arguments("ORCPT is not xtext: " + decoded.error().text);
-    if (std::ranges::any_of(*decoded, ascii::is_control)) {
-      return invalid_arguments("ORCPT stands for a control character");
-    }
+    orcpt = value.substr(0, semicolon + 1);
+    return take_utf8_address(address, reading.command.smtputf8, orcpt);
   }
-  reading.command.parameters.orcpt = value;
+  const auto decoded = decode_xtext(address);
+  if (!decoded) return invalid_arguments("ORCPT is not xtext: " + decoded.error().text);
+  if (std::ranges::any_of(*decoded, ascii::is_control)) {
+    return invalid_arguments("ORCPT stands for a control character");
+  }
+  orcpt.append(type).append(";").append(normal_xtext(address));
   return {};
 }
 

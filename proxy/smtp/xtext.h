@@ -8,8 +8,12 @@
 
 namespace sallyport::smtp {
 
-/// What `text` stands for: xchars stand for themselves, "+" and two digits of upper-case
-/// hexadecimal for any octet. kInvalid, with what is wrong, when it is no xtext.
+/// What `text` stands for: xchars stand for themselves, "+" and two digits of hexadecimal for any
+/// octet. The digits may be in lower case, which RFC 3461 forbids and X.400 gateways write.
+/// kInvalid, with what is wrong, when it is no xtext.
 Result<std::string> decode_xtext(std::string_view text);
+
+/// `text`, which `decode_xtext` takes, with its hexadecimal digits in upper case: strict xtext.
+std::string normal_xtext(std::string_view text);
 
 }  // namespace sallyport::smtp

@@ -9,8 +9,9 @@
 
 namespace sallyport::submission {
 
-/// The reply that refuses this message, or nullopt when every field that names an author (From,
-/// which must be there, and Sender, Resent-From, Resent-Sender) names addresses of the user's own.
+/// The reply that refuses this message, or nullopt when each field that names an author (From,
+/// which must be there, and Sender, Resent-From, Resent-Sender) holds an address and none that is
+/// not the user's own, whatever reads it. Users without patterns may send as anybody.
 std::optional<smtp::Reply> judge_authors(const config::User& user,
                                          const message::HeaderFilter& header);
 

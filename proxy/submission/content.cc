@@ -28,7 +28,7 @@ Content::Content(message::Budget& budget, const config::Message& settings,
       max_header_size_(settings.max_header_size),
       storage_{.memory_threshold = settings.memory_threshold, .directory = settings.directory},
       decoder_(std::in_place_type<smtp::ContentDecoder>,
-               listener.compat ? smtp::BareLf::kMended : smtp::BareLf::kRefused),
+               listener.compat ? smtp::BareLineEnds::kMended : smtp::BareLineEnds::kRefused),
       header_(listener.header),
       body_(std::in_place, budget, storage_, declared.value_or(0)) {}
 
@@ -103,6 +103,8 @@ std::optional<metrics::Unfit> Content::unfit() const {
   if (nul) return kNul;
   if (header_.facts().hops() > kMostHops) return kLoop;
   if (fault_ == Fault::kHeaderTooLarge) return kHeaderSize;
+  const message::HeaderFacts& facts = header_.facts();
+  if (facts.broken_line != 0 || facts.from_fields > 1) return kHeaderForm;
   return std::nullopt;
 }
 
@@ -118,6 +120,10 @@ std::optional<smtp::Reply> Content::refusal() const {
         return replies::mail_loop(header_.facts().hops(), kMostHops);
       case metrics::Unfit::kHeaderSize:
         return replies::header_too_large(max_header_size_);
+      case metrics::Unfit::kHeaderForm:
+        return header_.facts().broken_line != 0
+                   ? replies::broken_header(header_.facts().broken_line)
+                   : replies::several_authors(header_.facts().from_fields);
     }
   }
   switch (fault_) {
@@ -150,8 +156,15 @@ std::string_view cause_of(const Content& content, const smtp::Reply& refusal) {
 }  // namespace
 
 runtime::Task<void> Session::data(std::string_view arguments) {
-  if (const auto fine = smtp::parse_no_arguments(arguments); !fine) co_return refuse(fine.error());
-  if (auto refusal = partial_refusal()) co_return conclude_early(std::move(*refusal));
+  if (const auto fine = smtp::parse_no_arguments(arguments); !fine) {
+    expect_content();
+    co_return refuse(fine.error());
+  }
+  if (auto refusal = partial_refusal()) {
+    expect_content();
+    co_return conclude_early(std::move(*refusal));
+  }
+  content_may_come_ = false;
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);

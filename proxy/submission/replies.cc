@@ -80,6 +80,18 @@ smtp::Reply recipients_refused(std::string_view id, std::uint64_t refused, std::
                       first)};
 }
 
+smtp::Reply broken_header(std::uint64_t line) {
+  return {554,
+          {5, 6, 0},
+          fmt::format("Line {} of the message is no header field and stands in the header section: "
+                      "the message was not sent",
+                      line)};
+}
+
+smtp::Reply several_authors(std::uint32_t fields) {
+  return {550, {5, 6, 0}, fmt::format("The message has {} From: fields, and may have one", fields)};
+}
+
 smtp::Reply header_too_large(std::uint64_t limit) {
   return {552, {5, 3, 4}, fmt::format("The header section is larger than {} octets", limit)};
 }

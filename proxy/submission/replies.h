@@ -30,6 +30,8 @@ inline constexpr Wire kLineTooLong = "500 5.5.2 Line too long\r\n";
 inline constexpr Wire kBareCr = "500 5.5.2 Lines end with CRLF: this one has a bare CR\r\n";
 inline constexpr Wire kBareLf = "500 5.5.2 Lines end with CRLF: this one has a bare LF\r\n";
 inline constexpr Wire kNul = "500 5.5.2 This line has a NUL\r\n";
+inline constexpr Wire kContentBehindRefusedData =
+    "421 4.7.0 Content was sent behind a DATA that was refused, closing connection\r\n";
 inline constexpr Wire kTooManyErrors = "421 4.7.0 Too many errors, closing connection\r\n";
 inline constexpr Wire kTooManyBeforeLogin =
     "421 4.7.0 Too many commands without authentication, closing connection\r\n";
@@ -115,6 +117,10 @@ smtp::Reply too_many_recipients(std::string_view id, std::uint64_t most, std::ui
 /// reply.
 smtp::Reply recipients_refused(std::string_view id, std::uint64_t refused, std::uint64_t all,
                                std::string_view first);
+/// `554 5.6.0`: this line, counted from 1, is no header field and stands where one should.
+smtp::Reply broken_header(std::uint64_t line);
+/// `550 5.6.0`: RFC 5322 section 3.6 wants one From field.
+smtp::Reply several_authors(std::uint32_t fields);
 /// `552 5.3.4`: the header section alone is too large.
 smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.

@@ -120,7 +120,12 @@ runtime::Task<void> Session::converse() {
 
 const Session::Handler* Session::take(const smtp::LineBuffer::Next& next,
                                       std::string_view& arguments) {
-  if (next.state != smtp::LineBuffer::State::kLine) {
+  const bool is_line = next.state == smtp::LineBuffer::State::kLine;
+  if (content_may_come_ && (!is_line || is_content(next.line))) {
+    break_off(metrics::Offence::kContent, replies::kContentBehindRefusedData);
+    return nullptr;
+  }
+  if (!is_line) {
     const smtp::Verb verb = smtp::split_command(dialog_.beginning_of_dropped()).verb;
     refuse_line(verb, replies::for_fault(next.state));
     return nullptr;
@@ -157,6 +162,7 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
   // It is refused with all its octets, or not.
   if (command.verb == smtp::Verb::kBdat) return &Handler::of(command.verb);
   if (const auto refusal = smtp::check(state(), command.verb)) {
+    if (command.verb == smtp::Verb::kData) expect_content();
     refuse(*refusal);
     return nullptr;
   }

@@ -4,6 +4,7 @@
 // decided here but in smtp::check.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -125,6 +126,10 @@ class Session {
   void note(metrics::Offence reason);
   /// Breaks off if `octets`, which stand where a command begins, are of another protocol.
   bool repel(std::string_view octets);
+  /// DATA was refused: what its client sends next may be the content all the same.
+  void expect_content();
+  /// Is `line`, which was taken after that, content and no command?
+  bool is_content(std::string_view line);
   /// What ended the wait for content; who was too slow is noted.
   Error give_up(const Pace& pace, const Error& error);
 
@@ -218,6 +223,8 @@ class Session {
   std::uint32_t auth_failures_ = 0;
   std::uint32_t messages_ = 0;
   std::uint32_t transactions_ = 0;  // MAIL commands
+  std::size_t behind_data_ = 0;     // octets that had come behind a DATA when it was refused
+  bool content_may_come_ = false;   // since then no command showed that its client knows of it
   bool greeted_ = false;
   bool extended_ = false;
   bool open_ = true;

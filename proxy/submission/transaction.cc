@@ -74,6 +74,7 @@ void Session::mail(std::string_view arguments) {
   transaction_->max_recipients =
       std::min(most_recipients(config().session, at_a_time),
                login_->limits->most_recipients().value_or(~std::uint64_t{0}));
+  content_may_come_ = false;
   dialog_.say(replies::kSenderOk);
 }
 
@@ -126,6 +127,7 @@ void Session::rcpt(std::string_view arguments) {
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;
   recipients.push_back({std::move(command->forward_path), std::move(command->parameters)});
+  content_may_come_ = false;
   dialog_.say(replies::kRecipientOk);
 }
 

@@ -1,6 +1,6 @@
-// Message content, with bare LFs refused and mended: however it is cut, decoding gives the same; it
-// agrees with a decoder written by the letter of RFC 5321 section 4.5.2; decode(encode(x)) is x;
-// and what is not refused ends, when it is sent, for lenient servers where it ends for all.
+// Message content, with bare CRs and LFs refused and mended: however it is cut, decoding gives the
+// same; it agrees with a decoder written by the letter of RFC 5321 section 4.5.2; decode(encode(x))
+// is x; and what is not refused ends, when it is sent, for lenient servers where it ends for all.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -23,8 +23,8 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLf bare_lf) {
-  ContentDecoder decoder(bare_lf);
+Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLineEnds bare) {
+  ContentDecoder decoder(bare);
   Decoded decoded;
   const std::string_view unread = fuzz::feed_in_pieces(wire, cuts, [&](std::string_view rest) {
     std::vector<std::string_view> pieces;
@@ -46,9 +46,43 @@ Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLf bare_lf) {
   return decoded;
 }
 
+/// The meaning of mending, octet by octet: CRs before a CRLF are dropped, all other CRs and LFs
+/// become CRLF, and only a real CRLF has a dot behind it that is taken off or ends the content.
+Decoded mend_by_the_letter(std::string_view wire) {
+  Decoded decoded;
+  bool begins_line = true;
+  while (!wire.empty()) {
+    const std::size_t crs = std::min(wire.find_first_not_of('\r'), wire.size());
+    if (crs == wire.size()) break;  // what they are is not known yet
+    const bool line_feed = wire[crs] == '\n';
+    if (line_feed || crs > 0) {
+      begins_line = line_feed && crs > 0;
+      for (std::size_t i = begins_line ? 1 : std::max<std::size_t>(crs, 1); i > 0; --i) {
+        decoded.text += "\r\n";
+      }
+      wire.remove_prefix(crs + (line_feed ? 1 : 0));
+      continue;
+    }
+    const char c = wire.front();
+    const bool dot = begins_line && c == '.';
+    decoded.finished = dot && wire.starts_with(".\r\n");
+    if (decoded.finished) {
+      decoded.left = wire.size() - 3;
+      break;
+    }
+    if (dot && wire.find_first_not_of('\r', 1) == wire.npos) break;
+    if (!dot || wire[1] == '\r' || wire[1] == '\n') decoded.text += c;
+    begins_line = false;
+    decoded.nul |= c == '\0';
+    decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
+    wire.remove_prefix(1);
+  }
+  return decoded;
+}
+
 /// The meaning of decoding, octet by octet: a line begins at the start and after CRLF only.
-Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf) {
-  const bool mends = bare_lf == BareLf::kMended;
+Decoded decode_by_the_letter(std::string_view wire, BareLineEnds bare) {
+  if (bare == BareLineEnds::kMended) return mend_by_the_letter(wire);
   Decoded decoded;
   char before[2] = {'\r', '\n'};
   for (std::size_t i = 0; i < wire.size(); ++i) {
@@ -58,11 +92,8 @@ Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf) {
       decoded.finished = rest.starts_with(".\r\n");
       if (decoded.finished) decoded.left = rest.size() - 3;
       if (decoded.finished || rest == "." || rest == ".\r") return decoded;
-      if (mends && rest.starts_with(".\n")) decoded.text += c;  // a lone dot all the same
     } else {
-      const bool bare_lf_here = c == '\n' && before[1] != '\r';
-      if (mends && bare_lf_here) decoded.text += '\r';
-      decoded.bare |= (bare_lf_here && !mends) || (c != '\n' && before[1] == '\r');
+      decoded.bare |= (c == '\n') != (before[1] == '\r');
       decoded.nul |= c == '\0';
       decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
       decoded.text += c;
@@ -93,8 +124,8 @@ std::string encode(std::string_view text, fuzz::Cuts cuts) {
 
 /// Content of which the decoder says that no line begins with a dot is sent without a look at it:
 /// is that the same as `encoded`?
-bool goes_on_as(const std::string& encoded, std::string_view wire, BareLf bare_lf) {
-  ContentDecoder decoder(bare_lf);
+bool goes_on_as(const std::string& encoded, std::string_view wire, BareLineEnds bare) {
+  ContentDecoder decoder(bare);
   std::vector<std::string_view> pieces;
   decoder.feed(wire, pieces);
   if (decoder.may_have_dotted_line()) return true;
@@ -114,10 +145,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace sallyport;
   using namespace sallyport::smtp;
   const std::string_view input = fuzz::text(data, size);
-  for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
-    const Decoded whole = fuzz::same_however_cut(
-        input, [&](fuzz::Cuts cuts) { return decode(input, cuts, bare_lf); });
-    FUZZ_CHECK(whole == decode_by_the_letter(input, bare_lf));
+  for (const BareLineEnds bare : {BareLineEnds::kRefused, BareLineEnds::kMended}) {
+    const Decoded whole =
+        fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return decode(input, cuts, bare); });
+    FUZZ_CHECK(whole == decode_by_the_letter(input, bare));
     // No end but CRLF "." CRLF: what was read ends with it, or is it but for the CRLF.
     if (whole.finished) {
       const std::string_view read = input.substr(0, size - whole.left);
@@ -125,7 +156,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (whole.bare || whole.nul || whole.text.ends_with('\r')) continue;
     const std::string out = encode(whole.text, fuzz::Cuts::whole());
-    FUZZ_CHECK(goes_on_as(out, input, bare_lf));
+    FUZZ_CHECK(goes_on_as(out, input, bare));
     for (const auto& server : support::kLenientServers) {
       FUZZ_CHECK(support::end_of_data(out, server) == out.size());
     }
@@ -133,7 +164,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   const std::string wire =
       fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return encode(input, cuts); });
-  const Decoded back = decode(wire, fuzz::Cuts::random(wire), BareLf::kRefused);
+  const Decoded back = decode(wire, fuzz::Cuts::random(wire), BareLineEnds::kRefused);
   FUZZ_CHECK(back.finished && back.left == 0);
   FUZZ_CHECK(back.text == input || back.text == std::string(input) + "\r\n");
   FUZZ_CHECK(back.text.empty() || back.text.ends_with("\r\n"));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <regex>
 
 namespace sallyport::fuzz {
 namespace {
@@ -31,19 +32,79 @@ struct Field {
   std::string text;  // whole, with all its lines
 };
 
-/// The header section as fields; `body`: where it ends.
-std::vector<Field> fields_of(std::string_view text, std::size_t& body) {
-  std::vector<Field> fields;
-  for (body = 0; body < text.size();) {
-    const std::string_view line = line_at(text, body);
-    const bool goes_on = !fields.empty() && is_folded(line);
-    const std::string name = goes_on ? std::string() : field_name(line);
-    if (!goes_on && name.empty()) break;
-    if (!goes_on) fields.push_back({.name = name, .text = {}});
-    fields.back().text += line;
-    body += line.size();
+/// The line that an mbox file has before a message, or may have.
+bool is_mbox_line(std::string_view line) {
+  if (!line.ends_with(kCrlf)) return false;
+  while (line.starts_with('>')) line.remove_prefix(1);
+  return line.size() > 5 && upper(line.substr(0, 4)) == "FROM" && is_folded(line.substr(4));
+}
+
+/// It has the date of one, behind something like an address.
+bool is_dated(std::string_view line) {
+  static const std::regex form(
+      "[^ \\t]+[ \\t]+[^ \\t]+[ \\t]+(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[ \\t]+"
+      "(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)([ \\t\\r\\n][^]*)?");
+  return std::regex_match(line.begin(), line.end(), form);
+}
+
+/// The line begins a field, or did before something damaged it.
+bool is_damaged_field(std::string_view line) {
+  static const std::regex form("[ \\t]*(\xef\xbb\xbf[ \\t]*)?[^\\x00- :\\x7f]+[ \\t]*:[^]*");
+  return std::regex_match(line.begin(), line.end(), form);
+}
+
+/// The header section: what it is made of, where the body begins, and the number of the line that
+/// should not be where it is, or 0.
+struct Section {
+  std::vector<Field> fields = {};
+  std::size_t body = 0;
+  std::size_t broken = 0;
+};
+
+Section section_of(std::string_view text) {
+  Section section;
+  std::size_t at = 0;
+  std::size_t number = 1;  // of the line at `at`
+  bool in_field = false;
+  std::size_t mbox = text.npos;  // where lines begin that may be of an mbox file
+  std::size_t mbox_number = 0;
+  while (at < text.size()) {
+    const std::string_view line = line_at(text, at);
+    const std::string name = in_field && is_folded(line) ? std::string() : field_name(line);
+    if (in_field && is_folded(line)) {
+      section.fields.back().text += line;
+    } else if (!name.empty()) {
+      section.fields.push_back({.name = name, .text = std::string(line)});
+      in_field = true;
+      mbox = text.npos;
+    } else if (is_mbox_line(line)) {
+      if (mbox == text.npos) {
+        mbox = at;
+        mbox_number = number;
+      }
+      in_field = false;
+    } else {
+      break;
+    }
+    at += line.size();
+    ++number;
   }
-  return fields;
+  section.body = at;
+  const bool is_text = mbox != text.npos && !is_dated(line_at(text, mbox));
+  if (is_text) {
+    section.body = mbox;
+    number = mbox_number;
+  }
+  // What begins without an empty line is looked through up to the first one.
+  if (section.body == text.size() || line_at(text, section.body) == kCrlf) return section;
+  for (std::size_t here = section.body; here < text.size();) {
+    const std::string_view line = line_at(text, here);
+    if (line == kCrlf) break;
+    const bool first = here == section.body;
+    if (first ? is_damaged_field(line) : !field_name(line).empty()) section.broken = number;
+    here += line.size();
+  }
+  return section;
 }
 
 bool removes(const HeaderWork& work, std::string_view name) {
@@ -121,23 +182,31 @@ bool is_clean_content(std::string_view text, bool binary) {
 
 std::string mended(std::string_view line) {
   std::string text;
-  for (const char c : line) {
-    if (c == '\n' && !text.ends_with('\r')) text += '\r';
-    text += c;
+  while (!line.empty()) {
+    const std::size_t crs = std::min(line.find_first_not_of('\r'), line.size());
+    const bool line_feed = crs < line.size() && line[crs] == '\n';
+    // CRs before an LF are one line end with it, all others one each.
+    for (std::size_t i = line_feed ? 1 : crs; i > 0; --i) text += kCrlf;
+    if (crs == 0 && !line_feed) text += line.front();
+    line.remove_prefix(std::max<std::size_t>(crs + (line_feed ? 1 : 0), 1));
   }
   return text;
 }
 
+int header_fault(std::string_view text) {
+  if (section_of(text).broken != 0) return 554;
+  return count_fields(text, "FROM") > 1 ? 550 : 0;
+}
+
 std::size_t count_fields(std::string_view text, std::string_view name) {
-  std::size_t body = 0;
-  const std::vector<Field> fields = fields_of(text, body);
-  return static_cast<std::size_t>(std::ranges::count(fields, name, &Field::name));
+  return static_cast<std::size_t>(std::ranges::count(section_of(text).fields, name, &Field::name));
 }
 
 std::string handed_on(std::string_view text, const HeaderWork& work) {
-  std::size_t body = 0;
   std::string kept;
-  for (const Field& field : fields_of(text, body)) {
+  const Section section = section_of(text);
+  const std::size_t body = section.body;
+  for (const Field& field : section.fields) {
     // How many were removed is told anew.
     const bool told_anew = field.name == "X-RECEIVED-REMOVED" && removes_received(work);
     if (!removes(work, field.name) && !told_anew) kept += field.text;
@@ -149,9 +218,9 @@ std::string handed_on(std::string_view text, const HeaderWork& work) {
 const char* fault_in_trace(std::string_view trace, std::string_view text, const HeaderWork& work,
                            const Address& client) {
   if (!trace.ends_with(kCrlf) || !is_clean(trace)) return "the trace fields are broken";
-  std::size_t end = 0;
-  const std::vector<Field> fields = fields_of(trace, end);
-  if (end != trace.size()) return "the trace fields end in something else";
+  const Section section = section_of(trace);
+  const std::vector<Field>& fields = section.fields;
+  if (section.body != trace.size()) return "the trace fields end in something else";
   std::vector<std::string> due = names_due(text, work);
   std::vector<std::string> names;
   for (const Field& field : fields) names.push_back(field.name);

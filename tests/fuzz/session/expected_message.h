@@ -29,14 +29,18 @@ bool is_clean(std::string_view text);
 /// The whole is lines of text; of a message that was declared binary, its header section is.
 bool is_clean_content(std::string_view text, bool binary);
 
-/// `line` with each LF that has no CR before it as CRLF.
+/// `line` with CRLF in the place of each LF, with the CRs before it, and of each other CR.
 std::string mended(std::string_view line);
+
+/// The code that refuses `text` for its header section: 554 for a line that is no field where
+/// fields follow, or that is a damaged one; 550 for two From fields; 0 for neither.
+int header_fault(std::string_view text);
 
 /// Fields of this name, in upper case, in the header section of `text`.
 std::size_t count_fields(std::string_view text, std::string_view name);
 
-/// What is handed on of `text`: no Bcc field, none that is removed or that others stand in for, and
-/// an empty line where the header section ends.
+/// What is handed on of `text`: no Bcc field, none that is removed or that others stand in for, no
+/// line of an mbox file, and an empty line where the header section ends.
 std::string handed_on(std::string_view text, const HeaderWork& work);
 
 /// What is wrong with the fields that were put before `text`; null: nothing. Whatever the client

@@ -40,7 +40,10 @@ Keywords keywords_of(std::string_view reply) {
 
 Envelope::Envelope(std::string_view line) {
   // A quoted local part may have anything in it, '>' and spaces, too; an address literal, '>'.
-  std::size_t end = std::min(line.find('<'), line.size());
+  // Without brackets it is a space that ends the path.
+  std::size_t end = std::min(line.find(':'), line.size());
+  end = std::min(line.find_first_not_of(' ', end + 1), line.size());
+  const char closing = line.substr(end).starts_with('<') ? '>' : ' ';
   const std::size_t begin = end;
   bool quoted = false;
   bool literal = false;
@@ -49,7 +52,7 @@ Envelope::Envelope(std::string_view line) {
     if (quoted && line[end] == '\\') ++end;
     if (!quoted && line[end] == '[') literal = true;
     if (literal && line[end] == ']') literal = false;
-    if (!quoted && !literal && line[end] == '>') break;
+    if (!quoted && !literal && line[end] == closing) break;
   }
   end = std::min(end + 1, line.size());
   path = line.substr(begin, end - begin);

@@ -25,7 +25,7 @@ Keywords keywords_of(std::string_view reply);
 
 /// A command line of MAIL or RCPT that was taken, apart.
 struct Envelope {
-  std::string path;                          ///< With its angle brackets.
+  std::string path;                          ///< With its angle brackets, if it has them.
   std::vector<std::string> parameters = {};  ///< In upper case, NAME or NAME=VALUE.
 
   explicit Envelope(std::string_view line);

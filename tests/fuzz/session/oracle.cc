@@ -195,9 +195,13 @@ class Judge {
       }
       return;
     }
+    if (is_parted_with(command, faulty)) return end();
     if (verb == "MAIL") may_hear_utf8_ = Envelope(command).has("SMTPUTF8");
     if (is_hello_ || verb == "RSET") may_hear_utf8_ = false;
     const Reply reply = answer();
+    if (command.starts_with("DATA") && verb == "DATA") {
+      content_may_come_ = authenticated_ && !challenged_ && !faulty && reply.code >= 500;
+    }
     if (faulty) {
       // It may have been a RCPT.
       if (mail_) may_lack_recipients_ = true;
@@ -235,11 +239,33 @@ class Judge {
            (reply.text.starts_with("5.1.0 ") || reply.text.starts_with("5.5.3 "));
   }
 
+  /// Behind a DATA that was refused no line is obeyed that is no command, or that came with it.
+  bool is_parted_with(std::string_view command, bool faulty) {
+    if (!content_may_come_) return false;
+    const bool harmless = !faulty && (command == "RSET" || command == "NOOP" || command == "HELP" ||
+                                      command == "QUIT");
+    const std::string_view arguments =
+        command.substr(std::min(command.find(' ') + 1, command.size()));
+    const bool hello = command.starts_with("EHLO") || command.starts_with("HELO");
+    const bool command_like =
+        harmless || (!faulty && (command == "DATA" || command.starts_with("MAIL FROM:") ||
+                                 command.starts_with("RCPT TO:") ||
+                                 (hello && (!command.contains(' ') || !arguments.contains(' ')))));
+    if (!heard_.starts_with("421 4.7.0 Content was sent")) {
+      hold(command_like, "content behind a refused DATA was taken for a command");
+      return false;
+    }
+    hold(!harmless, "a command behind a refused DATA was taken for content");
+    (void)reply();
+    return true;
+  }
+
   void take_ok(const std::string& verb, const std::string& command, const Reply& reply) {
     if (is_hello_) {
       take_hello(verb == "EHLO", reply);
     } else if (verb == "MAIL") {
       hold(may_submit() && greeted_ && !mail_, "MAIL was accepted out of order");
+      content_may_come_ = false;
       const Envelope envelope(command);
       mail_ = true;
       binary_ = envelope.has("BODY=BINARYMIME");
@@ -248,6 +274,7 @@ class Judge {
     } else if (verb == "RCPT") {
       hold(mail_ && !chunked_, "RCPT was accepted without MAIL or behind a chunk");
       ++recipients_;
+      content_may_come_ = false;
       check_envelope(Envelope(command), verb);
     } else if (verb == "RSET") {
       forget_transaction();
@@ -336,8 +363,8 @@ class Judge {
       }
       std::string_view line = take_said(end + 2);
       if (line == ".\r\n") break;
-      // Where LF is mended, a dot alone before one is a line of text.
-      const bool is_text = entrance_.compat && line.starts_with(".\n");
+      // Where bare CR and LF are mended, a dot alone before one is a line of text.
+      const bool is_text = entrance_.compat && (line.starts_with(".\n") || line.starts_with(".\r"));
       if (line.starts_with('.') && !is_text) line.remove_prefix(1);
       text += entrance_.compat ? mended(line) : std::string(line);
     }
@@ -351,14 +378,17 @@ class Judge {
     forget_transaction();
     const Reply reply = answer();
     if (!clean) return hold(reply.code == 554, "content with bare line ends was taken");
+    const int header = header_fault(text);
     if (text.size() > conversation_.max_size) {
-      return hold(reply.code == 552, "too large a message was taken");
+      return hold(reply.code == 552 || (header != 0 && reply.code == header),
+                  "too large a message was taken");
     }
     // RFC 5321 section 6.3. Those that a gateway took out are told of in a field of ours.
     const bool loops = count_fields(text, "RECEIVED") > 100;
     const bool may_loop = loops || count_fields(text, "X-RECEIVED-REMOVED") > 0;
     if (may_loop && reply.code == 554) return;
     hold(!loops, "a mail loop was taken");
+    if (header != 0) return hold(reply.code == header, "a broken header section was taken");
     hold(reply.code == 250, "a faultless message was refused");
     hold(delivered_ < conversation_.delivered.size(), "250 for a message that was not handed on");
     const Delivered& delivered = conversation_.delivered[delivered_++];
@@ -373,6 +403,11 @@ class Judge {
   /// it is refused, so that they never turn into commands; where nobody can tell how many they are,
   /// the session ends.
   void hear_bdat(std::string command) {
+    if (content_may_come_ && heard_.starts_with("421 4.7.0 Content was sent")) {
+      (void)reply();
+      return end();
+    }
+    content_may_come_ = false;
     const bool last = command.ends_with(" LAST");
     if (last) command.resize(command.size() - 5);
     const std::string digits = command.substr(std::min<std::size_t>(5, command.size()));
@@ -410,7 +445,7 @@ class Judge {
     if (last) return conclude(std::exchange(chunks_, {}));
     const Reply reply = answer();
     hold(reply.code == 250 || !is_clean_content(chunks_, binary_) ||
-             chunks_.size() > conversation_.max_size,
+             chunks_.size() > conversation_.max_size || header_fault(chunks_) != 0,
          "a faultless chunk was refused");
   }
 
@@ -443,6 +478,7 @@ class Judge {
   bool binary_ = false;
   bool smtputf8_ = false;
   bool may_hear_utf8_ = false;
+  bool content_may_come_ = false;  // DATA was refused, and nothing shows that the client knows
   std::size_t delivered_ = 0;
   std::size_t refusals_ = 0;
   std::size_t failed_logins_ = 0;

@@ -25,7 +25,7 @@ struct Delivered {
 /// What is configured where the client came in.
 struct Entrance {
   Tls tls = Tls::kNone;
-  bool compat = false;                     ///< It mends bare LFs in content that comes by DATA.
+  bool compat = false;                     ///< Bare CRs and LFs in content by DATA are mended.
   bool is_proxy = false;                   ///< Who connects there must begin with a PROXY header.
   std::vector<std::string> disabled = {};  ///< Keywords of EHLO, in upper case.
   HeaderWork header = {};

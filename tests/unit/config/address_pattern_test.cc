@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace sallyport::config {
 namespace {
 
@@ -34,6 +36,15 @@ TEST(AddressPattern, MatchesTheAddressesItNames) {
       {"j\xc3\xbcrg@example.com", "j\xc3\xbcrg", "example.com", true},
       {"a@[192.0.2.1]", "a", "[192.0.2.1]", true},
       {"a+tag@example.com", "a+tag", "example.com", true},
+      // In whatever form an address or a pattern is written.
+      {"a@example.com.", "a", "example.com", true},
+      {"*@Example.com.", "a", "example.COM.", true},
+      {"*@*.example.com.", "a", "sub.example.com", true},
+      {"\"a\"@example.com", "A", "example.com", true},
+      {"a@example.com", "\"a\"", "example.com", true},
+      {"a@example.com", "\"\\a\"", "example.com.", true},
+      {"a..b@example.com", "\"a..b\"", "example.com", true},
+      {"a@example.com", "\"a \"", "example.com", false},
   };
   for (const auto& c : cases) {
     const auto pattern = AddressPattern::parse(c.pattern);
@@ -41,6 +52,20 @@ TEST(AddressPattern, MatchesTheAddressesItNames) {
     EXPECT_EQ(pattern->text(), c.pattern);
     EXPECT_EQ(pattern->matches(c.local, c.domain), c.matches)
         << c.pattern << " and " << c.local << '@' << c.domain;
+  }
+}
+
+TEST(AddressPattern, HasOneNormalForm) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"*", "*"},
+      {"<>", "<>"},
+      {"*@Example.COM.", "*@example.com"},
+      {"*@*.Example.com", "*@*.example.com"},
+      {"\"Jane\"@example.com", "jane@example.com"},
+      {".jane@example.com", "\".jane\"@example.com"},
+  };
+  for (const auto& [text, normal] : cases) {
+    EXPECT_EQ(AddressPattern::parse(text)->normal(), normal);
   }
 }
 
@@ -62,7 +87,8 @@ TEST(AddressPattern, RefusesWhatCouldMeanMoreThanItMatches) {
                                       "a@b@example.com",
                                       "a@example.com,b@example.com",
                                       "a@.example.com",
-                                      "a@example.com.",
+                                      "a@example.com..",
+                                      "*@.",
                                       "a@example..com",
                                       "a@exa mple.com",
                                       "a\n@example.com",

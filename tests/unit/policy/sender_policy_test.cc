@@ -41,7 +41,10 @@ TEST(SenderPolicy, HoldsTheReversePathAgainstTheUsersPatterns) {
       {{"invoices@example.com"}, "Invoices@EXAMPLE.com", true},
       {{"invoices@example.com"}, "refunds@example.com", false},
       {{"invoices@example.com"}, "invoices@example.com.evil.example", false},
-      {{"invoices@example.com"}, "\"invoices\"@example.com", false},  // compared as written
+      {{"invoices@example.com"}, "\"invoices\"@example.com", true},  // the same address
+      {{"invoices@example.com"}, "invoices@example.com.", true},
+      {{"\"invoices\"@example.com."}, "invoices@example.com", true},
+      {{"*@example.com."}, "\"a..b\"@Example.COM", true},
       {{"invoices@example.com"}, "<>", false},
       {{"*@example.com"}, "anyone@example.com", true},
       {{"*@example.com"}, "anyone@sub.example.com", false},
@@ -74,35 +77,21 @@ TEST(SenderPolicy, EveryAuthorMustBeTheUsers) {
   const config::User user = billing({"*@billing.example.com"});
   const smtp::Mailbox own = mailbox("invoices@billing.example.com");
   const smtp::Mailbox foreign = mailbox("ceo@example.com");
-  EXPECT_FALSE(check_author(user, "From", std::vector{own}));
-  EXPECT_FALSE(check_author(user, "From", std::vector{own, own}));
-  const smtp::Reply refused(
-      550, {5, 7, 1},
-      "user billing may not send as ceo@example.com: the address of the From: "
-      "field must be one of the user's own");
-  EXPECT_EQ(check_author(user, "From", std::vector{foreign}), refused);
-  EXPECT_EQ(check_author(user, "From", std::vector{own, foreign}), refused);
+  EXPECT_FALSE(check_author(user, "From: x", std::vector{own}));
+  EXPECT_FALSE(check_author(user, "From: x", std::vector{own, own}));
+  const smtp::Reply refused(550, {5, 7, 1},
+                            "user billing may not send as ceo@example.com: each address in \"From: "
+                            "x\" must be one of the "
+                            "user's own");
+  EXPECT_EQ(check_author(user, "From: x", std::vector{foreign}), refused);
+  EXPECT_EQ(check_author(user, "From: x", std::vector{own, foreign}), refused);
+  EXPECT_FALSE(check_author(billing({}), "From: x", std::vector{foreign}));
 }
 
-TEST(SenderPolicy, TheRefusalNamesTheField) {
-  const config::User user = billing({"*@billing.example.com"});
-  EXPECT_EQ(check_author(user, "Resent-From", std::vector{mailbox("ceo@example.com")}),
-            smtp::Reply(550, {5, 7, 1},
-                        "user billing may not send as ceo@example.com: the address of the "
-                        "Resent-From: field must be one of the user's own"));
-  EXPECT_EQ(check_author(user, "Sender", {}),
-            smtp::Reply(550, {5, 7, 1},
-                        "user billing may not send this message: its Sender: field is missing or "
-                        "cannot be read"));
-}
-
-TEST(SenderPolicy, AFromThatCannotBeReadIsNotWavedThrough) {
-  EXPECT_EQ(check_author(billing({"*@billing.example.com"}), "From", {}),
-            smtp::Reply(550, {5, 7, 1},
-                        "user billing may not send this message: its From: field is missing or "
-                        "cannot be read"));
-  EXPECT_FALSE(check_author(billing({}), "From", {}));
-  EXPECT_FALSE(check_author(billing({}), "From", std::vector{mailbox("anyone@anywhere.example")}));
+TEST(SenderPolicy, AnAuthorThatCannotBeToldIsNotWavedThrough) {
+  EXPECT_EQ(
+      refuse_unknown_author(billing({"*"}), "it has no From: field"),
+      smtp::Reply(550, {5, 7, 1}, "user billing may not send this message: it has no From: field"));
 }
 
 }  // namespace

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <tuple>
+#include <utility>
+
 namespace sallyport::smtp {
 namespace {
 
@@ -64,23 +68,37 @@ TEST(ParseEhlo, LetsSloppyNamesPass) {
   EXPECT_TRUE(parse_ehlo(std::string(255, 'a')));
 }
 
-// RFC 2034 section 4: no enhanced codes here. What is refused could change the meaning of a
-// Received field.
-TEST(ParseEhlo, RefusesWhatCouldBreakATraceField) {
+// What could change the meaning of a Received field, or is beyond ASCII, does not go on.
+TEST(ParseEhlo, MakesNamesFitForATraceField) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"Front Desk Printer", "Front?Desk?Printer"},
+      {" two  words ", "two??words"},
+      {"B\xc3\x9cRO-PC", "B?RO-PC"},
+      {"B\xdcRO-PC", "B?RO-PC"},  // Latin-1
+      {"\xf0\x9f\x96\xa8", "?"},
+      {"[::1]", "[IPv6:::1]"},
+      {"[2001:db8:0:0:0:0:0:25]", "[IPv6:2001:db8:0:0:0:0:0:25]"},
+      {"a(comment)", "a?comment?"},
+      {"x by y; z", "x?by?y??z"},
+      {"<a>", "?a?"},
+      {"a\"\\", "a??"},
+      {"a[b]", "a?b?"},
+      {"[a b]", "?a?b?"},
+      {"[192.0.2.300]", "?192.0.2.300?"},
+      {"[192.0.2.1] x", "?192.0.2.1??x"},
+      {"@", "?"},
+  };
+  for (const auto& [said, fit] : cases) EXPECT_EQ(parse_ehlo(said), fit) << said;
+}
+
+// RFC 2034 section 4: no enhanced codes here.
+TEST(ParseEhlo, RefusesWhatIsNoName) {
   const std::pair<std::string, const char*> cases[] = {
       {"", "501 EHLO and HELO want the name of the client"},
-      {"two words", "501 Bad name: it has a space, which is not allowed"},
-      {"a(comment)", "501 Bad name: it has '(', which is not allowed"},
-      {"a;b", "501 Bad name: it has ';', which is not allowed"},
-      {"<a>", "501 Bad name: it has '<', which is not allowed"},
-      {"a\"", "501 Bad name: it has '\"', which is not allowed"},
-      {"a\\", "501 Bad name: it has '\\', which is not allowed"},
+      {" ", "501 EHLO and HELO want the name of the client"},
       {"a\tb", "501 Bad name: it has the octet 9, which is not allowed"},
       {"a\x1b[1m", "501 Bad name: it has the octet 27, which is not allowed"},
-      {"\xc3\xa4", "501 Bad name: it has the octet 195, which is not allowed"},
-      {"a[b]", "501 Bad name: it has '[', which is not allowed"},
-      {"[a b]", "501 Bad name: the address literal is neither an IPv4 nor a tagged address"},
-      {"[192.0.2.1] x", "501 Bad name: the address literal is not in brackets"},
+      {"a\x7f", "501 Bad name: it has the octet 127, which is not allowed"},
       {std::string(256, 'a'), "501 The name is longer than 255 octets"},
   };
   for (const auto& [arguments, expected] : cases) {

@@ -29,8 +29,9 @@ std::ostream& operator<<(std::ostream& out, const Decoded& decoded) {
              << (decoded.has_8bit ? " 8bit" : "");
 }
 
-Decoded decode(std::string_view wire, std::size_t step, BareLf bare_lf = BareLf::kRefused) {
-  ContentDecoder decoder(bare_lf);
+Decoded decode(std::string_view wire, std::size_t step,
+               BareLineEnds bare = BareLineEnds::kRefused) {
+  ContentDecoder decoder(bare);
   Decoded decoded;
   for (std::size_t at = 0; at < wire.size() && !decoder.finished(); at += step) {
     // A copy of its own for each piece: a view that outlives its bytes is found by ASan.
@@ -51,13 +52,13 @@ Decoded decode(std::string_view wire, std::size_t step, BareLf bare_lf = BareLf:
 }
 
 /// However the octets are split, what is read is the same.
-Decoded decode(std::string_view wire, BareLf bare_lf = BareLf::kRefused) {
-  const Decoded whole = decode(wire, wire.size() + 1, bare_lf);
-  for (std::size_t step = 1; step <= 8; ++step) EXPECT_EQ(decode(wire, step, bare_lf), whole);
+Decoded decode(std::string_view wire, BareLineEnds bare = BareLineEnds::kRefused) {
+  const Decoded whole = decode(wire, wire.size() + 1, bare);
+  for (std::size_t step = 1; step <= 8; ++step) EXPECT_EQ(decode(wire, step, bare), whole);
   return whole;
 }
 
-Decoded mend(std::string_view wire) { return decode(wire, BareLf::kMended); }
+Decoded mend(std::string_view wire) { return decode(wire, BareLineEnds::kMended); }
 
 std::string encode(std::string_view text, std::size_t step) {
   ContentEncoder encoder;
@@ -269,11 +270,37 @@ TEST(ContentDecoder, MendsBareLineFeedsWhenAskedTo) {
   }
 }
 
+TEST(ContentDecoder, MendsBareCarriageReturnsWhenAskedTo) {
+  const std::pair<std::string, std::string> cases[] = {
+      // CR CR LF is a CRLF that was converted again.
+      {"a\r\r\nb\r\r\n", "a\r\nb\r\n"},
+      {"a\r\r\r\n", "a\r\n"},
+      {"a\r\r\n\r\r\nb", "a\r\n\r\nb"},
+      {"a\r\r\n..b", "a\r\n.b"},  // it is a line end on the wire, too
+      // A lone CR is a line end of its own.
+      {"a\rb", "a\r\nb"},
+      {"a\r\rb", "a\r\n\r\nb"},
+      {"a\r.b", "a\r\n.b"},
+      {"a\n\rb", "a\r\n\r\nb"},
+      // A lone dot beside any of them is text.
+      {"a\r.\rb", "a\r\n.\r\nb"},
+      {"a\r.\r\nb", "a\r\n.\r\nb"},
+      {"a\r\n.\rb", "a\r\n.\r\nb"},
+      {"a\r\n.\r\r\nb", "a\r\n.\r\nb"},
+      {"a\n.\r\r\nb", "a\r\n.\r\nb"},
+      {"a\r\r\n.\r\r\nb", "a\r\n.\r\nb"},
+  };
+  for (const auto& [wire, text] : cases) {
+    EXPECT_EQ(mend(wire), (Decoded{.text = text})) << testing::PrintToString(wire);
+    EXPECT_EQ(mend(wire + "x\r\n.\r\nQUIT"),
+              (Decoded{.text = text + "x\r\n", .left = "QUIT", .finished = true}))
+        << testing::PrintToString(wire);
+  }
+  // The CRLF of CR CR LF is one: what ends for everybody behind it ends here.
+  EXPECT_EQ(mend("a\r\r\n.\r\nQUIT"), (Decoded{.text = "a\r\n", .left = "QUIT", .finished = true}));
+}
+
 TEST(ContentDecoder, MendsNothingElse) {
-  EXPECT_TRUE(mend("a\rb\n\r\n.\r\n").bare);
-  EXPECT_TRUE(mend("a\r\r\nb\r\n.\r\n").bare);
-  EXPECT_TRUE(mend("a\r\n.\rb\r\n.\r\n").bare);
-  EXPECT_TRUE(mend("a\n.\r\r\n").bare);
   EXPECT_TRUE(mend("a\0b\n\r\n.\r\n"s).nul);
   EXPECT_TRUE(mend("a\x80\n\r\n.\r\n").has_8bit);
   EXPECT_EQ(mend("a\n\r\n.\r\n\n\r\0\x80"s),
@@ -347,9 +374,43 @@ TEST(Content, IsTheSameAfterTheWire) {
   }
 }
 
+/// What mending means, octet by octet and without thought for speed.
+Decoded mend_by_the_letter(std::string_view wire) {
+  Decoded decoded;
+  bool begins_line = true;  // on the wire: at the start and after CRLF only
+  while (!wire.empty()) {
+    const std::size_t crs = std::min(wire.find_first_not_of('\r'), wire.size());
+    if (crs == wire.size()) break;  // what they are is not known yet
+    const bool ends_line = wire[crs] == '\n';
+    if (ends_line || crs > 0) {
+      begins_line = ends_line && crs > 0;
+      for (std::size_t i = begins_line ? 1 : std::max<std::size_t>(crs, 1); i > 0; --i) {
+        decoded.text += "\r\n";
+      }
+      wire.remove_prefix(crs + (ends_line ? 1 : 0));
+      continue;
+    }
+    const char c = wire.front();
+    const bool dot = begins_line && c == '.';
+    if (dot && wire.starts_with(".\r\n")) {
+      decoded.finished = true;
+      decoded.left = wire.substr(3);
+      break;
+    }
+    // A dot of which nobody knows yet what follows it; or one to be taken off, unless it is alone.
+    if (dot && wire.find_first_not_of('\r', 1) == wire.npos) break;
+    if (!dot || wire[1] == '\r' || wire[1] == '\n') decoded.text += c;
+    begins_line = false;
+    decoded.nul |= c == '\0';
+    decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
+    wire.remove_prefix(1);
+  }
+  return decoded;
+}
+
 /// RFC 5321 section 4.5.2, octet by octet and without thought for speed: what decoding means.
-Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf = BareLf::kRefused) {
-  const bool mends = bare_lf == BareLf::kMended;
+Decoded decode_by_the_letter(std::string_view wire, BareLineEnds bare = BareLineEnds::kRefused) {
+  if (bare == BareLineEnds::kMended) return mend_by_the_letter(wire);
   Decoded decoded;
   std::string before = "\r\n";  // what was read so far
   for (std::size_t i = 0; i < wire.size(); ++i) {
@@ -362,14 +423,10 @@ Decoded decode_by_the_letter(std::string_view wire, BareLf bare_lf = BareLf::kRe
       }
       // Is this the beginning of an end that has not come yet?
       if (wire.substr(i) == "." || wire.substr(i) == ".\r") break;
-      if (mends && wire.substr(i).starts_with(".\n")) decoded.text += c;
       before += c;
       continue;
     }
-    if (c == '\n' && !before.ends_with('\r')) {
-      if (mends) decoded.text += '\r';
-      decoded.bare |= !mends;
-    }
+    decoded.bare |= c == '\n' && !before.ends_with('\r');
     decoded.bare |= before.ends_with('\r') && c != '\n';
     decoded.nul |= c == '\0';
     decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
@@ -385,8 +442,8 @@ TEST(ContentDecoder, AgreesWithTheLetterOfTheRfc) {
     const std::string wire = random_text(random, random() % 400);
     EXPECT_EQ(decode(wire, 1 + random() % 300), decode_by_the_letter(wire))
         << testing::PrintToString(wire);
-    EXPECT_EQ(decode(wire, 1 + random() % 300, BareLf::kMended),
-              decode_by_the_letter(wire, BareLf::kMended))
+    EXPECT_EQ(decode(wire, 1 + random() % 300, BareLineEnds::kMended),
+              decode_by_the_letter(wire, BareLineEnds::kMended))
         << testing::PrintToString(wire);
   }
 }
@@ -396,13 +453,13 @@ TEST(ContentDecoder, CutAnywhereReadsTheSame) {
   const std::string nasty[] = {"..\r\n.x\r\n\r\n.\r\n.\r\n",  "\n.\r\n.\n.\r\r\n.\r\nQUIT",
                                "\r\n..\r.\r\n\0.\r\n.\r\nX"s, "a\n\n.\n..\n\r\n.\r\n",
                                ".\n.\n\r\n.\n\r\n.\r\n.\r\n", "\r.\r\n.\r.\r\n\r\n.\r\n"};
-  for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
+  for (const BareLineEnds bare : {BareLineEnds::kRefused, BareLineEnds::kMended}) {
     for (const std::string& wire : nasty) {
-      const Decoded whole = decode(wire, wire.size() + 1, bare_lf);
-      EXPECT_EQ(whole, decode_by_the_letter(wire, bare_lf));
+      const Decoded whole = decode(wire, wire.size() + 1, bare);
+      EXPECT_EQ(whole, decode_by_the_letter(wire, bare));
       for (std::size_t first = 0; first <= wire.size(); ++first) {
         for (std::size_t second = first; second <= wire.size(); ++second) {
-          ContentDecoder decoder(bare_lf);
+          ContentDecoder decoder(bare);
           std::string text;
           for (std::string_view part : {std::string_view(wire).substr(0, first),
                                         std::string_view(wire).substr(first, second - first),

@@ -31,8 +31,8 @@ struct Decoded {
   bool operator==(const Decoded&) const = default;
 };
 
-Decoded decode(std::string_view wire, std::size_t step, BareLf bare_lf) {
-  ContentDecoder decoder(bare_lf);
+Decoded decode(std::string_view wire, std::size_t step, BareLineEnds bare) {
+  ContentDecoder decoder(bare);
   Decoded decoded;
   std::vector<std::string_view> pieces;
   while (decoded.read < wire.size() && !decoder.finished()) {
@@ -84,18 +84,18 @@ TEST(Smuggling, TheEndIsExactlyCrlfDotCrlf) {
     ++sequences;
     const std::string wire = std::string(kBefore).append(sequence).append(kAfter).append(kEnd);
     const std::size_t end = wire.find(kEnd) + kEnd.size();
-    for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
-      const Decoded whole = decode(wire, wire.size(), bare_lf);
+    for (const BareLineEnds bare : {BareLineEnds::kRefused, BareLineEnds::kMended}) {
+      const Decoded whole = decode(wire, wire.size(), bare);
       ASSERT_TRUE(whole.finished) << testing::PrintToString(sequence);
       ASSERT_EQ(whole.read, end) << testing::PrintToString(sequence);
-      ASSERT_EQ(decode(wire, 1, bare_lf), whole) << testing::PrintToString(sequence);
+      ASSERT_EQ(decode(wire, 1, bare), whole) << testing::PrintToString(sequence);
     }
   });
   EXPECT_EQ(sequences, 19531u);  // 1 + 5 + … + 5⁶
 }
 
-// What is read otherwise by anybody is refused or, with bare LFs mended, comes out in a form that
-// is read alike by everybody.
+// What is read otherwise by anybody is refused or, with bare CRs and LFs mended, comes out in a
+// form that is read alike by everybody.
 TEST(Smuggling, NoServerReadsAnEndBeforeTheEnd) {
   std::size_t fooled = 0;
   std::size_t mended = 0;
@@ -107,9 +107,9 @@ TEST(Smuggling, NoServerReadsAnEndBeforeTheEnd) {
       ambiguous |= support::end_of_data(wire, server) != end;
     }
     fooled += ambiguous ? 1 : 0;
-    for (const BareLf bare_lf : {BareLf::kRefused, BareLf::kMended}) {
-      const Decoded content = decode(wire, wire.size(), bare_lf);
-      if (ambiguous && bare_lf == BareLf::kRefused) {
+    for (const BareLineEnds bare : {BareLineEnds::kRefused, BareLineEnds::kMended}) {
+      const Decoded content = decode(wire, wire.size(), bare);
+      if (ambiguous && bare == BareLineEnds::kRefused) {
         ASSERT_TRUE(content.refused) << testing::PrintToString(sequence);
       }
       if (content.refused) continue;
@@ -138,7 +138,7 @@ TEST(Smuggling, KnownFormsFoolSomebodyAndNotUs) {
     EXPECT_TRUE(std::ranges::any_of(support::kLenientServers, [&](const auto& server) {
       return support::end_of_data(wire, server) == kBefore.size() + form.size();
     })) << testing::PrintToString(form);
-    const Decoded content = decode(wire, wire.size(), BareLf::kRefused);
+    const Decoded content = decode(wire, wire.size(), BareLineEnds::kRefused);
     EXPECT_TRUE(content.refused) << testing::PrintToString(form);
     EXPECT_EQ(content.read, wire.size()) << testing::PrintToString(form);
   }

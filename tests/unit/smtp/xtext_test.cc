@@ -21,10 +21,18 @@ TEST(Xtext, StandsForAnyOctet) {
   EXPECT_EQ(decoded("+41"), "A");  // encoded without need
 }
 
-TEST(Xtext, HasOneForm) {
-  const std::string digits =
-      "refused: it has a '+' without two digits of upper-case hexadecimal behind it";
-  for (const char* text : {"+", "a+", "+4", "+4g", "+g4", "+2b", "+ 4", "++2B"}) {
+// X.400 gateways write the digits in lower case; what goes on has them in upper case.
+TEST(Xtext, MayHaveDigitsInLowerCase) {
+  EXPECT_EQ(decoded("+2b"), "+");
+  EXPECT_EQ(decoded("gw:+20[/PRMD+3dorg/]"), "gw: [/PRMD=org/]");
+  EXPECT_EQ(normal_xtext("gw:+20[/prmd+3dorg/]+fF"), "gw:+20[/prmd+3Dorg/]+FF");
+  EXPECT_EQ(normal_xtext("+2b+2bb"), "+2B+2Bb");
+  EXPECT_EQ(normal_xtext(""), "");
+}
+
+TEST(Xtext, HasNoOtherForm) {
+  const std::string digits = "refused: it has a '+' without two digits of hexadecimal behind it";
+  for (const char* text : {"+", "a+", "+4", "+4g", "+g4", "+ 4", "++2B"}) {
     EXPECT_EQ(decoded(text), digits) << text;
   }
   EXPECT_EQ(decoded("a=b"), "refused: it has '=', which xtext writes as '+3D'");

@@ -57,7 +57,9 @@ TEST(Content, KnowsAnOctetAbove127InTheHeaderSection) {
             (Taken{.has_8bit = true, .has_8bit_header = true}));
   EXPECT_EQ(take("Subject: x\r\n\r\n\xe4\r\n.\r\n"), (Taken{.has_8bit = true}));
   EXPECT_EQ(take("Subject: x\r\nno field\xe4\r\n.\r\n"), (Taken{.has_8bit = true}));
-  EXPECT_EQ(take("\xe4: x\r\n.\r\n"), (Taken{.has_8bit = true}));  // no name, so no field
+  EXPECT_EQ(take("\xe4: x\r\n.\r\n"),  // no name, so no field
+            (Taken{.has_8bit = true, .unfit = Unfit::kHeaderForm, .code = 554}));
+  EXPECT_EQ(take("From \xe4 Mon\r\nSubject: x\r\n\r\ny\r\n.\r\n"), Taken());
 }
 
 // RFC 6532 is about what is sent: a Bcc in UTF-8 makes no message internationalized.
@@ -91,12 +93,21 @@ TEST(Content, SaysFirstWhatMakesItUnfitForAll) {
   EXPECT_EQ(take(loop + "\r\n\0\r\n.\r\n"s).unfit, Unfit::kNul);
 }
 
-TEST(Content, MendsBareLineFeedsWhereTheListenerSaysSo) {
+TEST(Content, MendsBareLineEndsWhereTheListenerSaysSo) {
   config::Listener compat;
   compat.compat = true;
   EXPECT_EQ(take("Subject: x\n\ny\n.\nz\r\n.\r\n", compat), Taken());
-  EXPECT_EQ(take("Subject: x\n\ny\rz\r\n.\r\n", compat).unfit, Unfit::kLineEnds);
+  EXPECT_EQ(take("Subject: x\n\ny\rz\r\r\n.\r\n", compat), Taken());
   EXPECT_EQ(take("Subject: x\n\ny\0z\r\n.\r\n"s, compat).unfit, Unfit::kNul);
+}
+
+TEST(Content, RefusesABrokenHeaderSection) {
+  const Taken broken{.unfit = Unfit::kHeaderForm, .code = 554};
+  EXPECT_EQ(take("To: x\r\nHello\r\nBcc: y\r\n\r\n.\r\n"), broken);
+  EXPECT_EQ(take(" Bcc: y\r\n\r\n.\r\n"), broken);
+  EXPECT_EQ(take("Hello\r\nthere\r\n\r\nBcc: y\r\n.\r\n"), Taken());
+  EXPECT_EQ(take("From: a\r\nfrom : b\r\n\r\n.\r\n"),
+            (Taken{.unfit = Unfit::kHeaderForm, .code = 550}));
 }
 
 TEST(Content, BoundsTheHeaderSection) {
