@@ -220,6 +220,12 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
     upstream.health.learned_nothing();
     co_return attempt;
   }
+  if (attempt.stage == Stage::kLease) {  // none of its connections came free: it is only busy
+    upstream.health.learned_nothing();
+    upstream.metrics.message(counted_as(attempt.end), message.size(),
+                             message.envelope.recipients.size());
+    co_return attempt;
+  }
   if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());
   } else {
