@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/base64.h"
+#include "proxy/runtime/tcp.h"
 
 namespace sallyport::relay {
 namespace {
@@ -37,7 +38,7 @@ class Opening {
 
   Task<Opened> run() {
     auto stream = co_await dialer_.connect(deadline_);
-    if (!stream) co_return failed(Stage::kConnect, stream.error());
+    if (!stream) co_return not_connected(std::move(stream.error()));
     if (upstream_.tls == config::TlsMode::kImplicit) {
       stream = co_await dialer_.secure(std::move(*stream), deadline_);
       if (!stream) co_return tls_failed(stream.error());
@@ -72,6 +73,15 @@ class Opening {
 
   static std::unexpected<Attempt> failed(Stage stage, Error error) {
     return std::unexpected(failure(stage, std::move(error)));
+  }
+
+  /// Without descriptors names are not found either, whatever the resolver makes of it.
+  static std::unexpected<Attempt> not_connected(Error error) {
+    const bool cancelled = error.code == ErrorCode::kCancelled;
+    if (!cancelled && runtime::is_out_of_descriptors()) {
+      error = {ErrorCode::kLimit, "this gateway has no file descriptor left: " + error.text};
+    }
+    return failed(Stage::kConnect, std::move(error));
   }
 
   static std::unexpected<Attempt> tls_failed(Error error) {
