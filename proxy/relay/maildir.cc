@@ -20,8 +20,8 @@ namespace sallyport::relay {
 namespace {
 
 std::unexpected<Error> system_failure(std::string_view what, const std::string& where) {
-  const bool shortage = errno == EMFILE || errno == ENFILE || errno == ENOSPC || errno == EDQUOT ||
-                        errno == EFBIG;
+  const bool shortage =
+      errno == EMFILE || errno == ENFILE || errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
   return fail(shortage ? ErrorCode::kLimit : ErrorCode::kSystem,
               fmt::format("{} {}: {}", what, where, std::strerror(errno)));
 }
