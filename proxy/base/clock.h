@@ -1,5 +1,5 @@
-// Time, as the rest of the program names it. Who needs "now" is handed it: by the Loop for
-// deadlines, by the composition root for dates, so that tests decide what time it is.
+// The types of time. Code that needs the current time gets it from its caller: from the Loop for
+// deadlines, from the composition root for dates. So tests can set it.
 #pragma once
 
 #include <chrono>

@@ -14,7 +14,7 @@ constexpr std::size_t kMappedOctets = 12;
 constexpr unsigned kMappedBits = 96;
 constexpr unsigned kAllBits = 128;
 
-/// What of octet `index` belongs to the first `length` bits.
+/// The mask of octet `index` for a network of `length` bits.
 std::uint8_t mask(std::size_t index, unsigned length) {
   const unsigned bits = std::min(length - std::min<unsigned>(length, unsigned(index) * 8), 8u);
   return static_cast<std::uint8_t>(0xff00u >> bits);
@@ -61,7 +61,7 @@ std::uint64_t IpAddress::network() const {
   const bool v4 = is_v4();
   std::uint64_t network = 0;
   for (std::size_t i = 0; i < 8; ++i) network = network << 8 | octets_[v4 ? 8 + i : i];
-  // IPv4 addresses stand where no /64 of a client is: ffff:ffff:… is multicast.
+  // IPv4 addresses get numbers that no /64 of a client has: ffff:ffff:… is multicast.
   return v4 ? network | 0xffff'ffff'0000'0000u : network;
 }
 

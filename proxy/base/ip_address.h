@@ -10,7 +10,7 @@
 namespace sallyport {
 
 /// An IPv4 or IPv6 address. IPv4 is kept in its IPv4-mapped form (RFC 4291 section 2.5.5.2), so
-/// that a client is the same client whichever kind of socket it came in by.
+/// that a client has the same address on IPv4 and on IPv6 sockets.
 class IpAddress {
  public:
   using Octets = std::array<std::uint8_t, 16>;
@@ -44,11 +44,11 @@ class IpNetwork {
  public:
   /// The unspecified address alone.
   IpNetwork() = default;
-  /// Reads ADDRESS/LENGTH or one ADDRESS. Bits behind the length must be zero: what was meant
-  /// otherwise is not for us to guess.
+  /// Reads ADDRESS/LENGTH or one ADDRESS. Bits behind the length must be zero:
+  /// otherwise the text is ambiguous.
   static std::optional<IpNetwork> parse(std::string_view text);
-  /// The network that would have been meant by a text whose host bits are set; nullopt: the text is
-  /// not of the form, or has none set.
+  /// For error messages: the network without the host bits of a text that has some set; nullopt:
+  /// the text is not of the form, or has none set.
   static std::optional<IpNetwork> meant_by(std::string_view text);
 
   bool contains(const IpAddress& address) const;

@@ -9,7 +9,7 @@ namespace {
 
 // Readers do not notice this delay, and the writer wakes at most 100 times a second.
 constexpr std::chrono::milliseconds kBatchDelay{10};
-// A writer that was told to give up looks for that at least this often.
+// How long the writer may take to notice that it is to give up.
 constexpr Duration kGivingUpTakes = std::chrono::milliseconds(500);
 
 // Clients without a login can fill this part of the buffer, and all but the lines of the process

@@ -60,7 +60,7 @@ class Buffer {
   std::size_t pending_of_strangers_ = 0;  // octets
   std::size_t lines_being_written_ = 0;
   CountByKind dropped_{};
-  CountByKind told_{};  // of the dropped, those that a line in the log has told of
+  CountByKind told_{};  // the part of `dropped_` that `log_lines_dropped` lines have reported
   bool stopping_ = false;
   bool has_ended_ = false;
 };

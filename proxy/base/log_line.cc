@@ -184,7 +184,8 @@ char* Line::begin_field(std::string_view key, std::size_t size, bool quoted) {
 }
 
 void Line::note_cut(std::string_view key) {
-  // Keys past this many are not named: that the line is not whole is told.
+  // If the list is full, further keys are left out: the field `cut` itself shows that the line is
+  // not whole.
   const std::size_t size = cut_.size() + key.size() + (cut_.empty() ? 0 : 1);
   if (size > kMostCutKeys) return;
   if (!cut_.empty()) cut_ += ',';

@@ -1,4 +1,5 @@
-// Whether this build looks for stale views: memory kept for reuse would hide them.
+// Whether this build uses AddressSanitizer. Memory that is kept for reuse would hide stale views
+// from it.
 #pragma once
 
 namespace sallyport {
@@ -11,7 +12,8 @@ namespace sallyport {
 #endif
 #endif
 
-/// Built with AddressSanitizer: what is released goes to the heap at once, where it is watched.
+/// True with AddressSanitizer: released memory must go back to the heap at once, where it is
+/// checked.
 #if defined(SALLYPORT_ADDRESS_SANITIZER)
 inline constexpr bool kUnderAddressSanitizer = true;
 #undef SALLYPORT_ADDRESS_SANITIZER

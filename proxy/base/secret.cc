@@ -7,7 +7,8 @@ namespace sallyport {
 void wipe_memory(void* begin, std::size_t size) { explicit_bzero(begin, size); }
 
 void wipe(std::string& text) {
-  // The capacity, not the size: a short string's bytes may outlive a longer one's.
+  // The whole capacity: after a shorter value was assigned, octets of a longer one remain behind
+  // it.
   text.resize(text.capacity());
   wipe_memory(text.data(), text.size());
   text.clear();

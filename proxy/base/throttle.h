@@ -1,4 +1,4 @@
-// How often something may be said that others can make happen without end.
+// Rate limit for log lines about events that clients or upstreams can repeat without end.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 namespace sallyport {
 
-/// Lets the first `most` events of each interval through and counts the others. Pure: the clock is
-/// handed in. Belongs to one thread.
+/// Passes the first `most` events of each interval and counts the others. The caller supplies the
+/// time. Belongs to one thread.
 class Throttle {
  public:
   Throttle(std::uint32_t most, Duration interval) : most_(most), interval_(interval) {}
 
-  /// One more event. nullopt: be silent about it; else how many were passed over in silence since
-  /// the last that was not.
+  /// Registers one event. nullopt: it is suppressed; else the number of events suppressed since the
+  /// last one that passed.
   std::optional<std::uint64_t> pass(TimePoint now) {
     if (!began_ || now - *began_ >= interval_) {
       began_ = now;

@@ -1,12 +1,13 @@
-// Files that nobody else can open and that are gone with their descriptor.
+// Temporary files without a name. No other process can open them, and the kernel removes them when
+// their descriptor is closed, even after a crash.
 #pragma once
 
 #include <string>
 
 namespace sallyport {
 
-/// Makes a file without a name in `directory`, to be read and written by this process alone. The
-/// descriptor is the caller's; -1, and errno says why: no file can be made there.
+/// Creates a file without a name in `directory`, for reading and writing. The caller owns the
+/// descriptor. Returns -1 and sets errno on failure.
 int create_unnamed_file(const std::string& directory);
 
 }  // namespace sallyport

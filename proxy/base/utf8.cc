@@ -29,7 +29,7 @@ bool is_valid(std::string_view text) {
 }
 
 bool is_ascii(std::string_view text) {
-  // Without a branch the compiler makes vector code of it.
+  // The compiler vectorizes this loop because it has no branch.
   unsigned char all = 0;
   for (const char c : text) all |= static_cast<unsigned char>(c);
   return all < 0x80;

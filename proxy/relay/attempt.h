@@ -78,9 +78,10 @@ inline bool is_hang_up(const Error& error) {
          error.code == ErrorCode::kTls;
 }
 
-/// We had no descriptor, port or memory for a connection, which says nothing about the upstream.
+/// We had no descriptor, port, memory or storage for the attempt, which says nothing about the
+/// upstream.
 inline bool is_own_shortage(const Attempt& attempt) {
-  return !attempt.reply && attempt.stage == Stage::kConnect &&
+  return !attempt.reply && attempt.stage != Stage::kLease &&
          attempt.error.code == ErrorCode::kLimit;
 }
 

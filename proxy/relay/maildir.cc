@@ -20,7 +20,10 @@ namespace sallyport::relay {
 namespace {
 
 std::unexpected<Error> system_failure(std::string_view what, const std::string& where) {
-  return fail(ErrorCode::kSystem, fmt::format("{} {}: {}", what, where, std::strerror(errno)));
+  const bool shortage =
+      errno == EMFILE || errno == ENFILE || errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  return fail(shortage ? ErrorCode::kLimit : ErrorCode::kSystem,
+              fmt::format("{} {}: {}", what, where, std::strerror(errno)));
 }
 
 /// Time, process and a count make the name unique on this machine, the host name beyond it.

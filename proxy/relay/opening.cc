@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/base64.h"
+#include "proxy/runtime/tcp.h"
 
 namespace sallyport::relay {
 namespace {
@@ -65,7 +66,7 @@ class Opening {
   Task<Step<>> reach_next() {
     step_deadline_ = deadline_;
     auto stream = co_await dialer_.connect_next(tried_, deadline_);
-    if (!stream) co_return failed(Stage::kConnect, stream.error());
+    if (!stream) co_return not_connected(std::move(stream.error()));
     step_deadline_ = deadline_of_address();
     auto reached = co_await converse(std::move(*stream));
     const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
@@ -116,6 +117,15 @@ class Opening {
 
   static std::unexpected<Attempt> failed(Stage stage, Error error) {
     return std::unexpected(failure(stage, std::move(error)));
+  }
+
+  /// Without descriptors names are not found either, whatever the resolver makes of it.
+  static std::unexpected<Attempt> not_connected(Error error) {
+    const bool cancelled = error.code == ErrorCode::kCancelled;
+    if (!cancelled && runtime::is_out_of_descriptors()) {
+      error = {ErrorCode::kLimit, "this gateway has no file descriptor left: " + error.text};
+    }
+    return failed(Stage::kConnect, std::move(error));
   }
 
   /// Only a certificate that we don't accept says that the upstream is not the one that was meant.

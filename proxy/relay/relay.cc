@@ -239,7 +239,8 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
     upstream.health.learned_nothing();
     co_return attempt;
   }
-  if (is_own_shortage(attempt)) {
+  // Nothing was learned if no connection came free: the upstream is only busy.
+  if (is_own_shortage(attempt) || attempt.stage == Stage::kLease) {
     upstream.health.learned_nothing();
   } else if (const auto trouble = trouble_of(attempt)) {
     upstream.health.failed(*trouble, loop_.now());

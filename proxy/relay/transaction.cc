@@ -271,8 +271,9 @@ class Transaction {
   void refuse(Refusal refused) {
     ++refusals_;
     if (!is_for_good(refused)) later_may_help_ = true;
-    const bool too_many = says_too_many_recipients(refused.reply) &&
-                          meaning_of(upstream_.provider, refused.reply) == Meaning::kPlain;
+    const bool too_many =
+        says_too_many_recipients(refused.reply) &&
+        read_reply(*upstream_.provider, Stage::kRcpt, refused.reply).meaning == Meaning::kPlain;
     if (too_many && taken_at_most_ == 0) taken_at_most_ = accepted_;
     refused_.push_back(std::move(refused));
   }

@@ -184,6 +184,12 @@ void TcpStream::acknowledge_now() {
   set_option(poller_.descriptor(), IPPROTO_TCP, TCP_QUICKACK, 1);
 }
 
+bool is_out_of_descriptors() {
+  const int descriptor = open_spare();
+  if (descriptor >= 0) ::close(descriptor);
+  return descriptor < 0 && (errno == EMFILE || errno == ENFILE);
+}
+
 Result<std::unique_ptr<TcpStream>> begin_connect(Loop& loop, const SocketAddress& address) {
   const int descriptor =
       ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

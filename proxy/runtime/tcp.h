@@ -84,6 +84,10 @@ class Arrival {
   bool last_resort_;
 };
 
+/// No file descriptor can be opened now, by this process or in the whole system. Asks the system:
+/// for the path of an error that a lack of descriptors may have caused.
+bool is_out_of_descriptors();
+
 /// Begins to connect to `address`: what the stream is good for until `connected` is to be aborted.
 /// kLimit: this process or host has no descriptor, port or memory for it, which says nothing about
 /// the peer.

@@ -39,6 +39,8 @@ void prepare_process() {
   }
 
   std::signal(SIGPIPE, SIG_IGN);
+  // Past RLIMIT_FSIZE a write should fail as on a full disk, which clients hear as 452.
+  std::signal(SIGXFSZ, SIG_IGN);
 
   // libuv reads this once. Passwords are hashed on threads of their own (auth::HashingQueue).
   setenv("UV_THREADPOOL_SIZE", std::to_string(pool_threads()).c_str(), 1);

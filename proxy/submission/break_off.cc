@@ -1,4 +1,5 @@
-// Clients that we part with for what they do: one reply, a metric, a line in the log, and the end.
+// Connections and sessions that are ended because of what the client did: each gets a reply, a
+// metric and a line in the log.
 #include <algorithm>
 
 #include "proxy/base/ascii.h"

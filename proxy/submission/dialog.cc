@@ -30,7 +30,8 @@ runtime::Task<Result<std::string_view>> Dialog::receive_octets(TimePoint deadlin
 
 void Dialog::forget_lines() {
   received_.wipe_taken();
-  // Octets on their way to us have been here; whatever else is here now is nobody's any more.
+  // Received octets passed through the scratch buffers. The loop shares them, and their content is
+  // invalid after the next suspension, so it can be overwritten.
   for (const auto which : {runtime::Loop::Scratch::kWire, runtime::Loop::Scratch::kPlain}) {
     const std::span<char> scratch = loop_.scratch(which);
     wipe_memory(scratch.data(), std::min(scratch.size(), kMostAuthLine));

@@ -1,5 +1,5 @@
-// The two ends of a conversation: what the client said and we have not looked at yet, and what we
-// answered and have not sent yet. Knows lines and octets, not what they mean.
+// The buffers of a session: octets received and not yet read as commands, and replies not yet sent.
+// Knows lines and octets, not their meaning.
 #pragma once
 
 #include <chrono>
@@ -20,9 +20,9 @@ namespace sallyport::submission {
 inline constexpr std::size_t kMostCommandLine = 2048;
 inline constexpr std::size_t kMostAuthLine = 12288 + 2;
 
-/// Buffers on both sides of one stream. Replies gather until the client has to be waited for, so
-/// that the answers to a pipelined group share one write (RFC 2920). While it waits with nothing
-/// received it holds no buffer. `loop` outlives it.
+/// Buffers on both sides of one stream. Replies are collected until the session waits for the
+/// client, so that the replies to a pipelined group share one write (RFC 2920). While it waits and
+/// nothing was received it holds no buffer. `loop` outlives it.
 class Dialog {
  public:
   Dialog(runtime::Loop& loop, std::unique_ptr<runtime::ByteStream> stream);
@@ -43,10 +43,10 @@ class Dialog {
   /// Octets received that are not taken as lines.
   std::string_view rest() const { return received_.rest(); }
   void consume(std::size_t count) { received_.consume(count); }
-  /// Gives octets back that `receive_octets` gave and nobody took: they are commands.
+  /// Gives back octets of `receive_octets` that were not used: they are commands.
   void give_back(std::string_view octets) { received_.append(octets); }
 
-  /// What was taken as lines held a secret: overwrites it wherever we know it to be.
+  /// Overwrites the octets of the lines taken so far, which held a secret.
   void forget_lines();
 
   /// Adds a reply to what is to be sent.
@@ -59,7 +59,7 @@ class Dialog {
   runtime::Task<Result<void>> flush(TimePoint deadline);
   /// The client has logged in.
   void be_patient() { reply_timeout_ = std::chrono::seconds(30); }
-  /// The client did not take what we sent: there is no way to say more to it.
+  /// The client did not take what was sent, so nothing more can be sent to it.
   bool is_stuck() const { return stuck_; }
 
   /// The stream, to put TLS under the dialog; give it another one before anything else.

@@ -57,9 +57,9 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
   co_return true;
 }
 
-/// RFC 5321 section 4.3.1: the client waits for our greeting. Who does not is no mail client, but
-/// something that plays back what it would like to have said. What can be known without waiting is
-/// whether octets are here already; with `greeting_delay` we wait for them, too.
+/// RFC 5321 section 4.3.1: a client waits for the greeting. One that sends before it is no mail
+/// client, but a program that replays a fixed text. Without `greeting_delay` only octets that have
+/// already arrived are seen; with it, the session waits that long for octets.
 runtime::Task<bool> Session::lets_us_greet() {
   const Duration delay = gate_.settings.greeting_delay;
   if (delay == Duration::zero() && !transport_->has_arrived()) co_return true;

@@ -13,8 +13,8 @@
 namespace sallyport::submission {
 
 /// Open connections by the network they come from, as IpAddress::network has it, and how many of
-/// them have not logged in: those have a lower limit. Loopback is not
-/// counted: who is on this host can have what it wants. Thread-safe; shared by all workers,
+/// them have not logged in: those have a lower limit. Connections from loopback are not counted:
+/// the programs of this host are trusted. Thread-safe; shared by all workers,
 /// outlives every Slot. A network is in the table for as long as it has a connection, so there are
 /// never more of them than connections.
 class NetworkCount {

@@ -1,6 +1,7 @@
-// Every reply whose text we decide, in one place. Fixed ones are kept as they go on the wire, so
-// that saying them formats and allocates nothing. Codes: RFC 5321 section 4.2.3; enhanced codes:
-// RFC 3463 with RFC 4954 section 6, absent where RFC 2034 section 4 excludes them (220, 334, 354).
+// Every reply whose text is ours, in one place. Fixed replies are kept in their form on the wire,
+// so that sending them formats and allocates nothing. Codes: RFC 5321 section 4.2.3; enhanced
+// codes: RFC 3463 with RFC 4954 section 6, absent where RFC 2034 section 4 excludes them (220, 334,
+// 354).
 #pragma once
 
 #include <cstdint>
@@ -39,10 +40,10 @@ inline constexpr Wire kTooManyIdleCommands =
     "421 4.7.0 Too many commands without a message, closing connection\r\n";
 inline constexpr Wire kTooManyConnections = "421 4.7.0 Too many connections, try again later\r\n";
 
-// Clients that are at the wrong door. RFC 5321 section 3.8 has no other code than 421 that says the
-// connection is closed unasked, and section 4.2.5 lets a mail client that came here by mistake try
-// again: nothing is lost by it. Who speaks before the greeting gets 554 (section 3.1: no service
-// here) since a second try would go no better.
+// Clients that speak another protocol. In RFC 5321 section 3.8 only 421 announces that the server
+// closes the connection, and after it a mail client that connected here by mistake tries again
+// (section 4.2.5). A client that sends before the greeting gets 554 (section 3.1), because a second
+// attempt would fail in the same way.
 inline constexpr Wire kNotHttp =
     "421 4.7.0 This port speaks SMTP, not HTTP; closing connection\r\n";
 inline constexpr Wire kNotTlsYet =
@@ -98,7 +99,7 @@ std::string no_login(std::string_view hostname);
 std::string challenge(std::string_view text);
 /// `501 5.5.2`: the response does not have the mechanism's form.
 std::string malformed_response(std::string_view reason);
-/// `454 4.7.0`: nobody can say now whether the credentials are right.
+/// `454 4.7.0`: the credentials cannot be checked now.
 std::string auth_unavailable(std::string_view reason);
 /// `250 2.0.0`: a chunk of this many octets was taken, and the message goes on.
 std::string chunk_received(std::uint64_t size);

@@ -223,10 +223,13 @@ class Process(unittest.TestCase):
     def test_a_transaction_is_logged_in_one_line_without_secrets(self):
         gateway = self.gateway()
         with gateway.client() as client:
-            outcome(client, content=message("secret-subject", "secret body\n"))
+            # Message-ID is logged, other fields are not.
+            content = message("secret-subject", "secret body\n").replace("<secret-subject@", "<id@")
+            outcome(client, content=content)
         line = wait_for("the log line", lambda: gateway.log_lines("transaction"))[0]
         self.assertEqual(line["user"], USER)
         self.assertEqual(line["from"], "invoices@example.com")
+        self.assertEqual(line["message_id"], "<id@example.com>")
         self.assertEqual(line["upstream"], "p")
         self.assertIn("queued as P1", line["upstream_reply"])
         for secret in (PASSWORD, "upstream secret", "secret body", "secret-subject"):

@@ -240,8 +240,12 @@ class FewDescriptors(OneWorker):
 
     def test_our_own_lack_is_not_the_upstreams(self):
         provider = self.enterContext(Provider(self.authority))
-        upstream = smtp_upstream("p", provider, self.authority).replace('"localhost"', '"127.0.0.1"')
-        gateway = self.gateway(upstream)
+        for host in ("127.0.0.1", "localhost"):
+            with self.subTest(host):
+                upstream = smtp_upstream("p", provider, self.authority).replace('"localhost"', f'"{host}"')
+                self.lacks_descriptors(self.gateway(upstream))
+
+    def lacks_descriptors(self, gateway):
         pid = gateway.process.pid
         with gateway.client() as client:
             usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
