@@ -77,7 +77,7 @@ bool is_final(const Attempt& attempt) {
 }
 
 /// Can this upstream never take the message, now or later? One that may outweighs it.
-bool is_hopeless(const Attempt& attempt) {
+bool is_permanently_unsuited(const Attempt& attempt) {
   return attempt.end == End::kUnsuited && attempt.said().is_permanent();
 }
 
@@ -200,7 +200,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
           route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
       Attempt attempt = co_await try_upstream(upstream, message, others, deadline, caller);
       ++delivery.attempts;
-      if (decisive && is_hopeless(attempt) && !is_hopeless(*decisive)) {
+      if (decisive && is_permanently_unsuited(attempt) && !is_permanently_unsuited(*decisive)) {
         delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
         continue;
       }

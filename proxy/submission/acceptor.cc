@@ -89,7 +89,7 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
     auto arrival = co_await door->listener->accept();
     if (arrival) {
       if (arrival->is_last_resort()) complain(kNoDescriptor);
-      welcome(*door, std::move(*arrival));
+      accept(*door, std::move(*arrival));
     } else if (arrival.error().code != ErrorCode::kCancelled) {
       complain(arrival.error().text);
       (void)co_await door->closing.wait(context_.loop.after(kBackOff));
@@ -97,13 +97,13 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
   }
 }
 
-void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
+void Acceptor::accept(Door& door, runtime::Arrival arrival) {
   door.metrics.connections.add();
   const config::Listener& settings = snapshot_.config->listeners[door.index];
   const IpAddress client = arrival.peer().ip_address();
   NetworkCount::Slot network;
   const auto refusal = arrival.is_last_resort() ? std::optional(metrics::Refusal::kDescriptors)
-                                                : judge(settings, client, network);
+                                                : check_limits(settings, client, network);
   if (refusal) {
     door.metrics.connections_refused[*refusal].add();
     // A client that speaks TLS first could not read it, and who must not be here need not know why.
@@ -121,9 +121,9 @@ void Acceptor::welcome(Door& door, runtime::Arrival arrival) {
   tasks_.spawn(host(std::prev(sessions_.end())));
 }
 
-std::optional<metrics::Refusal> Acceptor::judge(const config::Listener& settings,
-                                                const IpAddress& client,
-                                                NetworkCount::Slot& network) {
+std::optional<metrics::Refusal> Acceptor::check_limits(const config::Listener& settings,
+                                                       const IpAddress& client,
+                                                       NetworkCount::Slot& network) {
   using enum metrics::Refusal;
   const config::Session& limits = snapshot_.config->session;
   if (!connections_.take(limits.max_connections)) return kProcess;

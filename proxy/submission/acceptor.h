@@ -87,10 +87,11 @@ class Acceptor {
   void stop_listening();
   static void close(Door& door);
   runtime::Task<void> accept_at(std::shared_ptr<Door> door);
-  void welcome(Door& door, runtime::Arrival arrival);
+  void accept(Door& door, runtime::Arrival arrival);
   /// Why this arrival is not let in; else it counts, and `network` is its place.
-  std::optional<metrics::Refusal> judge(const config::Listener& settings, const IpAddress& client,
-                                        NetworkCount::Slot& network);
+  std::optional<metrics::Refusal> check_limits(const config::Listener& settings,
+                                               const IpAddress& client,
+                                               NetworkCount::Slot& network);
   runtime::Task<void> host(std::list<Session>::iterator session);
 
   Context& context_;

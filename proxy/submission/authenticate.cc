@@ -151,7 +151,7 @@ void Session::fail_login(std::string_view reply, int code) {
   dialog_.say(reply);
   count_refusal(code);
   if (++auth_failures_ >= config().session.max_auth_failures) {
-    break_off(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
+    disconnect(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }
 }
 
@@ -161,10 +161,10 @@ bool Session::renew_login() {
     case auth::Renewal::kHolds:
       break;
     case auth::Renewal::kRemoved:
-      break_off(metrics::Offence::kRevoked, replies::kUserRemoved);
+      disconnect(metrics::Offence::kRevoked, replies::kUserRemoved);
       return false;
     case auth::Renewal::kPasswordChanged:
-      break_off(metrics::Offence::kRevoked, replies::kPasswordChanged);
+      disconnect(metrics::Offence::kRevoked, replies::kPasswordChanged);
       return false;
   }
   if (login_->identity.generation() != before) {

@@ -33,7 +33,7 @@ std::optional<smtp::Reply> judge_field(const config::User& user, std::string_vie
 
 }  // namespace
 
-std::optional<smtp::Reply> judge_authors(const config::User& user,
+std::optional<smtp::Reply> check_authors(const config::User& user,
                                          const message::HeaderFilter& header) {
   if (user.senders.empty()) return std::nullopt;
   if (!header.has(Author::kFrom)) {

@@ -12,7 +12,7 @@ namespace sallyport::submission {
 /// The reply that refuses this message, or nullopt when each field that names an author (From,
 /// which must be there, and Sender, Resent-From, Resent-Sender) holds an address and none that is
 /// not the user's own, whatever reads it. Users without patterns may send as anybody.
-std::optional<smtp::Reply> judge_authors(const config::User& user,
+std::optional<smtp::Reply> check_authors(const config::User& user,
                                          const message::HeaderFilter& header);
 
 }  // namespace sallyport::submission

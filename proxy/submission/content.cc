@@ -177,7 +177,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
   commands_.restore();
-  if (auto refusal = judge(content)) {
+  if (auto refusal = check_content(content)) {
     transaction_->message_id = content.header().message_id();
     co_await conclude(transaction_->envelope, content.size(), std::move(*refusal));
     co_return;
@@ -232,7 +232,7 @@ runtime::Task<void> Session::settle(Content& content) {
   }
 }
 
-std::optional<relay::Delivery> Session::judge(const Content& content) {
+std::optional<relay::Delivery> Session::check_content(const Content& content) {
   if (auto refusal = content.refusal()) {
     auto& metrics = context_.metrics.process();
     if (const auto reason = content.unfit()) {
@@ -243,7 +243,7 @@ std::optional<relay::Delivery> Session::judge(const Content& content) {
     const std::string_view cause = cause_of(content, *refusal);
     return refused(std::move(*refusal), cause);
   }
-  if (auto refusal = judge_authors(login_->identity.user(), content.header())) {
+  if (auto refusal = check_authors(login_->identity.user(), content.header())) {
     return refused(std::move(*refusal), relay::cause::kAuthorNotAllowed);
   }
   const policy::Charge charge{.messages = 1,

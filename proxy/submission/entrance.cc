@@ -33,14 +33,15 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
       // A balancer that looks whether the port is open says nothing and goes, with FIN or RST.
       const bool said_nothing = octets.empty() && (more.error().code == ErrorCode::kClosed ||
                                                    more.error().code == ErrorCode::kNetwork);
-      if (!said_nothing) turn_away(metrics::Refusal::kProxyProtocol, more.error().text);
+      if (!said_nothing)
+        record_refused_connection(metrics::Refusal::kProxyProtocol, more.error().text);
       co_return false;
     }
     octets += *more;
     header = net::parse_proxy_header(octets);
   }
   if (header.state == State::kFault) {
-    turn_away(metrics::Refusal::kProxyProtocol, header.reason);
+    record_refused_connection(metrics::Refusal::kProxyProtocol, header.reason);
     co_return false;
   }
   transport_->unread(std::string_view(octets).substr(header.size));
@@ -50,7 +51,7 @@ runtime::Task<bool> Session::introduce(TimePoint deadline) {
                                      limits.max_unauthenticated_per_network);
   if (!slot) {
     if (gate_.settings.tls != config::TlsMode::kImplicit) dialog_.say(replies::kTooManyConnections);
-    turn_away(metrics::Refusal::kNetwork);
+    record_refused_connection(metrics::Refusal::kNetwork);
     co_return false;
   }
   network_ = std::move(*slot);
@@ -67,8 +68,8 @@ runtime::Task<bool> Session::lets_us_greet() {
   if (!early && early.error().code == ErrorCode::kTimeout) co_return true;
   if (!early) {
     end(early.error());
-  } else if (!repel(*early)) {
-    break_off(metrics::Offence::kEarlyTalker, replies::kEarlyTalker);
+  } else if (!reject_foreign_protocol(*early)) {
+    disconnect(metrics::Offence::kEarlyTalker, replies::kEarlyTalker);
   }
   co_return false;
 }

@@ -98,7 +98,8 @@ runtime::Task<void> Session::converse() {
       const auto received = co_await dialog_.receive(deadline);
       waiting_for_command_ = false;
       if (!received) co_return end(received.error());
-      if (!login_ && dialog_.is_at_line_start() && repel(dialog_.rest())) co_return;
+      if (!login_ && dialog_.is_at_line_start() && reject_foreign_protocol(dialog_.rest()))
+        co_return;
       continue;
     }
     if (!transaction_ && is_too_old()) co_return end(replies::kTooOld);
@@ -108,7 +109,7 @@ runtime::Task<void> Session::converse() {
     if (handler && handler->answer) (this->*handler->answer)(arguments);
     if (handler && handler->talk) co_await (this->*handler->talk)(arguments);
     if (open_ && errors_ >= config().session.max_errors) {
-      break_off(metrics::Offence::kTooManyErrors, replies::kTooManyErrors);
+      disconnect(metrics::Offence::kTooManyErrors, replies::kTooManyErrors);
     }
     if (dialog_.unsent() > kMostUnsent) {
       const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
@@ -122,7 +123,7 @@ const Session::Handler* Session::take(const smtp::LineBuffer::Next& next,
                                       std::string_view& arguments) {
   const bool is_line = next.state == smtp::LineBuffer::State::kLine;
   if (content_may_come_ && (!is_line || is_content(next.line))) {
-    break_off(metrics::Offence::kContent, replies::kContentBehindRefusedData);
+    disconnect(metrics::Offence::kContent, replies::kContentBehindRefusedData);
     return nullptr;
   }
   if (!is_line) {
@@ -130,7 +131,7 @@ const Session::Handler* Session::take(const smtp::LineBuffer::Next& next,
     refuse_line(verb, replies::for_fault(next.state));
     return nullptr;
   }
-  if (!login_ && repel(next.line)) return nullptr;
+  if (!login_ && reject_foreign_protocol(next.line)) return nullptr;
   const smtp::CommandLine command = smtp::split_command(next.line);
   if (!afford(command.verb)) return nullptr;
   arguments = command.arguments;
@@ -143,8 +144,8 @@ bool Session::afford(smtp::Verb verb) {
   // What belongs to a message has limits of its own.
   if (login_ && (verb == kRcpt || verb == kData || verb == kBdat)) return true;
   if (commands_.spend(context_.loop.now())) return true;
-  login_ ? break_off(metrics::Offence::kIdleCommands, replies::kTooManyIdleCommands)
-         : break_off(metrics::Offence::kNoLogin, replies::kTooManyBeforeLogin);
+  login_ ? disconnect(metrics::Offence::kIdleCommands, replies::kTooManyIdleCommands)
+         : disconnect(metrics::Offence::kNoLogin, replies::kTooManyBeforeLogin);
   return false;
 }
 

@@ -112,7 +112,7 @@ class Session {
   runtime::Task<bool> lets_us_greet();
   runtime::Task<Result<std::string_view>> first_octets(TimePoint deadline);
 
-  // break_off.cc
+  // disconnect.cc
   /// Counts that the command under way is refused with this code. A line in the log elsewhere says
   /// so, or `log_refusal`.
   void count_refusal(int code);
@@ -120,12 +120,12 @@ class Session {
   /// The client, as log lines name it. Views members.
   RefusalLog::Client log_client() const;
   /// Counts and logs a connection that never becomes a session.
-  void turn_away(metrics::Refusal reason, std::string_view detail = {});
+  void record_refused_connection(metrics::Refusal reason, std::string_view detail = {});
   /// Ends the session for what the client did: counted, logged, and said in `reply`.
-  void break_off(metrics::Offence reason, replies::Wire reply);
+  void disconnect(metrics::Offence reason, replies::Wire reply);
   void note(metrics::Offence reason);
   /// Breaks off if `octets`, which stand where a command begins, are of another protocol.
-  bool repel(std::string_view octets);
+  bool reject_foreign_protocol(std::string_view octets);
   /// DATA was refused: what its client sends next may be the content all the same.
   void expect_content();
   /// Is `line`, which was taken after that, content and no command?
@@ -160,7 +160,7 @@ class Session {
   /// Ends the transaction by `refusal` before any content was taken.
   void conclude_early(smtp::Reply refusal);
   /// Why MAIL is refused; nullopt: it is not.
-  std::optional<relay::Delivery> judge_sender(const smtp::MailCommand& command);
+  std::optional<relay::Delivery> check_sender(const smtp::MailCommand& command);
   /// RFC 1870: room for the size that MAIL declared, or why there is none.
   std::optional<relay::Delivery> reserve();
   smtp::Reply over_limit(const policy::Refusal& refusal);
@@ -182,7 +182,7 @@ class Session {
   /// Weighs and relays what was received whole, and answers.
   runtime::Task<void> submit(Content& content);
   /// Why the message is refused; nullopt: it is not.
-  std::optional<relay::Delivery> judge(const Content& content);
+  std::optional<relay::Delivery> check_content(const Content& content);
   message::Message assemble(Content& content);
   runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,
                                relay::Delivery delivery);

@@ -27,7 +27,7 @@ runtime::Task<void> Session::starttls(std::string_view arguments) {
   // RFC 3207 section 4.2: what came in clear behind STARTTLS may be somebody else's, put there to
   // be obeyed inside TLS (CVE-2011-0411). Nothing that honest clients do looks like that.
   if (!dialog_.rest().empty()) {
-    co_return break_off(metrics::Offence::kInjection, replies::kCommandsBehindStarttls);
+    co_return disconnect(metrics::Offence::kInjection, replies::kCommandsBehindStarttls);
   }
   dialog_.say(replies::kReadyForTls);
   const TimePoint deadline = after(config().session.greeting_timeout);

@@ -53,7 +53,7 @@ void Session::mail(std::string_view arguments) {
   // RFC 4954 section 5: who has authenticated speaks for itself, and we have no reason to trust it
   // about anybody else. What it says about the first submitter goes on as "nobody knows".
   if (!command->parameters.auth.empty()) command->parameters.auth = "<>";
-  auto refusal = judge_sender(*command);
+  auto refusal = check_sender(*command);
   transaction_ = std::make_unique<Transaction>();
   transaction_->id = context_.ids.next(context_.wall_time());
   transaction_->began = context_.loop.now();
@@ -78,7 +78,7 @@ void Session::mail(std::string_view arguments) {
   dialog_.say(replies::kSenderOk);
 }
 
-std::optional<relay::Delivery> Session::judge_sender(const smtp::MailCommand& command) {
+std::optional<relay::Delivery> Session::check_sender(const smtp::MailCommand& command) {
   // RFC 1870 section 6.1: said before a single octet of it is sent.
   if (command.parameters.size.value_or(0) > config().message.max_size) {
     return refused(replies::too_large(config().message.max_size), relay::cause::kTooLarge);

@@ -10,7 +10,7 @@
 
 namespace sallyport::submission {
 
-void Session::turn_away(metrics::Refusal reason, std::string_view detail) {
+void Session::record_refused_connection(metrics::Refusal reason, std::string_view detail) {
   gate_.metrics.connections_refused[reason].add();
   context_.refusals.refused(context_.logger, context_.loop.now(), reason, log_client(), detail);
 }
@@ -31,7 +31,7 @@ void Session::log_refusal(std::string_view reply) {
                                     reply);
 }
 
-void Session::break_off(metrics::Offence reason, replies::Wire reply) {
+void Session::disconnect(metrics::Offence reason, replies::Wire reply) {
   note(reason);
   end(reply);
 }
@@ -41,17 +41,17 @@ void Session::note(metrics::Offence reason) {
   context_.refusals.broke_off(context_.logger, context_.loop.now(), reason, log_client());
 }
 
-bool Session::repel(std::string_view octets) {
+bool Session::reject_foreign_protocol(std::string_view octets) {
   if (net::looks_like_proxy_header(octets)) {
-    break_off(metrics::Offence::kProxyHeader, replies::kNoProxyHeaderHere);
+    disconnect(metrics::Offence::kProxyHeader, replies::kNoProxyHeaderHere);
     return true;
   }
   switch (smtp::foreign_protocol(octets)) {
     case smtp::Foreign::kHttp:
-      break_off(metrics::Offence::kHttp, replies::kNotHttp);
+      disconnect(metrics::Offence::kHttp, replies::kNotHttp);
       return true;
     case smtp::Foreign::kTls:
-      break_off(metrics::Offence::kTls, replies::kNotTlsYet);
+      disconnect(metrics::Offence::kTls, replies::kNotTlsYet);
       return true;
     case smtp::Foreign::kNone:
       break;
