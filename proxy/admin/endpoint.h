@@ -56,6 +56,8 @@ class Endpoint {
   /// idle are closed. Must be called before it dies if it was started.
   runtime::Task<void> stop();
 
+  /// Lets the process that comes after this one listen on the same address.
+  void share() { listener_->share(); }
   /// The address it listens on.
   runtime::SocketAddress local() const { return listener_->local(); }
 

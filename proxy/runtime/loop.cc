@@ -3,6 +3,8 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -18,6 +20,10 @@ constexpr std::size_t kWireScratch = 64 * 1024;
 constexpr std::size_t kPlainScratch = kWireScratch + 17 * 1024;
 constexpr std::size_t kMostSpareBuffers = 16;
 constexpr std::size_t kLargestSpareBuffer = 256 * 1024;
+// What the end of a loop waits for requests that were given up.
+constexpr std::chrono::milliseconds kLongestClose{500};
+
+std::atomic<bool> abandoned{false};  // of the process, as libuv's thread pool is
 
 [[noreturn]] void die(const char* what) {
   std::fprintf(stderr, "sallyport: event loop: %s\n", what);
@@ -46,12 +52,24 @@ Loop::Loop(Time time)
 
 Loop::~Loop() {
   run_posted();
-  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
-  // Sockets close themselves in the background.
+  // Sockets close themselves in the background, and requests that were given up still finish.
+  const auto give_up = [](uv_timer_t* timer) { uv_stop(timer->loop); };
+  uv_update_time(uv_.get());
+  uv_timer_start(&handles_->timer, give_up, kLongestClose.count(), 0);
+  uv_unref(reinterpret_cast<uv_handle_t*>(&handles_->timer));
   uv_run(uv_.get(), UV_RUN_DEFAULT);
-  if (uv_loop_close(uv_.get()) != 0) die("closed while something still uses it");
+  uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
+  uv_run(uv_.get(), UV_RUN_NOWAIT);
+  if (uv_loop_close(uv_.get()) == 0) return;
+  if (uv_->active_reqs.count == 0) die("closed while something still uses it");
+  // The thread that works on the request reports to the loop when it is done.
+  (void)uv_.release();
+  (void)handles_.release();
+  abandoned = true;
 }
+
+bool Loop::any_abandoned() { return abandoned; }
 
 TimePoint Loop::now() {
   if (!now_) now_ = std::chrono::steady_clock::now();

@@ -38,6 +38,8 @@ class Loop {
  public:
   explicit Loop(Time time = Time::kReal);
   /// Every task must have ended by now. Closes libuv's loop, which must say that it was not busy.
+  /// Requests on the thread pool that no task waits for any more have half a second to end: then
+  /// they are left behind with the memory they use (`any_abandoned`).
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -84,6 +86,10 @@ class Loop {
   /// reused.
   std::string take_buffer();
   void give_back(std::string buffer);
+
+  /// Has any loop of this process left a request behind? Then a thread of the pool hangs, and
+  /// `exit` would wait for it: only `_exit` ends the process.
+  static bool any_abandoned();
 
   uv_loop_s* uv() { return uv_.get(); }
 

@@ -214,23 +214,60 @@ Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress addre
   co_return stream;
 }
 
-Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const SocketAddress& address) {
+namespace {
+
+/// A socket that is bound to `address`; or errno, negative.
+int bind_socket(const SocketAddress& address, bool reuse_port) {
   const int descriptor =
       ::socket(address.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (descriptor < 0) return fail(ErrorCode::kSystem, "socket: " + reason(errno));
+  if (descriptor < 0) return -errno;
   set_option(descriptor, SOL_SOCKET, SO_REUSEADDR, 1);
-  set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
-  if (::bind(descriptor, address.get(), address.size()) != 0 ||
-      ::listen(descriptor, kBacklog) != 0) {
-    const int error = errno;
-    ::close(descriptor);
-    const char* hint = error == EACCES       ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
-                       : error == EADDRINUSE ? " (does another process listen there?)"
-                                             : "";
-    return fail(ErrorCode::kSystem, "listen on " + address.str() + ": " + reason(error) + hint);
-  }
-  return std::make_unique<TcpListener>(loop, descriptor);
+  if (reuse_port) set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (::bind(descriptor, address.get(), address.size()) == 0) return descriptor;
+  const int error = errno;
+  ::close(descriptor);
+  return -error;
 }
+
+/// The same, and it listens.
+Result<int> listening_socket(const SocketAddress& address, bool reuse_port) {
+  const int descriptor = bind_socket(address, reuse_port);
+  int error = -descriptor;
+  if (descriptor >= 0) {
+    if (::listen(descriptor, kBacklog) == 0) return descriptor;
+    error = errno;
+    ::close(descriptor);
+  }
+  const char* hint = error == EACCES       ? " (ports below 1024 need CAP_NET_BIND_SERVICE)"
+                     : error == EADDRINUSE ? " (another process listens there)"
+                                           : "";
+  return fail(ErrorCode::kSystem, "listen on " + address.str() + ": " + reason(error) + hint);
+}
+
+}  // namespace
+
+bool is_listened_on(const SocketAddress& address) {
+  const int descriptor = bind_socket(address, false);
+  if (descriptor >= 0) ::close(descriptor);
+  return descriptor == -EADDRINUSE;
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::listen(Loop& loop, const SocketAddress& address) {
+  const auto descriptor = listening_socket(address, true);
+  if (!descriptor) return fail(descriptor.error());
+  return std::make_unique<TcpListener>(loop, *descriptor);
+}
+
+Result<std::unique_ptr<TcpListener>> TcpListener::listen_alone(Loop& loop,
+                                                               const SocketAddress& address) {
+  auto descriptor = listening_socket(address, false);
+  // With SO_REUSEPORT the kernel lets us in only where each other listener allows it.
+  if (!descriptor) descriptor = listening_socket(address, true);
+  if (!descriptor) return fail(descriptor.error());
+  return std::make_unique<TcpListener>(loop, *descriptor);
+}
+
+void TcpListener::share() { set_option(poller_.descriptor(), SOL_SOCKET, SO_REUSEPORT, 1); }
 
 Arrival::~Arrival() {
   if (descriptor_ >= 0) ::close(descriptor_);

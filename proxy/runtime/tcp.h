@@ -97,6 +97,10 @@ Result<std::unique_ptr<TcpStream>> begin_connect(Loop& loop, const SocketAddress
 Task<Result<std::unique_ptr<TcpStream>>> connect(Loop& loop, SocketAddress address,
                                                  TimePoint deadline);
 
+/// Does a socket of any process listen on `address`, or on all addresses of its port? Asked by a
+/// bind without SO_REUSEPORT: with it, two processes of the same user share a port without a word.
+bool is_listened_on(const SocketAddress& address);
+
 /// A listening socket with SO_REUSEPORT, so that each worker's loop can have its own. It keeps a
 /// spare descriptor: when the process has no other, one connection can still be accepted, to be
 /// told so.
@@ -104,6 +108,13 @@ class TcpListener {
  public:
   /// Binds and listens; the error names the address and what to do.
   static Result<std::unique_ptr<TcpListener>> listen(Loop& loop, const SocketAddress& address);
+  /// The same for a single listener, which no other socket can share an address with until it
+  /// allows it (`share`).
+  static Result<std::unique_ptr<TcpListener>> listen_alone(Loop& loop,
+                                                           const SocketAddress& address);
+  /// Lets another process of this user listen on the same address: for one that begins while this
+  /// one ends.
+  void share();
   TcpListener(Loop& loop, int descriptor);
   ~TcpListener();
   TcpListener(const TcpListener&) = delete;

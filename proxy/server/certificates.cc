@@ -19,9 +19,14 @@ Problem problem(std::string file, std::string what) {
 
 using Certificate = std::shared_ptr<const net::ServerCertificate>;
 
+struct ReadPair {
+  Certificate certificate;
+  std::string text;
+};
+
 /// The certificate in these files, or which of them is wrong.
-std::expected<Certificate, Problem> read_pair(const CertificateFiles& files,
-                                              const config::Outside& outside) {
+std::expected<ReadPair, Problem> read_pair(const CertificateFiles& files,
+                                           const config::Outside& outside) {
   const auto certificate = outside.read_file(files.certificate);
   if (!certificate) {
     return std::unexpected(
@@ -31,7 +36,7 @@ std::expected<Certificate, Problem> read_pair(const CertificateFiles& files,
   if (!key) return std::unexpected(problem(files.key, "cannot be read: " + key.error().text));
   auto made = net::ServerCertificate::make(*certificate, *key);
   wipe(*key);
-  if (made) return *made;
+  if (made) return ReadPair{.certificate = *made, .text = *certificate};
   return std::unexpected(
       problem(files.certificate, fmt::format("{} (the key is {})", made.error().text, files.key)));
 }
@@ -56,30 +61,27 @@ class Reader {
  private:
   /// `may_be_left_out`: it has not been asked for by name.
   void add(const CertificateFiles& files, bool may_be_left_out) {
-    auto certificate = read_pair(files, outside_);
+    auto read = read_pair(files, outside_);
     const Certificates::Pair* old = before_ ? before_->from(files.certificate) : nullptr;
-    if (certificate && is_extra() && (*certificate)->names().empty()) {
-      certificate = std::unexpected(
+    if (read && is_extra() && read->certificate->names().empty()) {
+      read = std::unexpected(
           problem(files.certificate,
                   "has no DNS name among its alternative names: no client could ask "
                   "for it"));
     }
-    if (!certificate && old == nullptr) {
+    if (!read && old == nullptr) {
       if (before_ && may_be_left_out) {
-        complain(std::move(certificate.error()), "it is left out");
+        complain(std::move(read.error()), "it is left out");
       } else {
-        problems_.push_back(std::move(certificate.error()));
+        problems_.push_back(std::move(read.error()));
       }
       return;
     }
-    Certificate shown;
-    if (certificate) {
-      shown = std::move(*certificate);
-    } else {
-      complain(std::move(certificate.error()), "the certificate before stays in force");
-      shown = old->certificate;
+    if (!read) {
+      complain(std::move(read.error()), "the certificate before stays in force");
+      read = ReadPair{.certificate = old->certificate, .text = old->text};
     }
-    result_.pairs.push_back({files, staple(files, shown, old)});
+    result_.pairs.push_back({files, staple(files, read->certificate, old), std::move(read->text)});
   }
 
   bool is_extra() const { return !result_.pairs.empty(); }

@@ -17,6 +17,7 @@ struct Certificates {
   struct Pair {
     config::CertificateFiles files;
     std::shared_ptr<const net::ServerCertificate> certificate;
+    std::string text = {};  ///< What the certificate's file held: tells a renewed one from the old.
   };
   std::vector<Pair> pairs;  ///< The fallback, `[[tls.pair]]`, those of the directory; or none.
   std::string client_ca;    ///< PEM.

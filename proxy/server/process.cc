@@ -1,7 +1,9 @@
 #include "proxy/server/process.h"
 
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -10,6 +12,7 @@
 #include <filesystem>
 #include <iterator>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "proxy/runtime/cpus.h"
@@ -77,6 +80,16 @@ DescriptorPlan plan_descriptors(const config::Config& config, std::uint64_t limi
   const std::uint64_t room = shared >= 2 * files ? shared - files : shared / 2;
   plan.clients = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(room, 1, clients));
   return plan;
+}
+
+void leave(int exit_code, std::string_view last_words) {
+  pollfd standard_error{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+  // A pipe that can be written to takes so few octets at once.
+  if (!last_words.empty() && poll(&standard_error, 1, 0) == 1 &&
+      (standard_error.revents & POLLOUT) != 0) {
+    (void)!::write(STDERR_FILENO, last_words.data(), last_words.size());
+  }
+  ::_exit(exit_code);
 }
 
 unsigned pool_threads() { return std::max(4u, runtime::available_cpus() + 3); }

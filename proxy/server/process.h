@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "proxy/config/config.h"
 
@@ -12,9 +13,13 @@ namespace sallyport::server {
 void protect_process();
 
 /// Sets up this process for serving: protected, with as many descriptors as the hard limit allows,
-/// SIGPIPE ignored, and a thread pool with room for name look-ups and file access side by side. To
-/// be called once, before any thread is started.
+/// SIGPIPE and SIGXFSZ ignored, and a thread pool with room for name look-ups and file access side
+/// by side. To be called once, before any thread is started.
 void prepare_process();
+
+/// Ends the process at once, whatever its threads do: the last resort when one of them hangs.
+/// `last_words`, a short line, go to standard error if it takes them without waiting.
+[[noreturn]] void leave(int exit_code, std::string_view last_words);
 
 /// How many descriptors this process may have open at once.
 std::uint64_t descriptor_limit();

@@ -40,12 +40,27 @@ class Worker::Body {
         stop_(loop),
         last_word_(loop.timers(), [this] { end_sessions(); }) {}
 
-  /// The relay first: a session must find one.
-  Result<void> apply(const Snapshot& snapshot) {
+  std::vector<config::Problem> prepare(const Snapshot& snapshot) {
+    upstream_timeout_ = snapshot.config->session.upstream_timeout;
+    auto problems = acceptor_.prepare({.config = snapshot.config, .tls = snapshot.tls});
     const auto relaying = relay_.prepare(snapshot.relaying);
-    if (!relaying) return relaying;
-    relay_.commit(snapshot.config->session.upstream_timeout);
-    return acceptor_.apply({.config = snapshot.config, .tls = snapshot.tls});
+    if (!relaying) {
+      problems.push_back(
+          {.file = snapshot.config->file, .line = 0, .column = 0, .what = relaying.error().text});
+    }
+    if (!problems.empty()) abandon();
+    return problems;
+  }
+
+  /// The relay first: a session must find one.
+  void commit() {
+    relay_.commit(upstream_timeout_);
+    acceptor_.commit();
+  }
+
+  void abandon() {
+    relay_.abandon();
+    acceptor_.abandon();
   }
 
   void stop(Duration at_most) {
@@ -91,34 +106,48 @@ class Worker::Body {
   submission::Context context_;
   submission::Acceptor acceptor_;
   runtime::Event stop_;
+  Duration upstream_timeout_{};  // of what is prepared
   TimePoint drain_by_ = kNever;
   runtime::Timer last_word_;  // after `abort`
   bool aborted_ = false;
   bool clean_ = true;  // nothing had to be cut off
 };
 
-Worker::Worker(const Shared& shared, Snapshot first, Callbacks callbacks)
+Worker::Worker(const Shared& shared, Callbacks callbacks)
     : shared_(shared),
       callbacks_(std::move(callbacks)),
       last_turn_(std::chrono::steady_clock::now().time_since_epoch().count()) {
-  thread_ = std::make_unique<runtime::LoopThread>(
-      [this, first = std::move(first)](runtime::Loop& loop) { return main(loop, first); });
+  thread_ =
+      std::make_unique<runtime::LoopThread>([this](runtime::Loop& loop) { return main(loop); });
 }
 
 Worker::~Worker() = default;
 
-runtime::Task<void> Worker::main(runtime::Loop& loop, Snapshot first) {
+runtime::Task<void> Worker::main(runtime::Loop& loop) {
   Body body(loop, shared_);
   body_ = &body;
-  callbacks_.applied(body.apply(first));
   const bool clean = co_await body.serve();
   body_ = nullptr;
   callbacks_.ended(clean);
 }
 
-void Worker::apply(Snapshot snapshot) {
-  thread_->post([this, snapshot = std::move(snapshot)] {
-    if (body_) callbacks_.applied(body_->apply(snapshot));
+void Worker::prepare(Snapshot snapshot, std::uint64_t call) {
+  thread_->post([this, snapshot = std::move(snapshot), call] {
+    if (body_) callbacks_.answered(call, body_->prepare(snapshot));
+  });
+}
+
+void Worker::commit(std::uint64_t call) {
+  thread_->post([this, call] {
+    if (!body_) return;
+    body_->commit();
+    callbacks_.answered(call, {});
+  });
+}
+
+void Worker::abandon() {
+  thread_->post([this] {
+    if (body_) body_->abandon();
   });
 }
 

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <vector>
 
-#include "proxy/base/result.h"
+#include "proxy/base/clock.h"
+#include "proxy/config/load.h"
 #include "proxy/runtime/loop_thread.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
@@ -16,22 +19,25 @@ namespace sallyport::server {
 /// control thread; what they ask for happens on the worker's own.
 class Worker {
  public:
-  /// What a worker tells; called on the worker's thread.
+  /// Tells what came of a call; on the worker's thread. `call` is the number it was made with.
   struct Callbacks {
-    /// The snapshot that was handed in is in force, or why its listeners could not be opened; then
-    /// the listeners that could are.
-    std::function<void(Result<void>)> applied;
-    /// The worker has ended. `clean`: no session had to be cut off.
+    /// `prepare` and `commit` have done their work; `prepare` in vain if there are problems.
+    std::function<void(std::uint64_t call, std::vector<config::Problem> problems)> answered;
+    /// The worker has ended. `clean`: nothing had to be cut off.
     std::function<void(bool clean)> ended;
   };
 
-  /// `shared` outlives the worker.
-  Worker(const Shared& shared, Snapshot first, Callbacks callbacks);
+  /// Serves nothing before the first `commit`. `shared` outlives the worker.
+  Worker(const Shared& shared, Callbacks callbacks);
   /// Waits for the thread: `drain` or `abort` must have been called.
   ~Worker();
 
-  /// Serves new sessions by `snapshot`; opens and closes listeners to match. Answers by `applied`.
-  void apply(Snapshot snapshot);
+  /// Does all that can fail before `snapshot` is in force, and keeps it for `commit`.
+  void prepare(Snapshot snapshot, std::uint64_t call);
+  /// Serves new sessions by what was prepared; closes listeners that are no longer named.
+  void commit(std::uint64_t call);
+  /// Drops what was prepared. Not answered.
+  void abandon();
   /// Stops accepting, lets transactions end, and ends; what is not done after `at_most` is cut off.
   void drain(Duration at_most);
   /// Cuts everything off now.
@@ -44,7 +50,7 @@ class Worker {
 
  private:
   class Body;
-  runtime::Task<void> main(runtime::Loop& loop, Snapshot first);
+  runtime::Task<void> main(runtime::Loop& loop);
 
   const Shared& shared_;
   const Callbacks callbacks_;

@@ -39,41 +39,57 @@ Acceptor::Acceptor(Context& context, ConnectionCount& connections)
 
 Acceptor::~Acceptor() = default;
 
-Result<void> Acceptor::apply(Snapshot snapshot) {
-  std::vector<std::shared_ptr<Door>> doors;
-  std::string problems;
-  const auto& listeners = snapshot.config->listeners;
-  for (std::size_t index = 0; index < listeners.size(); ++index) {
-    auto door = open(listeners[index].address);
-    if (door) {
-      (*door)->index = index;
-      doors.push_back(std::move(*door));
+std::vector<config::Problem> Acceptor::prepare(Snapshot snapshot) {
+  prepared_.reset();
+  Prepared prepared{.snapshot = std::move(snapshot), .places = {}};
+  const config::Config& config = *prepared.snapshot.config;
+  std::vector<config::Problem> problems;
+  for (const config::Listener& listener : config.listeners) {
+    auto place = place_for(listener.address);
+    if (place) {
+      prepared.places.push_back(std::move(*place));
     } else {
-      problems += (problems.empty() ? "" : "; ") + door.error().text;
+      problems.push_back({.file = config.file,
+                          .line = listener.origin.place.line,
+                          .column = listener.origin.place.column,
+                          .what = "listener: " + place.error().text});
     }
+  }
+  if (problems.empty()) prepared_.emplace(std::move(prepared));
+  return problems;
+}
+
+void Acceptor::commit() {
+  if (!prepared_) return;
+  std::vector<std::shared_ptr<Door>> doors;
+  for (Place& place : prepared_->places) {
+    if (!place.door) {
+      const config::Endpoint& at = prepared_->snapshot.config->listeners[doors.size()].address;
+      place.door = std::make_shared<Door>(
+          context_.loop, at, context_.metrics.for_listener(name(at)), std::move(place.listener));
+      tasks_.spawn(accept_at(place.door));
+    }
+    place.door->index = doors.size();
+    doors.push_back(std::move(place.door));
   }
   for (const auto& door : doors_) {
     if (std::ranges::find(doors, door) == doors.end()) close(*door);
   }
   doors_ = std::move(doors);
-  snapshot_ = std::move(snapshot);
-  if (!problems.empty()) return fail(ErrorCode::kSystem, std::move(problems));
-  return {};
+  snapshot_ = std::move(prepared_->snapshot);
+  prepared_.reset();
 }
 
-Result<std::shared_ptr<Acceptor::Door>> Acceptor::open(const config::Endpoint& endpoint) {
+Result<Acceptor::Place> Acceptor::place_for(const config::Endpoint& endpoint) const {
   const auto known =
       std::ranges::find_if(doors_, [&](const auto& door) { return door->endpoint == endpoint; });
-  if (known != doors_.end()) return *known;
+  if (known != doors_.end()) return Place{.door = *known, .listener = nullptr};
   const auto address = runtime::SocketAddress::parse(endpoint.host, endpoint.port);
   if (!address) return fail(address.error());
   auto listener = runtime::TcpListener::listen(context_.loop, *address);
   if (!listener) return fail(listener.error());
   (*listener)->bound_sends(kMostUntaken);
-  auto door = std::make_shared<Door>(
-      context_.loop, endpoint, context_.metrics.for_listener(name(endpoint)), std::move(*listener));
-  tasks_.spawn(accept_at(door));
-  return door;
+  return Place{.door = nullptr, .listener = std::move(*listener)};
 }
 
 runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
@@ -157,6 +173,7 @@ void Acceptor::close(Door& door) {
 }
 
 void Acceptor::stop_listening() {
+  prepared_.reset();
   for (const auto& door : doors_) close(*door);
   doors_.clear();
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "proxy/config/load.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/task_group.h"
 #include "proxy/runtime/tcp.h"
@@ -48,10 +49,15 @@ class Acceptor {
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
 
-  /// Listens where the snapshot's listeners say, and nowhere else; connections from now on get this
-  /// snapshot, sessions go on with theirs. The error says which addresses can't be listened on; the
-  /// others are. For the start and for each reload.
-  Result<void> apply(Snapshot snapshot);
+  /// Opens the listeners of `snapshot` that are not open yet, and keeps all for `commit`: clients
+  /// that connect to the new ones wait. Each problem says which address can't be listened on; with
+  /// any, nothing is kept. What was prepared before is dropped.
+  std::vector<config::Problem> prepare(Snapshot snapshot);
+  /// Listens where what was prepared last says, and nowhere else; connections from now on get its
+  /// snapshot, sessions go on with theirs.
+  void commit();
+  /// Drops what was prepared, and closes what was opened for it.
+  void abandon() { prepared_.reset(); }
 
   /// Stops listening and asks every session to end: those that wait for a command say 421 4.3.2 at
   /// once, those in a mail transaction after it. Whoever has not ended by `deadline` is
@@ -83,7 +89,17 @@ class Acceptor {
     std::size_t index = 0;  // in the snapshot's listeners
   };
 
-  Result<std::shared_ptr<Door>> open(const config::Endpoint& endpoint);
+  /// A listener of a snapshot that is not in force yet: a door that is open, or one to be.
+  struct Place {
+    std::shared_ptr<Door> door;
+    std::unique_ptr<runtime::TcpListener> listener;  // where there is no door
+  };
+  struct Prepared {
+    Snapshot snapshot;
+    std::vector<Place> places;  // as the snapshot's listeners
+  };
+
+  Result<Place> place_for(const config::Endpoint& endpoint) const;
   void stop_listening();
   static void close(Door& door);
   runtime::Task<void> accept_at(std::shared_ptr<Door> door);
@@ -98,6 +114,7 @@ class Acceptor {
   ConnectionCount& connections_;
   Snapshot snapshot_;
   std::vector<std::shared_ptr<Door>> doors_;
+  std::optional<Prepared> prepared_;
   std::list<Session> sessions_;
   runtime::TaskGroup tasks_;
 };

@@ -339,9 +339,9 @@ password = "{self.hash_password()}"
 {parts['extra'] if parts['extra'].lstrip().startswith('[') else ''}
 """)
 
-    def start(self):
+    def start(self, stderr=None):
         self._log = open(self.log_file, "ab")
-        self.process = subprocess.Popen([*self.prefix, BINARY, "run", "--config", self.config], stderr=self._log,
+        self.process = subprocess.Popen([*self.prefix, BINARY, "run", "--config", self.config], stderr=stderr or self._log,
                                         stdout=self._log)
         wait_for("readiness", self.is_ready)
         return self

@@ -4,6 +4,8 @@ Every deadline here is an hour, so that whoever ends within PATIENCE was told to
 """
 
 import contextlib
+import fcntl
+import os
 import pathlib
 import signal
 import smtplib
@@ -125,6 +127,125 @@ class Upstream(unittest.TestCase):
         provider = self.enterContext(Provider(self.authority, {"content": hold}))
         with self.delivery(port=provider.port):
             self.assertTrue(reached.wait(PATIENCE))
+
+
+class UnderTraffic(unittest.TestCase):
+    """Cold, and warm: after messages that were delivered, with idle connections."""
+
+    VARIANTS = ((False, 1), (True, 1), (True, 2))  # warm, workers
+
+    @contextlib.contextmanager
+    def gateway(self, workers, script=None, **options):
+        with Scratch() as folder:
+            authority = Authority(folder / "pki")
+            with Provider(authority, script) as self.provider, Provider(authority) as self.other:
+                upstreams = smtp_upstream("p", self.provider, authority) + smtp_upstream("q", self.other, authority)
+                gateway = Sallyport(folder, authority, upstreams, workers=workers, **options).start()
+                try:
+                    yield gateway
+                finally:
+                    gateway.process.kill()
+                    gateway.process.wait()
+
+    def cut_off(self, warm, workers, cut, reload=False, **options):
+        """Cuts a delivery off that waits for its verdict; what its client hears."""
+        seen, reached, go_on = [], threading.Event(), threading.Event()
+
+        def hold(*_):
+            seen.append(1)
+            if len(seen) > warm:
+                reached.set()
+                go_on.wait(PATIENCE)
+
+        with self.gateway(workers, {"content": hold}, **options) as gateway:
+            try:
+                with gateway.client() as client, gateway.client() as before:
+                    if warm:
+                        self.assertEqual(outcome(before)[0], 250)
+                    result = {}
+                    sender = threading.Thread(target=lambda: result.update(reply=outcome(client)))
+                    sender.start()
+                    self.assertTrue(reached.wait(PATIENCE))
+                    if reload:  # the delivery is one of a relay that was replaced
+                        gateway.write_config(upstreams=gateway._parts["upstreams"].replace("gateway", "renamed"))
+                        gateway.signal(signal.SIGHUP)
+                        wait_for("the reload", lambda: gateway.log_lines("reload"))
+                    gateway.signal(signal.SIGTERM)
+                    cut(gateway)
+                    self.assertEqual(gateway.process.wait(PATIENCE), 1, gateway.log()[-2000:])
+                    sender.join()
+                    self.assertEqual(self.other.handed_over, 0)
+                    code, text = result["reply"]
+                    self.assertEqual(code, 451)
+                    self.assertRegex(text, "^4.4.2 .*did not confirm")
+            finally:
+                go_on.set()
+
+    def test_a_second_sigterm_answers_who_waits_for_a_verdict(self):
+        def cut(gateway):
+            wait_for("the drain", lambda: gateway.log_lines("drain"))
+            gateway.signal(signal.SIGTERM)
+
+        for warm, workers in self.VARIANTS:
+            for reload in (False, True):
+                with self.subTest(warm=warm, workers=workers, reload=reload):
+                    self.cut_off(warm, workers, cut, reload, drain_timeout=LONG)
+
+    def test_the_end_of_drain_timeout_answers_who_waits_for_a_verdict(self):
+        for warm, workers in self.VARIANTS:
+            with self.subTest(warm=warm, workers=workers):
+                self.cut_off(warm, workers, lambda _: None, drain_timeout="200ms")
+
+    def test_two_sigterms_in_quick_succession_cut_nothing_off_where_nothing_is_open(self):
+        for warm, workers in self.VARIANTS:
+            with self.subTest(warm=warm, workers=workers), self.gateway(workers) as gateway:
+                if warm:
+                    with gateway.client() as client:
+                        self.assertEqual(outcome(client)[0], 250)
+                    wait_for("the session's end", lambda: gateway.metric("sallyport_open_sessions") == 0)
+                gateway.signal(signal.SIGTERM)
+                gateway.signal(signal.SIGTERM)
+                self.assertEqual(gateway.process.wait(PATIENCE), 0, gateway.log())
+
+
+class Hangs(unittest.TestCase):
+    """What hangs does not keep the process."""
+
+    def gateway(self, **options):
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        provider = self.enterContext(Provider(authority))
+        gateway = Sallyport(folder, authority, smtp_upstream("p", provider, authority), drain_timeout=LONG, **options)
+        self.addCleanup(lambda: gateway.process and gateway.process.kill())
+        return gateway
+
+    def test_standard_error_that_is_full(self):
+        gateway = self.gateway(extra='[log]\nlevel = "debug"\n')
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+        gateway.start(stderr=writer)
+        os.close(writer)
+        with gateway.client() as client:
+            for _ in range(40):
+                self.assertEqual(outcome(client)[0], 250)
+        gateway.signal(signal.SIGTERM)
+        self.assertEqual(gateway.process.wait(PATIENCE), 0)
+
+    def test_a_reload_that_reads_a_file_without_end(self):
+        gateway = self.gateway()
+        gateway.start()
+        users = gateway.folder / "users.toml"
+        os.mkfifo(users)  # opening it waits for a writer
+        gateway.write_config(extra=f'[auth]\nfile = "{users}"\n')
+        gateway.signal(signal.SIGHUP)
+        with open(users, "wb"):  # opens as soon as the gateway reads
+            with gateway.client() as client:
+                self.assertEqual(outcome(client)[0], 250)
+            self.assertIn("ok", gateway.get("/livez"))
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(gateway.process.wait(PATIENCE), 0)
+        self.assertTrue(gateway.log_lines("end_forced"))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <future>
 #include <thread>
 
 #include "proxy/runtime/event.h"
@@ -110,6 +112,34 @@ TEST(LoopDeathTest, ADeadlockInVirtualTimeSaysSo) {
         loop.run(main(loop));
       },
       "deadlock");
+}
+
+TEST(Loop, ItsEndDoesNotWaitForARequestThatHangs) {
+  // Of the process: a thread of libuv's pool uses it after the test.
+  static std::promise<void> answer;
+  const auto hang = [](Loop& l) -> Task<int> {
+    co_return co_await l.offload([] {
+      answer.get_future().wait();
+      return 0;
+    });
+  };
+  // Its frame stays suspended, as that of a look-up's answer that nothing waits for any more.
+  static Task<int>* abandoned = nullptr;
+  EXPECT_FALSE(Loop::any_abandoned());
+  const auto begun = std::chrono::steady_clock::now();
+  {
+    Loop loop;
+    abandoned = new Task<int>(hang(loop));
+    loop.resume_soon(abandoned->start());
+    const auto main = [](Loop& l) -> Task<void> {
+      Event never(l);
+      (void)co_await never.wait(l.after(10ms));
+    };
+    loop.run(main(loop));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 10s);
+  EXPECT_TRUE(Loop::any_abandoned());
+  answer.set_value();
 }
 
 TEST(Loop, BuffersAreReused) {

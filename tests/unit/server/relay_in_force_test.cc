@@ -284,13 +284,14 @@ TEST(RelayInForce, AFailedPreparationChangesNothing) {
 
 TEST(RelayInForce, AnAbandonedPreparationChangesNothing) {
   World world;
+  const auto cap = world.caps.of(settings_with({"a"}).upstreams[0]);
   Settings other = settings_with({"a", "b"});
   other.upstreams[0].max_connections = 1;
   ASSERT_TRUE(world.relay.prepare(std::make_shared<const Settings>(std::move(other))));
   world.relay.abandon();
   world.relay.commit(1h);
-  const auto cap = world.caps.of(settings_with({"a"}).upstreams[0]);
-  EXPECT_EQ(cap->limit(), config::Upstream{}.max_connections);
+  EXPECT_EQ(cap->allowed(), config::Upstream{}.max_connections);
+  world.put_in_force(settings_with({"a", "b"}));
 }
 
 TEST(RelayInForce, AShorterTimeoutCutsOffNothingThatIsUnderWay) {

@@ -48,6 +48,12 @@ Snapshot snapshot_with(std::vector<config::Listener> listeners,
   return {config, nullptr};
 }
 
+bool put_in_force(Worker& worker, Snapshot snapshot) {
+  if (!worker.acceptor.prepare(std::move(snapshot)).empty()) return false;
+  worker.acceptor.commit();
+  return true;
+}
+
 Task<std::unique_ptr<TcpStream>> dial(Loop& loop, SocketAddress address) {
   auto stream = co_await runtime::connect(loop, address, loop.after(5s));
   co_return std::move(stream.value());
@@ -72,7 +78,7 @@ TEST(Acceptor, GreetsAndDrains) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
     const auto client = co_await dial(l, worker.acceptor.addresses().front());
     EXPECT_EQ(co_await hear(l, *client, "\r\n"), "220 mail.example.com ESMTP\r\n");
     EXPECT_EQ(worker.acceptor.sessions(), 1);
@@ -95,7 +101,7 @@ TEST(Acceptor, RefusesPastTheCapInOneWrite) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()}, 1)));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()}, 1)));
     const SocketAddress address = worker.acceptor.addresses().front();
     auto first = co_await dial(l, address);
     (void)co_await hear(l, *first, "\r\n");
@@ -125,7 +131,7 @@ TEST(Acceptor, LetsInNoMoreThanThereAreDescriptorsFor) {
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
     worker.connections.set_room(1);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()}, 10)));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()}, 10)));
     const SocketAddress address = worker.acceptor.addresses().front();
     const auto first = co_await dial(l, address);
     EXPECT_THAT(co_await hear(l, *first, "\r\n"), HasSubstr("220 "));
@@ -144,7 +150,7 @@ TEST(Acceptor, RefusesWithAWordWhereTlsDoesNotComeFirst) {
     Worker worker(l);
     config::Listener implicit = in_clear();
     implicit.tls = config::TlsMode::kImplicit;
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({implicit}, 0)));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({implicit}, 0)));
     const auto client = co_await dial(l, worker.acceptor.addresses().front());
     EXPECT_EQ(co_await hear(l, *client, "nothing ends it"), "");
     EXPECT_EQ(worker.refused(metrics::Refusal::kProcess), 1u);
@@ -162,7 +168,7 @@ TEST(Acceptor, BelievesAProxyThatItKnows) {
     config::Listener listener = in_clear();
     listener.proxy_protocol = {IpNetwork::parse("127.0.0.0/8").value()};
     const Snapshot snapshot = snapshot_with({listener});
-    EXPECT_TRUE(worker.acceptor.apply(snapshot));
+    EXPECT_TRUE(put_in_force(worker, snapshot));
     const auto client = co_await dial(l, worker.acceptor.addresses().front());
     co_await say(l, *client, "PROXY TCP4 198.51.100.7 192.0.2.1 56324 587\r\n");
     EXPECT_THAT(co_await hear(l, *client, "\r\n"), HasSubstr("220 "));
@@ -182,7 +188,7 @@ TEST(Acceptor, ClosesOnWhoGoesAroundTheProxy) {
     Worker worker(l);
     config::Listener listener = in_clear();
     listener.proxy_protocol = {IpNetwork::parse("10.0.0.0/8").value()};
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({listener}, 1)));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({listener}, 1)));
     for (int i = 0; i < 3; ++i) {  // and it takes nobody's place
       const auto client = co_await dial(l, worker.acceptor.addresses().front());
       EXPECT_EQ(co_await hear(l, *client, "nothing ends it"), "");
@@ -199,7 +205,7 @@ TEST(Acceptor, SeesWhoSpokeBeforeItWasAccepted) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
     // Without a turn of the loop: connected and said before anybody can accept.
     const SocketAddress address = worker.acceptor.addresses().front();
     const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -218,7 +224,7 @@ TEST(Acceptor, FollowsTheSnapshotAndLeavesSessionsAlone) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
     const SocketAddress old_address = worker.acceptor.addresses().front();
     const auto before = co_await dial(l, old_address);
     (void)co_await hear(l, *before, "\r\n");
@@ -226,7 +232,7 @@ TEST(Acceptor, FollowsTheSnapshotAndLeavesSessionsAlone) {
     // Port 0 twice is the same listener twice: the second is another address.
     config::Listener other = in_clear();
     other.address.host = "127.0.0.2";
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({other})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({other})));
     const auto after = co_await dial(l, worker.acceptor.addresses().front());
     EXPECT_THAT(co_await hear(l, *after, "\r\n"), HasSubstr("220 "));
     co_await say(l, *before, "NOOP\r\n");
@@ -240,17 +246,42 @@ TEST(Acceptor, FollowsTheSnapshotAndLeavesSessionsAlone) {
   loop.run(main(loop));
 }
 
-TEST(Acceptor, SaysWhichAddressCannotBeListenedOn) {
+TEST(Acceptor, AnAddressThatCannotBeListenedOnChangesNothing) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
+    const runtime::SocketAddress before = worker.acceptor.addresses().front();
     config::Listener foreign = in_clear(1);
     foreign.address.host = "192.0.2.1";
-    const auto applied = worker.acceptor.apply(snapshot_with({foreign, in_clear()}));
-    EXPECT_FALSE(applied);
-    EXPECT_THAT(applied.error().text, HasSubstr("192.0.2.1:1"));
-    const auto client = co_await dial(l, worker.acceptor.addresses().front());
+    foreign.origin = {{.line = 7, .column = 11}};
+    config::Listener other = in_clear();
+    other.address.host = "127.0.0.2";
+    const auto problems = worker.acceptor.prepare(snapshot_with({other, foreign}));
+    EXPECT_EQ(problems.size(), 1u);
+    EXPECT_THAT(problems.front().str(), HasSubstr(":7:11: listener: listen on 192.0.2.1:1"));
+    worker.acceptor.commit();  // of what is prepared: nothing
+    EXPECT_EQ(worker.acceptor.addresses().size(), 1u);
+    EXPECT_EQ(worker.acceptor.addresses().front().str(), before.str());
+    const auto client = co_await dial(l, before);
     EXPECT_THAT(co_await hear(l, *client, "\r\n"), HasSubstr("220 "));
+    worker.acceptor.abort();
+    (void)co_await worker.acceptor.join();
+  };
+  loop.run(main(loop));
+}
+
+TEST(Acceptor, WhatIsAbandonedIsClosed) {
+  Loop loop;
+  const auto main = [](Loop& l) -> Task<void> {
+    Worker worker(l);
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
+    config::Listener other = in_clear();
+    other.address.host = "127.0.0.2";
+    EXPECT_TRUE(worker.acceptor.prepare(snapshot_with({other})).empty());
+    worker.acceptor.abandon();
+    worker.acceptor.commit();
+    EXPECT_EQ(worker.acceptor.addresses().front().ip(), "127.0.0.1");
     worker.acceptor.abort();
     (void)co_await worker.acceptor.join();
   };
@@ -261,7 +292,7 @@ TEST(Acceptor, InterruptsWhoDoesNotEndInTime) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
     auto client = co_await dial(l, worker.acceptor.addresses().front());
     (void)co_await hear(l, *client, "\r\n");
     co_await say(l, *client, "EHLO me\r\n" + std::string(kLogin));
@@ -287,7 +318,7 @@ TEST(Acceptor, SaysSoWhenDescriptorsRunOut) {
   Loop loop;
   const auto main = [](Loop& l) -> Task<void> {
     Worker worker(l);
-    EXPECT_TRUE(worker.acceptor.apply(snapshot_with({in_clear()})));
+    EXPECT_TRUE(put_in_force(worker, snapshot_with({in_clear()})));
     // The client's descriptor is the last one there is.
     rlimit before{};
     getrlimit(RLIMIT_NOFILE, &before);

@@ -1,0 +1,49 @@
+#include "proxy/server/addresses.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+
+#include "proxy/config/values.h"
+#include "proxy/runtime/address.h"
+
+namespace sallyport::server {
+
+bool is_taken(const config::Endpoint& address) {
+  const auto parsed = runtime::SocketAddress::parse(address.host, address.port);
+  return parsed && runtime::is_listened_on(*parsed);
+}
+
+std::vector<config::Problem> taken_addresses(const config::Config& config,
+                                             const std::vector<config::Listener>& ours) {
+  std::vector<config::Problem> problems;
+  for (const config::Listener& listener : config.listeners) {
+    const std::uint16_t port = listener.address.port;
+    const bool is_ours = std::ranges::any_of(
+        ours, [port](const config::Listener& each) { return each.address.port == port; });
+    if (port == 0 || is_ours || !is_taken(listener.address)) continue;
+    problems.push_back({.file = config.file,
+                        .line = listener.origin.place.line,
+                        .column = listener.origin.place.column,
+                        .what = fmt::format("listener: another process listens on {}",
+                                            config::str(listener.address))});
+  }
+  return problems;
+}
+
+std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> listen_for_admin(
+    runtime::Loop& loop, const config::Config& config) {
+  if (!config.admin) return nullptr;
+  const auto address = runtime::SocketAddress::parse(config.admin->host, config.admin->port);
+  auto listener =
+      address ? runtime::TcpListener::listen_alone(loop, *address) : fail(address.error());
+  if (listener) return std::move(*listener);
+  return std::unexpected(config::Problem{.file = config.file,
+                                         .line = config.admin_origin.place.line,
+                                         .column = config.admin_origin.place.column,
+                                         .what = "admin: " + listener.error().text});
+}
+
+}  // namespace sallyport::server

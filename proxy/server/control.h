@@ -1,0 +1,127 @@
+// The control thread: everything that happens once in the process. control.cc has its beginning and
+// its end, reload.cc what changes while it runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "auth/authenticator.h"
+#include "metrics/metrics.h"
+#include "proxy/admin/endpoint.h"
+#include "proxy/base/log.h"
+#include "proxy/config/load.h"
+#include "proxy/message/budget.h"
+#include "proxy/policy/rate_limiter.h"
+#include "proxy/relay/connection_cap.h"
+#include "proxy/runtime/event.h"
+#include "proxy/runtime/loop.h"
+#include "proxy/runtime/task_group.h"
+#include "proxy/runtime/tcp.h"
+#include "proxy/server/command_line.h"
+#include "proxy/server/file_watch.h"
+#include "proxy/server/memory.h"
+#include "proxy/server/shared.h"
+#include "proxy/server/snapshot.h"
+#include "proxy/server/workers.h"
+#include "proxy/submission/acceptor.h"
+
+namespace sallyport::server {
+
+/// One a process. Owns what all workers share, the workers, and the admin endpoint.
+class Control {
+ public:
+  /// Serves by `first`, which was read from `path`. `loop` and `keys` outlive it.
+  Control(runtime::Loop& loop, std::string path, Snapshot first, const net::TicketKeys& keys);
+
+  /// Until a signal ends it, and everything has ended; the process's exit code. Where something
+  /// hangs it does not return: it ends the process.
+  runtime::Task<ExitCode> serve();
+
+ private:
+  const config::Config& config() const { return *snapshot_.config; }
+
+  /// As the configuration in force asks for.
+  unsigned worker_count() const;
+
+  /// Makes the process-wide parts follow the snapshot in force.
+  void publish();
+
+  /// What runs, and where: the first line to look for.
+  void log_ready();
+
+  /// Lets in no more clients than there are descriptors to serve; once it is known what the process
+  /// itself needs, and after each reload.
+  void share_out_descriptors();
+
+  /// After a burst, when it is due.
+  void give_memory_back();
+
+  /// Opens the addresses and starts the workers; false if that failed, which the log tells.
+  runtime::Task<bool> start();
+
+  void say_cannot_listen(log::Level level, const config::Problem& problem);
+
+  /// The files that were replaced, and what SIGHUP asks for, in the background: the loop goes on.
+  void look_for_changes();
+
+  /// Reloads, and if that is not asked for or was refused, renews the certificates: one does not
+  /// wait until a config is mended. Empty: there is no cause.
+  runtime::Task<void> follow(std::string reload_cause, std::string renewal_cause);
+
+  /// A snapshot, and in what it differs from the one in force.
+  struct Next {
+    Snapshot snapshot;
+    std::string changed;
+  };
+
+  /// Reads everything again. What is wrong changes nothing and is logged; false then.
+  runtime::Task<bool> reload(std::string cause);
+
+  /// Reads the certificates again. Those that are broken stay as they were, and this is logged.
+  runtime::Task<void> renew(std::string cause);
+
+  void refuse(const std::string& cause, const std::vector<config::Problem>& problems);
+
+  /// Everything is prepared first: all of it comes into force, or with one problem nothing of it.
+  runtime::Task<bool> put_in_force(Next next, std::string cause);
+
+  void serve_admin(std::unique_ptr<runtime::TcpListener> listener);
+
+  static runtime::Task<void> stop(std::unique_ptr<admin::Endpoint> endpoint);
+
+  Result<void> ready() const;
+
+  /// Drains the workers, cuts them off at the second signal, and joins them. Whatever hangs, this
+  /// ends: not later than kCutOffTime and a few seconds after the workers' deadline.
+  runtime::Task<ExitCode> end(ExitCode code);
+
+  runtime::Loop& loop_;
+  const std::string path_;
+  const net::TicketKeys& keys_;
+  Snapshot snapshot_;
+  log::Logger logger_;
+  message::Budget budget_;
+  metrics::Registry metrics_;
+  policy::LimitTable limits_;
+  auth::Authenticator authenticator_;
+  relay::ConnectionCaps upstream_caps_;
+  submission::ConnectionCount connections_;
+  submission::NetworkCount networks_;
+  Shared shared_;
+  runtime::Event wake_;
+  runtime::TaskGroup background_;  // a reload, endpoints that end
+  Workers workers_;
+  MemoryRelease memory_;
+  std::uint64_t own_descriptors_ = 0;  // what is needed beside clients and upstreams
+  FileWatch users_watch_;
+  FileWatch certificates_watch_;
+  std::unique_ptr<admin::Endpoint> endpoint_;
+  bool ready_ = false;
+  bool reload_asked_ = false;
+  bool reloading_ = false;
+  unsigned stops_asked_ = 0;
+};
+
+}  // namespace sallyport::server

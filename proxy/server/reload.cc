@@ -1,0 +1,114 @@
+// What changes while the process runs: configuration, users, certificates.
+#include <chrono>
+#include <expected>
+#include <utility>
+
+#include "proxy/server/addresses.h"
+#include "proxy/server/changes.h"
+#include "proxy/server/control.h"
+
+namespace sallyport::server {
+namespace {
+
+// What a worker may take to prepare a snapshot: its loop has other work.
+constexpr Duration kLongestAnswer = std::chrono::seconds(10);
+
+}  // namespace
+
+void Control::look_for_changes() {
+  std::vector<std::string> causes = users_watch_.changed();
+  std::vector<std::string> certificates = certificates_watch_.changed();
+  if (std::exchange(reload_asked_, false)) causes.insert(causes.begin(), "signal");
+  if (snapshot_.certificates->first_response_end() <= std::chrono::system_clock::now()) {
+    certificates.emplace_back("an OCSP response has expired");
+  }
+  if (causes.empty() && certificates.empty()) return;
+  reloading_ = true;
+  background_.spawn(follow(causes.empty() ? "" : causes.front(),
+                           certificates.empty() ? "" : certificates.front()));
+}
+
+runtime::Task<void> Control::follow(std::string reload_cause, std::string renewal_cause) {
+  const bool reloaded = !reload_cause.empty() && co_await reload(reload_cause);
+  if (!reloaded && !renewal_cause.empty()) co_await renew(renewal_cause);
+  reloading_ = false;
+  wake_.set();
+}
+
+runtime::Task<bool> Control::reload(std::string cause) {
+  using Loaded = std::expected<Next, std::vector<config::Problem>>;
+  auto loaded = co_await loop_.offload([this, before = snapshot_]() -> Loaded {
+    auto next = load_snapshot(path_, config::Outside::real(), keys_, &before);
+    if (!next) return std::unexpected(std::move(next.error()));
+    std::string changed = changes(before, *next);
+    return Next{std::move(*next), std::move(changed)};
+  });
+  if (!loaded) {
+    refuse(cause, loaded.error());
+    co_return false;
+  }
+  co_return co_await put_in_force(std::move(*loaded), cause);
+}
+
+runtime::Task<void> Control::renew(std::string cause) {
+  auto renewed = co_await loop_.offload([this, before = snapshot_]() -> Result<Next> {
+    auto next = renew_certificates(before, config::Outside::real(), keys_);
+    if (!next) return fail(next.error());
+    std::string changed = changes(before, *next);
+    return Next{std::move(*next), std::move(changed)};
+  });
+  if (!renewed) {
+    refuse(cause, {{.file = path_, .line = 0, .column = 0, .what = renewed.error().text}});
+    co_return;
+  }
+  (void)co_await put_in_force(std::move(*renewed), cause);
+}
+
+void Control::refuse(const std::string& cause, const std::vector<config::Problem>& problems) {
+  for (const config::Problem& problem : problems) {
+    logger_.write(log::Level::kError, "reload_failed",
+                  {{"cause", cause}, {"error", problem.str()}});
+  }
+  metrics_.process().config_reloads[metrics::ReloadResult::kFailure].add();
+}
+
+runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
+  const config::Config& wanted = *next.snapshot.config;
+  std::vector<config::Problem> problems = taken_addresses(wanted, config().listeners);
+  const bool moves_admin = wanted.admin != config().admin;
+  // Of two addresses that overlap, such as 127.0.0.1 and 0.0.0.0, we have one already.
+  if (moves_admin && endpoint_) endpoint_->share();
+  std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> admin;
+  if (moves_admin) admin = listen_for_admin(loop_, wanted);
+  if (!admin) problems.push_back(admin.error());
+  if (problems.empty()) {
+    problems = co_await workers_.prepare(next.snapshot, loop_.after(kLongestAnswer));
+  }
+  if (!problems.empty() || stops_asked_ > 0) {
+    workers_.abandon();
+    refuse(cause, problems);
+    co_return false;
+  }
+  snapshot_ = std::move(next.snapshot);
+  publish();
+  share_out_descriptors();
+  if (moves_admin) {
+    if (endpoint_) background_.spawn(stop(std::move(endpoint_)));
+    if (*admin) serve_admin(std::move(*admin));
+  }
+  const auto committed = co_await workers_.commit(loop_.after(kLongestAnswer));
+  const bool whole = committed && snapshot_.certificates->complaints.empty();
+  metrics_.process()
+      .config_reloads[whole ? metrics::ReloadResult::kSuccess : metrics::ReloadResult::kFailure]
+      .add();
+  log::Line line = logger_.line(log::Level::kInfo, "reload");
+  line.field("cause", cause).field("config", path_);
+  line.field("changed", next.changed.empty() ? "nothing" : next.changed);
+  // Threads with their loops and listeners are not made and ended while mail flows through them.
+  if (worker_count() != workers_.size()) line.field("needs_restart", "workers");
+  if (!committed) line.field("late", committed.error().text);
+  logger_.write(log::Level::kInfo, std::move(line));
+  co_return true;
+}
+
+}  // namespace sallyport::server
