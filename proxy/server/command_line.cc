@@ -107,21 +107,21 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App& list = *app.add_subcommand(
       "providers", "List the providers that are known, or say what is known of one");
   list.add_option("name", providers.name, "A provider");
-  ExplainCommand explain;
+  ExplainCommand reply;
   CLI::App& meaning = *app.add_subcommand(
       "explain", "Say what a reply of a provider means here, and by which rule");
   CLI::Option* const by_provider =
-      meaning.add_option("--provider", explain.provider, "The provider that said it");
+      meaning.add_option("--provider", reply.provider, "The provider that said it");
   CLI::Option* const by_upstream =
-      meaning.add_option("--upstream", explain.upstream, "The upstream that said it");
+      meaning.add_option("--upstream", reply.upstream, "The upstream that said it");
   CLI::Option* const of_config =
-      meaning.add_option("-c,--config", explain.config, "The configuration with that upstream");
+      meaning.add_option("-c,--config", reply.config, "The configuration with that upstream");
   by_upstream->needs(of_config)->excludes(by_provider);
   of_config->needs(by_upstream);
-  meaning.add_option("--stage", explain.stage, "The command it answers (default: any)")
+  meaning.add_option("--stage", reply.stage, "The command it answers (default: any)")
       ->check(CLI::IsMember(
           std::vector<std::string>(config::kReplyStages.begin(), config::kReplyStages.end())));
-  meaning.add_option("reply", explain.reply, "The reply, such as \"454 Throttling failure\"")
+  meaning.add_option("reply", reply.reply, "The reply, such as \"454 Throttling failure\"")
       ->required();
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
@@ -148,7 +148,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (check) return CheckCommand{config};
   if (hash) return HashPasswordCommand{};
   if (list) return providers;
-  if (meaning) return explain;
+  if (meaning) return reply;
   return VersionCommand{};
 }
 

@@ -17,7 +17,7 @@ config::Config config_with(std::uint32_t clients, std::uint32_t upstream_connect
   config.message.memory_threshold = 1u << 20;  // 100 files at most
   config.upstreams.resize(2);
   config.upstreams[0].max_connections = upstream_connections;
-  config.upstreams[1].provider = config::Provider::kCapture;
+  config.upstreams[1].provider = config::built_in_provider("capture");
   config.upstreams[1].max_connections = 1'000'000;
   return config;
 }
