@@ -221,7 +221,7 @@ class FewDescriptors(OneWorker):
     def test_clients_give_way_and_those_who_are_in_are_served(self):
         provider = self.enterContext(Provider(self.authority))
         gateway = self.gateway(smtp_upstream("p", provider, self.authority), prefix=("prlimit", "--nofile=80:80"))
-        line, = gateway.log_lines("descriptors")
+        line, = wait_for("the warning", lambda: gateway.log_lines("descriptors"))
         self.assertEqual((line["limit"], line["max_connections"]), ("80", "10000"))
         room = int(line["clients"])
         self.assertGreater(room, 4)
