@@ -14,6 +14,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
+#include "proxy/relay/findings.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::relay {
@@ -100,6 +101,9 @@ class ConnectionCap {
   std::uint32_t allowed() const { return allowed_.load(std::memory_order_relaxed); }
   /// Slots in use.
   std::uint32_t used() const;
+
+  /// What the workers have found out about the upstream whose connections these are.
+  Findings findings;
 
  private:
   static bool has_none(const Member& member) { return member.held_ + member.incoming_ == 0; }

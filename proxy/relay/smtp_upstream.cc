@@ -13,8 +13,6 @@ using runtime::Task;
 
 // The metric counts each fault; the log says once a minute what it is.
 constexpr Duration kTellEvery = std::chrono::minutes(1);
-// What was found out about a server may change, or be true of one of many behind a name.
-constexpr Duration kLearnedFor = std::chrono::hours(1);
 constexpr std::uint64_t kMostRecipients = 1000;  // where neither the config nor the upstream says
 
 /// The connection could be used up to a reply that decided: so PIPELINING was what went wrong.
@@ -48,10 +46,13 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
     : Upstream(std::move(upstream_config), upstream_metrics, seed),
       loop_(loop),
       logger_(logger),
+      findings_(cap, &cap->findings),
       pool_(loop, config, std::move(hostname),
             observed(std::move(dialer), config, upstream_metrics, logger), std::move(cap),
             upstream_metrics),
-      usable_(smtp::all_but(config.disabled_extensions)) {}
+      usable_(smtp::all_but(config.disabled_extensions)) {
+  findings_->forget();
+}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,
@@ -69,7 +70,7 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
       if (pool_.refused(std::move(lease->connection))) continue;
       co_return std::move(*attempt);
     }
-    learn(*attempt);
+    if (attempt->recipients_taken > 0) findings_->takes(attempt->recipients_taken, loop_.now());
     pool_.give_back(std::move(lease->connection));
     if (attempt->end == End::kMisconfigured) tell_operator(*attempt);
     co_return std::move(*attempt);
@@ -96,7 +97,7 @@ Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
     lease.connection->capabilities.pipelining = false;
     attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
     if (went_through(attempt)) {
-      pipelining_broken_until_ = loop_.after(kLearnedFor);
+      findings_->breaks_pipelining(loop_.now());
       logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
                     {{"upstream", config.name},
                      {"error", "it offers PIPELINING, and answers commands only one by one"}});
@@ -116,20 +117,14 @@ Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease, const Deadl
   co_return std::nullopt;
 }
 
-void SmtpUpstream::learn(const Attempt& attempt) {
-  if (attempt.recipients_taken == 0) return;
-  learned_max_ = attempt.recipients_taken;
-  learned_until_ = loop_.after(kLearnedFor);
-}
-
 Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Message& message,
                                           config::PartialRejection partial_rejection,
                                           const Deadlines& deadlines, Caller caller) {
   if (caller.has_gone()) co_return abandoned(Stage::kMail);
   smtp::Capabilities& offered = lease.connection->capabilities;
   if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
-  if (is_pipelining_broken()) offered.pipelining = false;
-  rcpt_max_ = offered.limits.rcpt_max;
+  if (findings_->is_pipelining_broken(loop_.now())) offered.pipelining = false;
+  findings_->states(offered.limits.rcpt_max);
   const TimePoint begun = loop_.now();
   Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,
                                       deadlines, caller);
@@ -140,10 +135,12 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
 }
 
 std::uint32_t SmtpUpstream::max_recipients() const {
+  const std::uint64_t stated = findings_->stated();
+  const std::uint64_t taken = findings_->taken(loop_.now());
   std::uint64_t most = config.max_recipients;
-  if (most == 0) most = rcpt_max_ != 0 ? rcpt_max_ : kMostRecipients;
-  if (rcpt_max_ != 0) most = std::min(most, rcpt_max_);
-  if (loop_.now() < learned_until_) most = std::min<std::uint64_t>(most, learned_max_);
+  if (most == 0) most = stated != 0 ? stated : kMostRecipients;
+  if (stated != 0) most = std::min(most, stated);
+  if (taken != 0) most = std::min(most, taken);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, ~std::uint32_t{0}));
 }
 

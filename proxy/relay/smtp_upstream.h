@@ -8,6 +8,7 @@
 #include <string>
 
 #include "proxy/base/log.h"
+#include "proxy/relay/findings.h"
 #include "proxy/relay/pool.h"
 #include "proxy/relay/upstream.h"
 #include "proxy/smtp/extensions.h"
@@ -41,18 +42,13 @@ class SmtpUpstream final : public Upstream {
   /// A new connection in place of the one of `lease`, or why there is none.
   runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, const Deadlines& deadlines,
                                               Caller caller);
-  void learn(const Attempt& attempt);
-  bool is_pipelining_broken() const { return loop_.now() < pipelining_broken_until_; }
   void tell_operator(const Attempt& attempt);
 
   runtime::Loop& loop_;
   log::Logger& logger_;
+  const std::shared_ptr<Findings> findings_;
   Pool pool_;
   const smtp::ExtensionSet usable_;
-  std::uint64_t rcpt_max_ = 0;     // of the last EHLO; 0: none said
-  std::uint32_t learned_max_ = 0;  // recipients, as its replies to RCPT tell; 0: not learned
-  TimePoint learned_until_{};
-  TimePoint pipelining_broken_until_{};
   TimePoint told_operator_{};
   std::uint64_t untold_ = 0;  // faults since then
 };
