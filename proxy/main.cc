@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "auth/password_hash.h"
+#include "proxy/server/check_users.h"
 #include "proxy/server/command_line.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
@@ -23,7 +24,9 @@ constexpr char kCompiler[] = "gcc " __VERSION__;
 
 int perform(const RunCommand& command) { return run(command.config); }
 
-int perform(const CheckCommand& command) { return check(command.config); }
+int perform(const CheckCommand& command) {
+  return command.users.empty() ? check(command.config) : check_users(command.users);
+}
 
 int perform(const HashPasswordCommand&) {
   protect_process();

@@ -127,6 +127,13 @@ void read_operation(const Section& top, const Outside& outside, Config& config) 
   if (const auto section = top.table("admin", schema::kAdmin)) {
     Endpoint address;
     if (section->require("address", address, endpoint_form())) config.admin = address;
+    for (const Listener& listener : config.listeners) {
+      if (!overlap(address, listener.address)) continue;
+      section->blame("address", fmt::format("is {}, and a [[listener]] is at {} already; expected "
+                                            "another port",
+                                            quote(str(address)), str(listener.address)));
+      break;
+    }
     config.admin_origin = {section->place_of("address")};
   }
   if (const auto section = top.table("metrics", schema::kMetrics)) {

@@ -146,8 +146,20 @@ void read_capture(const Section& section, Upstream& upstream) {
   }
 }
 
+/// Each message would come back to us as a new one, and go there again.
+void check_is_no_loop(const Section& section, const Upstream& upstream,
+                      const std::vector<Listener>& listeners) {
+  for (const Listener& listener : listeners) {
+    if (!is_reached_at(listener.address, upstream.host, upstream.port)) continue;
+    section.blame("host", fmt::format("is {} with port {}, which is our own [[listener]] at {}: "
+                                      "mail would go round in a circle; expected another server",
+                                      quote(upstream.host), upstream.port, str(listener.address)));
+    return;
+  }
+}
+
 Upstream read_upstream(const Section& section, const Outside& outside, const Providers& providers,
-                       Names& names) {
+                       const std::vector<Listener>& listeners, Names& names) {
   Upstream upstream;
   if (section.require("name", upstream.name, text_form("a name of your choice"))) {
     names.take(section, "name", upstream.name);
@@ -166,6 +178,7 @@ Upstream read_upstream(const Section& section, const Outside& outside, const Pro
   }
   read_host(section, provider, upstream);
   read_transport(section, outside, provider, upstream);
+  check_is_no_loop(section, upstream, listeners);
   read_login(section, outside, provider, upstream);
   read_pool(section, provider, upstream);
   return upstream;
@@ -177,7 +190,8 @@ void read_upstreams(const Section& top, const Outside& outside, Config& config) 
   const Providers providers(top);
   Names names;
   for (const Section& section : top.tables("upstream", schema::kUpstream)) {
-    config.upstreams.push_back(read_upstream(section, outside, providers, names));
+    config.upstreams.push_back(
+        read_upstream(section, outside, providers, config.listeners, names));
   }
   if (top.lacks("upstream")) {
     top.missing("upstream", "at least one [[upstream]] to hand mail to");

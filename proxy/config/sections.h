@@ -51,11 +51,11 @@ void read_listeners(const Section& top, const Outside& outside, Config& config);
 void read_header(const Section& section, HeaderRules& rules);
 /// disabled_extensions of a [[listener]] or an [[upstream]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
-/// [session], [message], [log], [admin], [metrics].
+/// [session], [message], [log], [admin], [metrics]; needs the listeners.
 void read_operation(const Section& top, const Outside& outside, Config& config);
 /// [limits], then [auth] with [[auth.user]] and the users file.
 void read_auth(const Section& top, const Outside& outside, Config& config);
-/// [[upstream]].
+/// [[upstream]]; needs the listeners, which must not be one.
 void read_upstreams(const Section& top, const Outside& outside, Config& config);
 /// username and password of an [[upstream]].
 void read_login(const Section& section, const Outside& outside, const Provider& provider,

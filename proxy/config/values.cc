@@ -107,6 +107,24 @@ std::string str(const Endpoint& endpoint) {
   return fmt::format("{}{}{}:{}", ipv6 ? "[" : "", endpoint.host, ipv6 ? "]" : "", endpoint.port);
 }
 
+namespace {
+
+bool is_every_address(std::string_view host) { return host == "0.0.0.0" || host == "::"; }
+
+}  // namespace
+
+bool overlap(const Endpoint& one, const Endpoint& other) {
+  if (one.port == 0 || one.port != other.port) return false;
+  return one.host == other.host || is_every_address(one.host) || is_every_address(other.host);
+}
+
+bool is_reached_at(const Endpoint& endpoint, std::string_view host, std::uint16_t port) {
+  if (endpoint.port == 0 || endpoint.port != port) return false;
+  if (is_loopback(host)) return is_every_address(endpoint.host) || is_loopback(endpoint.host);
+  const auto literal = canonical(host.contains(':') ? AF_INET6 : AF_INET, host);
+  return literal && *literal == endpoint.host;
+}
+
 std::string str(milliseconds duration) {
   if (duration == milliseconds(0)) return "0s";
   std::string text;

@@ -26,6 +26,13 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 /// The inverse of parse_endpoint.
 std::string str(const Endpoint& endpoint);
 
+/// Could not both be listened on: the same port of the same address, or of all addresses.
+bool overlap(const Endpoint& one, const Endpoint& other);
+
+/// Is a server that listens at `endpoint` the one that this machine reaches as `host` and `port`,
+/// as far as can be known without asking a resolver?
+bool is_reached_at(const Endpoint& endpoint, std::string_view host, std::uint16_t port);
+
 /// A duration the way parse_duration reads it: "1h30m".
 std::string str(milliseconds duration);
 

@@ -39,11 +39,16 @@ Receipt& Receipt::operator=(Receipt&& other) noexcept {
 }
 
 Receipt::~Receipt() {
-  if (owner_) owner_->settle(id_, false);
+  constexpr Charge kNothing{.messages = 0};
+  if (owner_) owner_->settle(id_, &kNothing);
 }
 
 void Receipt::keep() {
-  if (owner_) std::exchange(owner_, nullptr)->settle(id_, true);
+  if (owner_) std::exchange(owner_, nullptr)->settle(id_, nullptr);
+}
+
+void Receipt::keep(const Charge& part) {
+  if (owner_) std::exchange(owner_, nullptr)->settle(id_, &part);
 }
 
 UserLimits::Rates UserLimits::rates_of(const config::Limits& limits) {
@@ -114,12 +119,19 @@ std::expected<Receipt, Refusal> UserLimits::take(const Charge& charge, TimePoint
   return Receipt(shared_from_this(), taken.id);
 }
 
-void UserLimits::settle(std::uint64_t id, bool keep) {
+void UserLimits::settle(std::uint64_t id, const Charge* part) {
   const std::lock_guard lock(mutex_);
   const auto settled = std::ranges::lower_bound(taken_, id, {}, &Taken::id);
   settled->open = false;
-  if (!keep) {
-    settled->steps = {};
+  if (part) {
+    const std::array units = units_of(*part);
+    for (std::size_t i = 0; i < kRates; ++i) {
+      Step& step = settled->steps[i];
+      const auto& rate = rates_[i];
+      if (!rate || step == Step()) continue;  // there was no limit
+      const auto less = std::min(step.plus, rate->cost(units[i]));
+      step = units[i] == 0 ? Step() : Step{.not_before = step.not_before, .plus = less};
+    }
     States without = before_;
     for (const Taken& taken : taken_) {
       for (std::size_t i = 0; i < kRates; ++i) without[i].repeat(taken.steps[i]);

@@ -69,6 +69,8 @@ class Receipt {
 
   /// It stays taken: the message was delivered, or may have been.
   void keep();
+  /// So much of it stays taken, and the rest is given back.
+  void keep(const Charge& part);
 
  private:
   friend class UserLimits;
@@ -121,7 +123,8 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
   };
 
   static Rates rates_of(const config::Limits& limits);
-  void settle(std::uint64_t id, bool keep);
+  /// Ends an open charge, of which only `part` stays; null: all of it.
+  void settle(std::uint64_t id, const Charge* part);
   void forget_what_is_settled(std::vector<Taken>::iterator settled);
   void change(const config::Limits& limits, TimePoint now);
   bool idle(TimePoint now) const;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,9 @@ struct Delivery {
   /// What the attempts before the last came to, one line each: upstream, stage, words.
   std::vector<std::string> earlier_attempts;
   std::string_view cause;  ///< Why it was not delivered: a word of relay/cause.h; empty: it was.
+  /// Recipients that an upstream has accepted, or may have, of a message that went in parts; unset:
+  /// all but the refused ones, or none, as `outcome` says.
+  std::optional<std::uint32_t> reached = {};
   std::uint32_t refused_recipients = 0;  ///< By the last one, in replies to RCPT.
   bool reused_connection = false;
   Duration upstream_time{};  ///< From the start of the last mail transaction to its end.

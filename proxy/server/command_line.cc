@@ -99,6 +99,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App& check = *app.add_subcommand(
       "check", "Say everything that is wrong with a configuration; exit 2 if anything is");
   add_config(check);
+  std::string users;
+  check.add_option("--users", users, "Check this users file alone, and no configuration");
   CLI::App& hash = *app.add_subcommand("hash-password",
                                        "Read a password from the terminal, or the first line of "
                                        "standard input, and print its argon2id "
@@ -145,7 +147,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return explain(app, error);
   }
   if (run) return RunCommand{config};
-  if (check) return CheckCommand{config};
+  if (check) return CheckCommand{config, users};
   if (hash) return HashPasswordCommand{};
   if (list) return providers;
   if (meaning) return reply;

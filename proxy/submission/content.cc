@@ -286,13 +286,23 @@ message::Message Session::assemble(Content& content) {
           .may_have_dotted_line = content.may_have_dotted_line()};
 }
 
+void Session::charge_for(const relay::Delivery& delivery, std::uint64_t recipients,
+                         std::uint64_t size) {
+  const bool may_be_there = delivery.outcome == relay::Outcome::kDelivered ||
+                            delivery.outcome == relay::Outcome::kUnknown;
+  const std::uint64_t refused = std::min<std::uint64_t>(delivery.refused_recipients, recipients);
+  const std::uint64_t reached = delivery.reached.value_or(may_be_there ? recipients - refused : 0);
+  if (reached > 0) {
+    transaction_->receipt.keep({.messages = 1, .recipients = reached, .bytes = size});
+  }
+}
+
 runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::uint64_t size,
                                       relay::Delivery delivery) {
   using enum metrics::Outcome;
   const bool delivered = delivery.outcome == relay::Outcome::kDelivered;
   const bool permanent = delivery.outcome == relay::Outcome::kRefused;
-  // What no upstream has is not paid for; what one may have, is.
-  if (delivered || delivery.outcome == relay::Outcome::kUnknown) transaction_->receipt.keep();
+  charge_for(delivery, envelope.recipients.size(), size);
   login_->metrics.message(delivered   ? kAccepted
                           : permanent ? kRejected
                                       : kDeferred,

@@ -64,6 +64,7 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
   std::vector<Recipient>& part = message.envelope.recipients;
   std::vector<Recipient> all = std::exchange(part, {});
   std::size_t sent = 0;
+  std::size_t reached = 0;
   Delivery delivery;
   while (sent < all.size()) {
     const std::size_t limit =
@@ -78,6 +79,9 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     const bool too_many =
         asks_for_fewer(next) && deliverer.max_recipients(message.envelope.reverse_path) < size;
     const bool failed = next.outcome != Outcome::kDelivered && !too_many;
+    if (next.outcome == Outcome::kDelivered || next.outcome == Outcome::kUnknown) {
+      reached += size - std::min<std::size_t>(next.refused_recipients, size);
+    }
     if (failed && sent > 0) tell_what_was_sent(message, sent, all.size(), next.reply);
     if (too_many) {
       delivery.attempts += next.attempts;
@@ -88,6 +92,7 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     sent += size;
   }
   part = std::move(all);
+  delivery.reached = static_cast<std::uint32_t>(reached);
   co_return delivery;
 }
 

@@ -192,6 +192,16 @@ class Check(unittest.TestCase):
         self.assertRegex(text, r"FILE:1:1: .*hostnme.*hostname")
         self.assertRegex(text, r"FILE:4:\d+: .*maybe.*implicit")
 
+    def test_a_users_file_can_be_checked_alone(self):
+        users = self.enterContext(Scratch()) / "users.toml"
+        one = f'[[user]]\nname = "{{}}"\npassword = "{Sallyport.hash_password()}"\n'
+        users.write_text(one.format("app") + one.format("shop"))
+        self.assertEqual(run(BINARY, "check", "--users", users).stdout, f"{users}: ok: 2 users\n")
+        users.write_text(one.format("app") + one.format("App"))
+        ended = subprocess.run([BINARY, "check", "--users", users], capture_output=True, text=True)
+        self.assertEqual(ended.returncode, 2)
+        self.assertRegex(ended.stderr, r"users.toml:5:8: .*\"App\", which line 2 has already")
+
     def test_run_refuses_the_same_config_with_the_same_code(self):
         folder = self.enterContext(Scratch())
         (folder / "bad.toml").write_text("listener = 3\n")

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <utility>
+
 #include "tests/unit/config/fake_outside.h"
 
 namespace sallyport::config {
@@ -686,6 +689,52 @@ TEST(Problems, NeverShowAPassword) {
   for (const std::string& problem : problems) {
     EXPECT_THAT(problem, testing::Not(testing::HasSubstr("hunter2")));
   }
+}
+
+TEST(Problems, ProbesDoNotShareAnAddressWithMail) {
+  const auto problems = [](std::string_view listener, std::string_view admin) {
+    return problems_of(fmt::format("[[listener]]\naddress = '{}'\ntls = 'none'\n"
+                                   "allow_plaintext = true\n[admin]\naddress = '{}'\n",
+                                   listener, admin),
+                       usual_outside());
+  };
+  EXPECT_THAT(problems("127.0.0.1:25", "127.0.0.1:25"),
+              ElementsAre("c.toml:6:11: admin.address is \"127.0.0.1:25\", and a [[listener]] is at "
+                          "127.0.0.1:25 already; expected another port"));
+  for (const char* listener : {"0.0.0.0:25", "[::]:25"}) {
+    EXPECT_NE(problems(listener, "127.0.0.1:25").front(), "accepted") << listener;
+  }
+  EXPECT_NE(problems("127.0.0.1:25", "[::]:25").front(), "accepted");
+  EXPECT_THAT(problems("127.0.0.1:25", "127.0.0.2:25"), ElementsAre("accepted"));
+  EXPECT_THAT(problems("127.0.0.1:25", "127.0.0.1:26"), ElementsAre("accepted"));
+  EXPECT_THAT(problems("127.0.0.1:0", "127.0.0.1:0"), ElementsAre("accepted"));
+}
+
+TEST(Problems, MailDoesNotGoRoundInACircle) {
+  const auto problems = [](std::string_view listener, std::string_view host) {
+    return problems_of(
+        fmt::format("[[listener]]\naddress = '{}'\ntls = 'none'\nallow_plaintext = true\n"
+                    "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = '{}'\nport = 2525\n"
+                    "allow_plaintext = true\n",
+                    listener, host),
+        usual_outside());
+  };
+  EXPECT_THAT(problems("127.0.0.1:2525", "localhost"),
+              ElementsAre("c.toml:8:8: upstream[1].host is \"localhost\" with port 2525, which is "
+                          "our own [[listener]] at 127.0.0.1:2525: mail would go round in a "
+                          "circle; expected another server"));
+  for (const auto& [listener, host] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"127.0.0.1:2525", "127.0.0.1"},
+           {"0.0.0.0:2525", "127.0.0.1"},
+           {"[::]:2525", "localhost"},
+           {"[::]:2525", "::1"},
+           {"192.0.2.1:2525", "192.0.2.1"},
+           {"[2001:db8::1]:2525", "2001:db8:0::1"}}) {
+    EXPECT_NE(problems(listener, host).front(), "accepted") << listener << ' ' << host;
+  }
+  EXPECT_THAT(problems("127.0.0.1:25", "localhost"), ElementsAre("accepted"));
+  EXPECT_THAT(problems("192.0.2.1:2525", "localhost"), ElementsAre("accepted"));
+  EXPECT_THAT(problems("[::]:2525", "smtp.example.com"), ElementsAre("accepted"));
 }
 
 }  // namespace

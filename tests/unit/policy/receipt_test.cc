@@ -70,6 +70,19 @@ TEST(Receipt, GivesBackEveryLimit) {
   }
 }
 
+TEST(Receipt, GivesBackWhatIsNotKept) {
+  const config::Rate ten{.amount = 10, .period = 3600s, .burst = 10};
+  const auto limits =
+      limits_of({.messages = ten, .recipients = ten, .bytes = ten, .connections = {}});
+  auto held = limits->take({.messages = 1, .recipients = 10, .bytes = 5}, kNoon);
+  ASSERT_TRUE(held);
+  held->keep({.messages = 1, .recipients = 4, .bytes = 5});
+  EXPECT_FALSE(limits->peek({.recipients = 7}, kNoon));
+  EXPECT_TRUE(limits->peek({.messages = 9, .recipients = 6, .bytes = 5}, kNoon));
+  EXPECT_FALSE(limits->peek({.messages = 10}, kNoon));
+  EXPECT_FALSE(limits->peek({.bytes = 6}, kNoon));
+}
+
 // Time went by while it was out: what it held is not earned twice.
 TEST(Receipt, DoesNotGiveBackWhatTimeHasGivenBackAlready) {
   const auto limits = limits_of(messages(1, 10s));

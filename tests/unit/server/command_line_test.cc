@@ -20,6 +20,8 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_EQ(std::get<RunCommand>(parse({"run", "--config", "a.toml"})).config, "a.toml");
   EXPECT_EQ(std::get<RunCommand>(parse({"run"})).config, "/etc/sallyport/sallyport.toml");
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "-c", "b.toml"})).config, "b.toml");
+  EXPECT_EQ(std::get<CheckCommand>(parse({"check"})).users, "");
+  EXPECT_EQ(std::get<CheckCommand>(parse({"check", "--users", "u.toml"})).users, "u.toml");
   EXPECT_TRUE(std::holds_alternative<HashPasswordCommand>(parse({"hash-password"})));
   for (const char* word : {"version", "--version", "-V"}) {
     EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({word}))) << word;
