@@ -194,6 +194,9 @@ std::string with_a_date(const Schema& section, std::string_view key) {
   if (section.name == schema::kHeader.name) {
     return fmt::format("[[listener]]\n[listener.header]\n{}", pair);
   }
+  if (section.name.contains("provider.")) {
+    return fmt::format("[[provider]]\nname = 'own'\n{}\n{}", section.name, pair);
+  }
   if (section.name == schema::kUpstream.name && key != "provider") {
     return fmt::format("[[upstream]]\nprovider = 'ses'\n{}", pair);
   }

@@ -11,7 +11,8 @@ namespace sallyport::config {
 namespace {
 
 constexpr std::string_view kLogin = "provider = 'mailgun'\nusername = 'u'\npassword = 'p'\n";
-constexpr std::string_view kSmtp = "provider = 'smtp'\nhost = 'localhost'\n";
+constexpr std::string_view kSmtp =
+    "provider = 'smtp'\nhost = 'mx.example.com'\nallow_plaintext = true\n";
 
 using namespace std::chrono_literals;
 
