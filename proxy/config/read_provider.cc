@@ -40,6 +40,7 @@ Form<Meaning> meaning_form() {
 
 Form<std::string> stage_form() {
   std::vector<std::pair<std::string_view, std::string>> choices;
+  choices.reserve(kReplyStages.size());
   for (const std::string_view stage : kReplyStages) choices.emplace_back(stage, stage);
   return choice_form<std::string>(std::move(choices));
 }

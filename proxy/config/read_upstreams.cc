@@ -74,6 +74,7 @@ void read_host(const Section& section, const Provider& provider, Upstream& upstr
     return;
   }
   std::vector<std::string_view> regions;
+  regions.reserve(provider.region_hosts.size());
   for (const auto& [name, host] : provider.region_hosts) regions.push_back(name);
   const std::string expected = regions.empty() ? "a region of the provider, such as \"eu-west-1\""
                                                : list(regions, '"', "or");

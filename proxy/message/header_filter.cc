@@ -197,6 +197,7 @@ void HeaderFilter::end_header(Cut& cut, bool add_separator) {
 }
 
 void HeaderFilter::look_behind_end(std::string_view octets) {
+  if (!guessed_end_) return;
   guessed_end_->feed(octets);
   if (guessed_end_->finds_field()) facts_.broken_line = ended_at_;
   if (facts_.broken_line != 0 || guessed_end_->complete()) guessed_end_.reset();

@@ -170,8 +170,7 @@ void UserLimits::change(const config::Limits& limits, TimePoint now) {
   for (std::size_t i = 0; i < kRates; ++i) {
     const auto& from = rates_[i];
     const auto& to = next[i];
-    const bool both = from && to;
-    if (both) {
+    if (from && to) {
       state_[i].convert(*from, *to, since_epoch(now));
       before_[i].convert(*from, *to, since_epoch(now));
     } else {
@@ -180,7 +179,8 @@ void UserLimits::change(const config::Limits& limits, TimePoint now) {
     }
     for (Taken& taken : taken_) {
       Step& step = taken.steps[i];
-      step = both && step != Step() ? convert(step, *from, *to, since_epoch(now)) : Step();
+      const bool keeps = from && to && step != Step();
+      step = keeps ? convert(step, *from, *to, since_epoch(now)) : Step();
     }
   }
   limits_ = limits;

@@ -128,7 +128,7 @@ bool ConnectionCap::refused(Member& member, TimePoint now) {
 std::shared_ptr<ConnectionCap::Member> ConnectionCap::yield_busy(Member& member, TimePoint now) {
   if (claims_.load(std::memory_order_relaxed) == 0) return nullptr;
   const std::lock_guard lock(mutex_);
-  const auto heir = longest_waiting([&](const Member& other) {
+  auto heir = longest_waiting([&](const Member& other) {
     return &other != &member && other.due_ > 0 && owes(member, other, now);
   });
   if (!heir) return nullptr;
@@ -141,7 +141,7 @@ std::shared_ptr<ConnectionCap::Member> ConnectionCap::yield_busy(Member& member,
 std::shared_ptr<ConnectionCap::Member> ConnectionCap::yield_idle(Member& member, TimePoint now) {
   const std::lock_guard lock(mutex_);
   if (member.idle_since.load(std::memory_order_relaxed) > now - kIdleLongEnough) return nullptr;
-  const auto heir = longest_waiting(
+  auto heir = longest_waiting(
       [&](const Member& other) { return &other != &member && deserves_idle(other, now); });
   if (!heir) return nullptr;
   --member.held_;

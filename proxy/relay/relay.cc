@@ -150,7 +150,7 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
 }
 
 Result<std::unique_ptr<Relay>> Relay::make(const Surroundings& surroundings,
-                                           std::shared_ptr<const config::Config> config,
+                                           const std::shared_ptr<const config::Config>& config,
                                            const Relay* previous) {
   auto settings = read_settings(*config);
   if (!settings) return fail(ErrorCode::kInvalid, settings.error().front().str());

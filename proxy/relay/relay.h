@@ -50,7 +50,7 @@ class Relay final : public Deliverer {
                                      const Relay* previous);
   /// Both in one step, and reads the files that `config` names: for tests and tools.
   static Result<std::unique_ptr<Relay>> make(const Surroundings& surroundings,
-                                             std::shared_ptr<const config::Config> config,
+                                             const std::shared_ptr<const config::Config>& config,
                                              const Relay* previous = nullptr);
 
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
