@@ -191,8 +191,7 @@ void read_upstreams(const Section& top, const Outside& outside, Config& config) 
   const Providers providers(top);
   Names names;
   for (const Section& section : top.tables("upstream", schema::kUpstream)) {
-    config.upstreams.push_back(
-        read_upstream(section, outside, providers, config.listeners, names));
+    config.upstreams.push_back(read_upstream(section, outside, providers, config.listeners, names));
   }
   if (top.lacks("upstream")) {
     top.missing("upstream", "at least one [[upstream]] to hand mail to");
