@@ -97,7 +97,7 @@ TEST(Opening, AnUpstreamThatDoesNotKnowUsIsTheOperatorsFault) {
   const char* const refusals[] = {
       "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 535 5.7.8 Authentication credentials invalid\n",
       "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 534 5.7.9 Too weak\n",
-      "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 550 Account suspended\n",
+      "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 550 Go away\n",
       "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 504 5.5.4 No\n",
       "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 334 x\nP: dXNlcg==\nU: 535 Who?\n",
       "U: 250 AUTH CRAM-MD5\n",
@@ -119,6 +119,20 @@ TEST(Opening, AnUpstreamThatDoesNotKnowUsIsTheOperatorsFault) {
   }
 }
 
+TEST(Opening, AnAccountThatIsSuspendedIsNotAWrongPassword) {
+  World world({upstream("a")});
+  world.host("a").scripts = {kGreeting +
+                             "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH PLAIN\n"
+                             "P: AUTH PLAIN *\nU: 550 Account suspended\n"};
+  const Delivery delivery = world.deliver(world.message());
+  EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+  EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4.7.0 "));
+  EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 0u);
+  EXPECT_EQ(world.metrics.for_upstream("a").account_failures.value(), 1u);
+  world.finish();
+  EXPECT_THAT(world.log(), HasSubstr("level=error event=upstream_account_refused upstream=a"));
+}
+
 TEST(Opening, TheOperatorIsToldOnceAMinute) {
   World world({upstream("a")});
   const std::string refusal =
@@ -131,8 +145,8 @@ TEST(Opening, TheOperatorIsToldOnceAMinute) {
   EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 4u);
   world.finish();
   const std::string log = world.log();
-  EXPECT_THAT(log, HasSubstr("times=1\n"));
-  EXPECT_THAT(log, HasSubstr("times=3\n"));
+  EXPECT_THAT(log, HasSubstr("suppressed=0\n"));
+  EXPECT_THAT(log, HasSubstr("suppressed=2\n"));
 }
 
 TEST(Opening, AQuotaAndATemporaryFaultAtAuthAreNotTheOperators) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxy/relay/deadlines.h"
 #include "tests/support/memory_stream.h"
 
 namespace sallyport::server {
@@ -174,20 +175,24 @@ TEST_P(Reload, LetsADeliveryUnderWayEndAndFailOver) {
     const auto main = [](World& w, bool warm_first, void (*change)(Settings&)) -> Task<void> {
       if (warm_first) co_await w.warm_up();
       w.waits = [](const std::string& upstream) { return upstream == "a" ? 1min : 2min; };
+      // "a" has as long as an upstream has while another is left, "b" is the last.
+      const Duration at_a =
+          relay::Deadlines::shared(w.loop.now(), w.loop.after(1h), 1, false).opening;
+      EXPECT_LT(at_a, 1min);
       relay::Delivery first;
       relay::Delivery second;
       const TimePoint begun = w.loop.now();
       runtime::TaskGroup group(w.loop);
       group.spawn(w.deliver(1h, first));
       group.spawn(w.deliver(1h, second));
-      co_await w.pass(30s);  // both wait at "a"
+      co_await w.pass(at_a / 2);  // both wait at "a"
       EXPECT_EQ(w.relay.deliveries(), 2u);
       Settings changed = settings_with({"a", "b"});
       change(changed);
       w.put_in_force(std::move(changed));
       EXPECT_EQ(w.relay.deliveries(), 2u);
       (void)co_await group.join();
-      EXPECT_EQ(w.loop.now() - begun, 3min);
+      EXPECT_EQ(w.loop.now() - begun, at_a + 2min);
       for (const relay::Delivery& each : {first, second}) {
         EXPECT_EQ(each.outcome, Outcome::kDeferred);
         EXPECT_EQ(each.attempts, 2u);
