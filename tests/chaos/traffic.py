@@ -29,7 +29,7 @@ class Books:
     def __init__(self):
         self._lock = threading.Lock()
         self._names = itertools.count()
-        self.heard = {}                         # name -> "accepted", "refused", "unheard"
+        self.heard = {}                         # name -> "accepted", "refused", "broken" (before DATA), "unheard"
         self.hung = []
         self.replies = collections.Counter()    # of messages that were not accepted
 
@@ -59,6 +59,7 @@ class Books:
         lost = [name for name, what in self.heard.items() if what == "accepted" and not arrived[name]]
         double = [name for name, times in arrived.items() if times > 1]
         test.assertEqual((lost, double, self.hung), ([], [], []), f"lost, double, hung; {dict(self.replies)}")
+        test.assertGreater(self.count("accepted"), 0, dict(self.replies))
         print(f"{test.id()}: {len(self.heard)} messages, {self.count('accepted')} accepted, "
               f"{self.count('unheard')} unheard, lost 0, double 0, hung 0", flush=True)
 
@@ -87,6 +88,12 @@ class Traffic:
     def __enter__(self):
         for each in self._threads:
             each.start()
+        # A scenario in which nothing was sent shows nothing: a login alone may take seconds on a busy machine.
+        try:
+            harness.wait_for("a message accepted", lambda: self.books.count("accepted") or self.faults)
+        except AssertionError:
+            self._stop.set()
+            raise
         return self
 
     def __exit__(self, kind, *_):
@@ -121,12 +128,16 @@ class Traffic:
 
     def _send(self, client, name):
         """One message; False when the connection has ended."""
+        ended = "broken"    # before DATA: no message was begun, and a 421 may be lost to a reset
         try:
             for code, text in (client.mail("invoices@example.com"), client.rcpt("someone@example.net")):
                 if code != 250:
-                    self.books.note(name, "refused", text.decode())
+                    self.books.note(name, "broken" if code == 421 else "refused", text.decode())
+                    if code == 421:
+                        return False
                     client.rset()
                     return True
+            ended = "unheard"
             code, text = client.data(harness.message(name))
             self.books.note(name, "accepted" if code == 250 else "refused", text.decode())
             return True
@@ -137,7 +148,7 @@ class Traffic:
             self.books.note_hung(name)
             return False
         except (OSError, smtplib.SMTPException) as error:
-            self.books.note(name, "unheard", repr(error))
+            self.books.note(name, ended, repr(error))
             return False
 
 

@@ -35,7 +35,7 @@ class Log(unittest.TestCase):
         self.assertEqual(ready["workers"], 2)
         self.assertIn(f"127.0.0.1:{gateway.submission}", ready["listeners"])
         self.assertEqual((ready["admin"], ready["upstreams"]), (f"127.0.0.1:{gateway.admin}", "p0"))
-        refused, = gateway.log_lines("refused")
+        refused, = wait_for("the refusal's line", lambda: gateway.log_lines("refused"))
         self.assertEqual((refused["verb"], refused["user"]), ("EXPN", USER))
 
     def test_a_transaction_has_all_that_support_asks_for(self):
