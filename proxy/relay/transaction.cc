@@ -119,7 +119,7 @@ class Transaction {
     }
     if (!verdict_) {
       lost(next, in_step.error());
-      verdict_->stale = true;
+      if (verdict_) verdict_->stale = true;
     }
     co_return false;
   }

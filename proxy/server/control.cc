@@ -128,7 +128,8 @@ void Control::log_ready() {
   }
   std::string upstreams;
   for (const config::Upstream& upstream : config().upstreams) add(upstreams, upstream.name);
-  const std::string admin = config().admin ? config::str(*config().admin) : "off";
+  const std::optional<config::Endpoint>& at = config().admin;
+  const std::string admin = at ? config::str(*at) : "off";
   logger_.write(log::Level::kInfo, "ready",
                 {{"version", SALLYPORT_VERSION},
                  {"config", path_},
@@ -174,7 +175,8 @@ runtime::Task<bool> Control::start() {
       admin = std::move(*opened);
       break;
     }
-    const bool may_come_free = !taken.empty() || is_taken(*config().admin);
+    const std::optional<config::Endpoint>& at = config().admin;
+    const bool may_come_free = !taken.empty() || (at && is_taken(*at));
     const bool last = !may_come_free || loop_.now() >= patience || stops_asked_ > 0;
     if (last || !told) {
       const log::Level level = last ? log::Level::kError : log::Level::kWarning;

@@ -151,14 +151,14 @@ std::optional<smtp::Reply> parse(std::string_view text) {
 /// The meaning at the stage that is named, or at the first one that a rule fits.
 std::pair<std::string_view, relay::Reading> read(const Provider& provider, const smtp::Reply& reply,
                                                  std::string_view wanted) {
-  std::optional<std::pair<std::string_view, relay::Reading>> by_code;
+  std::pair<std::string_view, relay::Reading> by_code;
   for (const auto& [name, stage] : kStages) {
     if (!wanted.empty() && wanted != name) continue;
     const relay::Reading reading = relay::read_reply(provider, stage, reply);
     if (reading.rule) return {name, reading};
-    if (!by_code) by_code = {name, reading};
+    if (by_code.first.empty()) by_code = {name, reading};
   }
-  return *by_code;
+  return by_code;
 }
 
 std::shared_ptr<const Provider> provider_of(const ExplainCommand& command, ExitCode& code) {

@@ -41,8 +41,8 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
     transaction_->content =
         std::make_unique<Content>(context_.budget, config().message, gate_.settings, said.size);
-    if (transaction_->room) {
-      transaction_->content->adopt(*std::exchange(transaction_->room, std::nullopt));
+    if (auto room = std::exchange(transaction_->room, std::nullopt)) {
+      transaction_->content->adopt(std::move(*room));
     }
     transaction_->content->expect_chunks(said.body == smtp::BodyType::kBinarymime);
   }

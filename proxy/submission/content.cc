@@ -168,7 +168,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
-  if (transaction_->room) content.adopt(*std::exchange(transaction_->room, std::nullopt));
+  if (auto room = std::exchange(transaction_->room, std::nullopt)) content.adopt(std::move(*room));
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
   co_await submit(content);
