@@ -163,16 +163,21 @@ class _ProviderSession:
             if not getattr(self, "on_" + verb.lower(), self.on_unknown)(line):
                 return
 
-    def at(self, stage, said, usual):
-        """Answers as the script wants, or as usual; False ends the session."""
+    def scripted(self, stage, said):
+        """What the script wants at this stage, None for the usual. To be asked once: a callable may throw dice."""
         answer = self.provider.script.get(stage)
-        if callable(answer):
-            answer = answer(self, said)
+        return answer(self, said) if callable(answer) else answer
+
+    def say(self, answer, usual):
+        """Answers as wanted, or as usual; False ends the session."""
         answer = usual if answer is None else answer
         if answer is Provider.DROP:
             return False
         self.stream.sendall(answer.encode() + b"\r\n")
         return not answer.startswith("421")
+
+    def at(self, stage, said, usual):
+        return self.say(self.scripted(stage, said), usual)
 
     def octets(self):
         more = self.stream.recv(65536)
@@ -203,18 +208,18 @@ class _ProviderSession:
 
     def on_rcpt(self, line):
         path = re.search("<(.*?)>", line)[1]
-        answer = self.provider.script.get("rcpt")
-        refused = (answer(self, line) if callable(answer) else answer) is not None
-        if not refused:
+        answer = self.scripted("rcpt", line)
+        if answer is None:
             self.forward_paths.append(path)
-        return self.at("rcpt", line, "250 2.1.5 Ok")
+        return self.say(answer, "250 2.1.5 Ok")
 
     def on_data(self, line):
         if not self.forward_paths:
             return self.at("no-recipients", line, "554 5.5.1 No valid recipients")
-        if not self.at("data", line, "354 Go on"):
+        answer = self.scripted("data", line)
+        if not self.say(answer, "354 Go on"):
             return False
-        if self.provider.script.get("data") is not None:
+        if answer is not None:
             return True
         if self.provider.script.get("body") is Provider.DROP:
             self.octets()
