@@ -6,6 +6,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <expected>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -170,7 +172,10 @@ runtime::Task<bool> Control::start() {
   const TimePoint patience = loop_.after(kHandOver);
   for (bool told = false;; told = true) {
     const auto taken = taken_addresses(config(), {});
-    auto opened = listen_for_admin(loop_, config());
+    // Who finds the admin port open takes it that mail is served: it opens last, unless a process
+    // that ends shares it with us.
+    std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> opened = nullptr;
+    if (config().admin && is_taken(*config().admin)) opened = listen_for_admin(loop_, config());
     if (opened && taken.empty()) {
       admin = std::move(*opened);
       break;
@@ -192,6 +197,14 @@ runtime::Task<bool> Control::start() {
   for (const config::Problem& each : problems) say_cannot_listen(log::Level::kError, each);
   if (!problems.empty()) co_return false;
   (void)co_await workers_.commit(loop_.after(kLongestAnswer));
+  if (!admin) {
+    auto opened = listen_for_admin(loop_, config());
+    if (!opened) {
+      say_cannot_listen(log::Level::kError, opened.error());
+      co_return false;
+    }
+    admin = std::move(*opened);
+  }
   if (admin) serve_admin(std::move(admin));
   co_return true;
 }
