@@ -52,7 +52,9 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
     std::vector<const char*> arguments;
     const char* expected;
   } cases[] = {
-      {{}, "a command is missing; expected 'run', 'check', 'hash-password', 'version' or 'help'"},
+      {{},
+       "a command is missing; expected 'run', 'check', 'hash-password', "
+       "'providers', 'explain', 'version' or 'help'"},
       {{"foo"}, "there is no command 'foo'; expected 'run', "},
       {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
       {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
