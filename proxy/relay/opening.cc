@@ -48,7 +48,7 @@ class Opening {
       if (reached) break;
       give_up_connection();
       const bool stopping = reached.error().error.code == ErrorCode::kCancelled;
-      if (stopping || !tried_.more || loop_.now() >= deadline_) {
+      if (stopping || is_about_us(reached.error()) || !tried_.more || loop_.now() >= deadline_) {
         co_return std::unexpected(reached.error());
       }
     }
@@ -70,7 +70,7 @@ class Opening {
     step_deadline_ = deadline_of_address();
     auto reached = co_await converse(std::move(*stream));
     const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
-    if (!stopping) dialer_.spoke(tried_, reached.has_value());
+    if (!stopping) dialer_.spoke(tried_, reached || is_about_us(reached.error()));
     co_return reached;
   }
 
@@ -92,6 +92,11 @@ class Opening {
     }
     // RFC 3207 section 4.2: what was learned in clear is forgotten.
     co_return co_await ehlo();
+  }
+
+  /// A throttle, a quota or a refused account holds at every address of the upstream.
+  static bool is_about_us(const Attempt& attempt) {
+    return attempt.reply && attempt.meaning != Meaning::kPlain;
   }
 
   TimePoint deadline_of_address() const {

@@ -99,8 +99,8 @@ std::optional<relay::Delivery> Session::check_sender(const smtp::MailCommand& co
 std::optional<relay::Delivery> Session::reserve() {
   const std::uint64_t declared = transaction_->envelope.parameters.size.value_or(0);
   if (declared == 0) return std::nullopt;
-  transaction_->room.emplace(context_.budget);
-  if (transaction_->room->grow(message::Body::room_for(declared, context_.budget))) {
+  message::Reservation& room = transaction_->room.emplace(context_.budget);
+  if (room.grow(message::Body::room_for(declared, context_.budget))) {
     return std::nullopt;
   }
   context_.metrics.process().content_refusals.add();
