@@ -63,9 +63,13 @@ Loop::~Loop() {
   uv_run(uv_.get(), UV_RUN_NOWAIT);
   if (uv_loop_close(uv_.get()) == 0) return;
   if (uv_->active_reqs.count == 0) die("closed while something still uses it");
-  // The thread that works on the request reports to the loop when it is done.
-  (void)uv_.release();
-  (void)handles_.release();
+  // The thread that works on the request reports to the loop when it is done: both must stay, and
+  // stay reachable, until the process ends.
+  static std::mutex mutex;
+  static auto& left_behind = *new std::vector<void*>;
+  const std::lock_guard lock(mutex);
+  left_behind.push_back(uv_.release());
+  left_behind.push_back(handles_.release());
   abandoned = true;
 }
 

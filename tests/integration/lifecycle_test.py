@@ -273,7 +273,7 @@ class Process(unittest.TestCase):
             gateway.write_config(user_extra='senders = ["only@example.com"]')
             gateway.signal(signal.SIGHUP)
             wait_for("the reload", lambda: gateway.metric("sallyport_config_reloads_total", result="success"))
-            self.assertEqual(outcome(client)[0], 250, "the old session keeps its snapshot")
+            self.assertEqual(outcome(client)[0], 550, "narrower senders reach an open session")
             with gateway.client() as newer:
                 self.assertEqual(outcome(newer)[0], 550)
                 self.assertEqual(outcome(newer, content=message(sender="only@example.com"),

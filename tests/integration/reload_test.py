@@ -307,8 +307,10 @@ class SecondProcess(unittest.TestCase):
         self.addCleanup(go_on.set)
 
         def hold(*_):
-            held.set()
-            go_on.wait(PATIENCE)
+            """Holds the first message, which is the first gateway's."""
+            if not held.is_set():
+                held.set()
+                go_on.wait(PATIENCE)
 
         provider = self.enterContext(Provider(self.gateway.authority, {"content": hold}))
         self.gateway.write_config(upstreams=smtp_upstream("q", provider, self.gateway.authority))

@@ -96,7 +96,8 @@ class Revocation(unittest.TestCase):
             client.login("sAmE", PASSWORD)
             self.assertEqual(outcome(client)[0], 250)
         self.assertEqual(self.gateway.metric("sallyport_messages_total", user="Same", result="accepted"), 1)
-        self.assertEqual({line["user"] for line in self.gateway.log_lines("transaction")}, {"Same"})
+        lines = wait_for("the line", lambda: self.gateway.log_lines("transaction"))
+        self.assertEqual({line["user"] for line in lines}, {"Same"})
 
 
 if __name__ == "__main__":

@@ -62,9 +62,9 @@ class Departed(unittest.TestCase):
         subjects = b"".join(self.seen)
         self.assertNotIn(b"Subject: second", subjects)
         self.assertIn(b"Subject: third", subjects)
-        abandoned = [line for line in self.gateway.log_lines("transaction") if line["result"] == "abandoned"]
-        self.assertEqual(len(abandoned), 1)
-        self.assertIn("the client has gone", abandoned[0]["reply"])
+        abandoned = wait_for("the line", lambda: [line for line in self.gateway.log_lines("transaction")
+                                                  if line["result"] == "abandoned"])
+        self.assertEqual([line["cause"] for line in abandoned], ["client_gone"])
 
     def test_after_a_reset_nothing_is_sent(self):
         def depart(client):
