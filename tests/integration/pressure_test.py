@@ -7,6 +7,7 @@ import base64
 import contextlib
 import os
 import resource
+import select
 import socket
 import ssl
 import threading
@@ -49,30 +50,46 @@ class Flood(contextlib.AbstractContextManager):
         self.stream, self.octets, self.over = stream, octets, threading.Event()
         self.sent = 0
         self.last = b""
-        self.threads = [threading.Thread(target=each, daemon=True) for each in (self.send, self.read)]
+        self.thread = threading.Thread(target=self.run, daemon=True)
 
     def __enter__(self):
-        for each in self.threads:
-            each.start()
+        self.thread.start()
         return self
 
     def __exit__(self, *_):
         self.over.set()
         with contextlib.suppress(OSError):
             socket.socket.shutdown(self.stream, socket.SHUT_RDWR)
-        for each in self.threads:
-            each.join(PATIENCE)
+        self.thread.join(PATIENCE)
 
-    def send(self):
+    def run(self):
+        """In one thread: a TLS connection must not be read and written by two at once."""
+        self.stream.setblocking(False)
+        rest = memoryview(self.octets)
         with contextlib.suppress(OSError):
             while not self.over.is_set():
-                self.stream.sendall(self.octets)
-                self.sent += len(self.octets)
+                heard, said = self.read(), self.send(rest)
+                if heard == b"":
+                    return
+                self.last = heard or self.last
+                rest = rest[said:] or memoryview(self.octets)
+                self.sent += said
+                if not heard and not said:
+                    select.select([self.stream], [self.stream], [], 0.05)
 
     def read(self):
-        with contextlib.suppress(OSError):
-            while octets := self.stream.recv(1 << 20):
-                self.last = octets
+        """What has come; None: nothing yet."""
+        try:
+            return self.stream.recv(1 << 20)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+
+    def send(self, octets):
+        """How many octets could be sent."""
+        try:
+            return self.stream.send(octets)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return 0
 
 
 class Greedy(OneWorker):
