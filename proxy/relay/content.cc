@@ -161,7 +161,10 @@ class Sending {
     Attempt accepted;
     accepted.end = End::kAccepted;
     accepted.stage = Stage::kEnd;
-    accepted.meaning = read_reply(*upstream_.provider, Stage::kEnd, *reply).meaning;
+    // 250 says it all: only another success code may have a meaning of its own.
+    if (reply->code != 250) {
+      accepted.meaning = read_reply(*upstream_.provider, Stage::kEnd, *reply).meaning;
+    }
     if (accepted.meaning == Meaning::kSuppressed) note_suppressed(*reply, accepted);
     accepted.reply = std::move(*reply);
     co_return accepted;
