@@ -531,6 +531,9 @@ Result<std::vector<smtp::Mailbox>> claimed_addresses(std::string_view value) {
     read_all_ways(in_ascii(masked(text, words)), findings);
   }
   if (!findings.fault.empty()) return invalid(std::move(findings.fault));
+  // What looks like an address may turn out to be none once characters beyond ASCII are read as
+  // white space: then there is nothing whose rights could be checked.
+  if (findings.addresses.empty()) return invalid("holds no address");
   return std::move(findings.addresses);
 }
 

@@ -365,5 +365,9 @@ TEST(AuthorField, NoReaderTakesAForeignAddressFromWhatPasses) {
   EXPECT_GT(passed, 500u);
 }
 
+TEST(AuthorField, WhiteSpaceBeyondAsciiMakesNoAddress) {
+  EXPECT_FALSE(claimed_addresses("To: x Bo: x Bp@\xe2\x80\xafz"));
+}
+
 }  // namespace
 }  // namespace sallyport::message
