@@ -698,9 +698,10 @@ TEST(Problems, ProbesDoNotShareAnAddressWithMail) {
                                    listener, admin),
                        usual_outside());
   };
-  EXPECT_THAT(problems("127.0.0.1:25", "127.0.0.1:25"),
-              ElementsAre("c.toml:6:11: admin.address is \"127.0.0.1:25\", and a [[listener]] is at "
-                          "127.0.0.1:25 already; expected another port"));
+  EXPECT_THAT(
+      problems("127.0.0.1:25", "127.0.0.1:25"),
+      ElementsAre("c.toml:6:11: admin.address is \"127.0.0.1:25\", and a [[listener]] is at "
+                  "127.0.0.1:25 already; expected another port"));
   for (const char* listener : {"0.0.0.0:25", "[::]:25"}) {
     EXPECT_NE(problems(listener, "127.0.0.1:25").front(), "accepted") << listener;
   }
