@@ -69,7 +69,41 @@ void read_users_file(const Section& section, const Outside& outside, Names& name
   }
 }
 
+/// The groups of a user, each once.
+std::vector<std::string> read_groups(const Section& section) {
+  std::vector<Element<std::string>> read;
+  section.read_list("groups", read, text_form("the name of a group"));
+  std::vector<std::string> groups;
+  for (auto& [name, place, path] : read) {
+    if (std::ranges::find(groups, name) != groups.end()) {
+      section.problems().add(
+          place, fmt::format("{} is {} again; expected each group once", path, quote(name)));
+    }
+    groups.push_back(std::move(name));
+  }
+  return groups;
+}
+
 }  // namespace
+
+std::vector<Label> read_labels(const Section& section) {
+  std::vector<Label> labels;
+  const auto form = text_form("the text of the label");
+  const Table* table = section.open_table(
+      "labels", "a table of labels and their text, such as { team = \"billing\" }");
+  if (!table) return labels;
+  for (const Entry& entry : table->entries) {
+    const auto text = form.read(entry.value);
+    if (text) {
+      labels.push_back({.name = entry.key, .value = *text});
+      continue;
+    }
+    section.problems().add(
+        entry.value.place, fmt::format("{}.{} is {}; expected {}", section.path_of("labels"),
+                                       quote(entry.key), describe(entry.value), form.expected));
+  }
+  return labels;
+}
 
 Limits read_limits(const Section& section, const Limits& defaults) {
   Limits limits = defaults;
@@ -97,6 +131,8 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
     if (const auto limits = section.table("limits", schema::kUserLimits)) {
       user.limits = read_limits(*limits, defaults);
     }
+    user.groups = read_groups(section);
+    user.labels = read_labels(section);
     users.push_back(std::move(user));
   }
   return users;
