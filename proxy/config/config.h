@@ -113,10 +113,10 @@ struct Label {
 
 /// One user that may authenticate: from `[[auth.user]]` or from the users file.
 struct User {
-  std::string name;                     ///< The authentication identity (authcid).
-  std::string password_hash;            ///< An argon2id PHC string.
-  std::vector<AddressPattern> senders;  ///< Empty: any sender.
-  Limits limits;                        ///< Already merged with `[limits]`.
+  std::string name;                      ///< The authentication identity (authcid).
+  std::string password_hash;             ///< An argon2id PHC string.
+  std::vector<AddressPattern> senders;   ///< Empty: any sender.
+  Limits limits;                         ///< Already merged with `[limits]`.
   std::vector<std::string> groups = {};  ///< For routes and credentials; the first is `{group}`.
   std::vector<Label> labels = {};        ///< In the order of the file, each name once.
 
@@ -196,14 +196,14 @@ std::vector<Target> in_order(const std::vector<std::size_t>& upstreams);
 /// `[[route]]`: the first that a message matches decides its upstreams. A condition that is empty
 /// holds for every message; all that are there must hold.
 struct Route {
-  std::vector<AddressPattern> senders = {};  ///< One matches the reverse-path.
-  std::vector<Target> upstreams = {};        ///< In the order of priority; never empty.
-  std::string name = {};                     ///< For logs and `sallyport explain`; may be empty.
-  std::vector<std::string> users = {};       ///< The user is one of these, whatever the case.
-  std::vector<std::string> groups = {};      ///< The user is in one of these.
-  std::vector<Label> labels = {};            ///< The user has all of these; `*` in values.
-  std::vector<Endpoint> listeners = {};      ///< The message came in by one of these.
-  std::vector<AddressPattern> authors = {};  ///< Every address in From: matches one of these.
+  std::vector<AddressPattern> senders = {};     ///< One matches the reverse-path.
+  std::vector<Target> upstreams = {};           ///< In the order of priority; never empty.
+  std::string name = {};                        ///< For logs and `sallyport explain`; may be empty.
+  std::vector<std::string> users = {};          ///< The user is one of these, whatever the case.
+  std::vector<std::string> groups = {};         ///< The user is in one of these.
+  std::vector<Label> labels = {};               ///< The user has all of these; `*` in values.
+  std::vector<Endpoint> listeners = {};         ///< The message came in by one of these.
+  std::vector<AddressPattern> authors = {};     ///< Every address in From: matches one of these.
   std::vector<AddressPattern> recipients = {};  ///< Every recipient matches one of these.
   std::vector<HeaderField> header = {};         ///< There is a field for each; `*` in texts.
   std::uint64_t min_size = 0;                   ///< Octets.

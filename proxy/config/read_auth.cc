@@ -98,8 +98,8 @@ std::vector<Label> read_labels(const Section& section) {
       labels.push_back({.name = entry.key, .value = *text});
       continue;
     }
-    section.problems().add(
-        entry.value.place, fmt::format("{}.{} is {}; expected {}", section.path_of("labels"),
+    section.problems().add(entry.value.place,
+                           fmt::format("{}.{} is {}; expected {}", section.path_of("labels"),
                                        quote(entry.key), describe(entry.value), form.expected));
   }
   return labels;

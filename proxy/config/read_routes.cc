@@ -53,9 +53,10 @@ std::vector<Endpoint> read_listeners_of(const Reading& from) {
       for (const Listener& listener : all) known.push_back(str(listener.address));
       const std::vector<std::string_view> names(known.begin(), known.end());
       from.section.problems().add(
-          place, fmt::format("{} is {}, but no [[listener]] has that address; expected {}", path,
-                             quote(str(address)),
-                             names.empty() ? "the address of a [[listener]]" : list(names, '"', "or")));
+          place,
+          fmt::format("{} is {}, but no [[listener]] has that address; expected {}", path,
+                      quote(str(address)),
+                      names.empty() ? "the address of a [[listener]]" : list(names, '"', "or")));
     }
     listeners.push_back(address);
   }
@@ -67,8 +68,7 @@ std::vector<HeaderField> read_fields(const Section& section) {
   std::vector<HeaderField> fields;
   const auto form = text_form("what the field must have, \"*\" for any text");
   const Table* table = section.open_table(
-      "header",
-      "a table of field names and their text, such as { \"X-Priority\" = \"bulk*\" }");
+      "header", "a table of field names and their text, such as { \"X-Priority\" = \"bulk*\" }");
   if (!table) return fields;
   for (const Entry& entry : table->entries) {
     const std::string path = fmt::format("{}.{}", section.path_of("header"), quote(entry.key));
@@ -81,9 +81,8 @@ std::vector<HeaderField> read_fields(const Section& section) {
     if (text) {
       fields.push_back({.name = entry.key, .text = *text});
     } else {
-      section.problems().add(entry.value.place,
-                             fmt::format("{} is {}; expected {}", path, describe(entry.value),
-                                         form.expected));
+      section.problems().add(entry.value.place, fmt::format("{} is {}; expected {}", path,
+                                                            describe(entry.value), form.expected));
     }
   }
   return fields;

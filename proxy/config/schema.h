@@ -54,8 +54,7 @@ inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"
 inline constexpr auto kRoute = std::to_array<std::string_view>(
     {"name", "users", "groups", "labels", "listeners", "senders", "authors", "recipients", "header",
      "min_size", "max_size", "upstreams"});
-inline constexpr auto kTarget =
-    std::to_array<std::string_view>({"name", "priority", "weight"});
+inline constexpr auto kTarget = std::to_array<std::string_view>({"name", "priority", "weight"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
     {"max_recipients", "overflow", "reply", "max_messages", "max_errors", "max_auth_failures",
      "max_connections", "max_connections_per_network", "max_unauthenticated_per_network",

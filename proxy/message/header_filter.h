@@ -79,7 +79,9 @@ class HeaderFilter {
 
   /// From the next field on the values of fields of these names are kept for `watched`, whether
   /// they are passed on or not.
-  void watch(std::shared_ptr<const std::vector<std::string>> names) { watching_ = std::move(names); }
+  void watch(std::shared_ptr<const std::vector<std::string>> names) {
+    watching_ = std::move(names);
+  }
 
   /// Appends to `kept` views of what is to be passed on of `piece` and of octets held back earlier.
   /// They point into `piece`, this filter or static storage, and hold until the next call.

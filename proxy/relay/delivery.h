@@ -62,7 +62,7 @@ struct Caller {
   /// The user whose message it is: users take turns where deliveries wait. Outlives the delivery,
   /// as does all that follows, which routes and credentials look at.
   std::string_view user = {};
-  std::span<const std::string> groups = {};   ///< Of the user.
+  std::span<const std::string> groups = {};    ///< Of the user.
   std::span<const config::Label> labels = {};  ///< Of the user.
   const config::Endpoint* listener = nullptr;  ///< By which the message came in; null: by none.
 };

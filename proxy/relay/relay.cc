@@ -102,7 +102,11 @@ std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
 }  // namespace
 
 Relay::Relay(runtime::Loop& loop, std::shared_ptr<const Settings> settings)
-    : loop_(loop), settings_(std::move(settings)), router_(settings_->routes), random_(std::random_device{}()), deliveries_(loop) {}
+    : loop_(loop),
+      settings_(std::move(settings)),
+      router_(settings_->routes),
+      random_(std::random_device{}()),
+      deliveries_(loop) {}
 
 Result<Relay::Prepared> Relay::prepare(const Surroundings& surroundings,
                                        std::shared_ptr<const Settings> settings,
@@ -186,7 +190,8 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   const TimePoint begun = loop_.now();
   const auto found = router_.find(traits_of(message), caller);
   std::vector<config::Target> drawn;
-  const auto route = found ? router_.order(*found, random_, drawn) : std::span<const config::Target>();
+  const auto route =
+      found ? router_.order(*found, random_, drawn) : std::span<const config::Target>();
   Delivery delivery;
   if (found) delivery.route = router_.route(*found).name;
   Upstream* last = nullptr;

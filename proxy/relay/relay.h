@@ -86,7 +86,7 @@ class Relay final : public Deliverer {
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;
   const Router router_;
-  std::minstd_rand random_;  // for the weights of routes
+  std::minstd_rand random_;                           // for the weights of routes
   std::vector<std::shared_ptr<Upstream>> upstreams_;  // as settings_->upstreams
   runtime::InFlight deliveries_;
   bool draining_ = false;

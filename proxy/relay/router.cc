@@ -182,8 +182,8 @@ std::span<const config::Target> Router::order(std::size_t route, std::minstd_ran
   if (!shared_[route]) return targets;
   drawn = targets;
   for (std::span<config::Target> rest = drawn; !rest.empty();) {
-    const auto equal = std::ranges::upper_bound(rest, rest.front().priority, {},
-                                                &config::Target::priority);
+    const auto equal =
+        std::ranges::upper_bound(rest, rest.front().priority, {}, &config::Target::priority);
     const auto count = static_cast<std::size_t>(equal - rest.begin());
     draw(rest.first(count), random);
     rest = rest.subspan(count);

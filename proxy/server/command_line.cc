@@ -118,9 +118,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       meaning.add_option("--provider", reply.provider, "The provider that said it");
   CLI::Option* const by_upstream =
       meaning.add_option("--upstream", reply.upstream, "The upstream that said it");
-  CLI::Option* const of_config =
-      meaning.add_option("-c,--config", reply.config,
-                         "The configuration with that upstream, or with the routes");
+  CLI::Option* const of_config = meaning.add_option(
+      "-c,--config", reply.config, "The configuration with that upstream, or with the routes");
   by_upstream->needs(of_config)->excludes(by_provider);
   meaning.add_option("--stage", reply.stage, "The command it answers (default: any)")
       ->check(CLI::IsMember(

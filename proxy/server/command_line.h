@@ -55,8 +55,7 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, VersionCommand,
-                                 PrintCommand>;
+                                 ExplainCommand, ExplainRouteCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

@@ -31,8 +31,9 @@ const config::User* user_named(const config::Config& config, std::string_view na
 
 Result<smtp::Mailbox> read_address(std::string_view option, const std::string& text) {
   auto mailbox = smtp::parse_mailbox(text, true);
-  if (!mailbox) return fail(ErrorCode::kInvalid, fmt::format("{} \"{}\": {}", option, text,
-                                                             mailbox.error().text));
+  if (!mailbox)
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} \"{}\": {}", option, text, mailbox.error().text));
   return mailbox;
 }
 
@@ -65,7 +66,8 @@ Result<std::vector<config::HeaderField>> read_fields(const ExplainRouteCommand& 
     fields.push_back(
         {.name = std::move(name), .text = std::string(ascii::trim(line.substr(colon + 1)))});
   }
-  if (!has_author && !command.from.empty()) fields.push_back({.name = "From", .text = command.from});
+  if (!has_author && !command.from.empty())
+    fields.push_back({.name = "From", .text = command.from});
   return fields;
 }
 
@@ -116,8 +118,8 @@ Result<std::string> explain_route(const config::Config& config,
     caller.labels = user->labels;
     if (!user->groups.empty()) text += fmt::format("groups: {}\n", fmt::join(user->groups, ", "));
   } else if (!command.user.empty()) {
-    text += fmt::format("no user \"{}\" is configured: it has no groups and no labels\n",
-                        command.user);
+    text +=
+        fmt::format("no user \"{}\" is configured: it has no groups and no labels\n", command.user);
   }
   const relay::Traits traits{.envelope = *envelope, .size = command.size, .fields = *fields};
   for (std::size_t i = 0; i < config.routes.size(); ++i) {
@@ -128,8 +130,8 @@ Result<std::string> explain_route(const config::Config& config,
       text += fmt::format("{}: no: {}\n", heading(route, i), unmet);
       continue;
     }
-    return text + fmt::format("{}: taken\nupstreams: {}\n", heading(route, i),
-                              in_words(config, route));
+    return text +
+           fmt::format("{}: taken\nupstreams: {}\n", heading(route, i), in_words(config, route));
   }
   return text + "no route is left: the client hears 451 4.4.4\n";
 }

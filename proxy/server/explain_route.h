@@ -1,4 +1,5 @@
-// `sallyport explain --user NAME --from ADDRESS --to ADDRESS`: which route a message takes, and why.
+// `sallyport explain --user NAME --from ADDRESS --to ADDRESS`: which route a message takes, and
+// why.
 #pragma once
 
 #include <string>

@@ -76,8 +76,8 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     Delivery next = co_await deliverer.deliver(message, deadline, caller);
     if (next.outcome == Outcome::kDelivered) caller.gone = nullptr;
     std::ranges::move(part, first);
-    const bool too_many =
-        asks_for_fewer(next) && deliverer.max_recipients(message.envelope.reverse_path, caller) < size;
+    const bool too_many = asks_for_fewer(next) &&
+                          deliverer.max_recipients(message.envelope.reverse_path, caller) < size;
     const bool failed = next.outcome != Outcome::kDelivered && !too_many;
     if (next.outcome == Outcome::kDelivered || next.outcome == Outcome::kUnknown) {
       reached += size - std::min<std::size_t>(next.refused_recipients, size);

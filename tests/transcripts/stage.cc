@@ -127,9 +127,8 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
 Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
-  static const std::set<std::string> settings = {"listener", "user",     "upstream",
-                                                 "set",      "segments", "authenticator-fails",
-                                                 "route"};
+  static const std::set<std::string> settings = {
+      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route"};
   return settings.contains(directive);
 }
 
@@ -325,7 +324,8 @@ void Stage::add_route(const std::vector<std::string>& words) {
   std::vector<std::size_t> upstreams;
   for (const std::string& name : split(words[1], ',')) {
     const auto found = std::ranges::find(config_->upstreams, name, &config::Upstream::name);
-    if (found == config_->upstreams.end()) throw std::invalid_argument("@route: no upstream " + name);
+    if (found == config_->upstreams.end())
+      throw std::invalid_argument("@route: no upstream " + name);
     upstreams.push_back(static_cast<std::size_t>(found - config_->upstreams.begin()));
   }
   route.upstreams = config::in_order(upstreams);

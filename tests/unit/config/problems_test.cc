@@ -675,24 +675,30 @@ TEST(Problems, OfConditionsOfRoutes) {
       route(std::string("authors = ['nobody']\nrecipients = []\nname = ''\ngroups = [1]\n") +
             fmt::format("[[auth.user]]\nname = 'a'\npassword = '{}'", kHash)),
       std::string(kUpstreams) +
-          "[[route]]\nupstreams = [{ name = 'sess' }, { priority = 0, weight = 1001, nam = 'ses' }, "
+          "[[route]]\nupstreams = [{ name = 'sess' }, { priority = 0, weight = 1001, nam = 'ses' "
+          "}, "
           "{ weight = 2 }, { name = 'mailgun' }, 'mailgun']"};
   expect({
       {texts[0],
-       {"c.toml:14:14: route[1].listeners[1] is \"[::]:587\", but no [[listener]] has that address; "
+       {"c.toml:14:14: route[1].listeners[1] is \"[::]:587\", but no [[listener]] has that "
+        "address; "
         "expected \"[::1]:2525\"",
         "c.toml:14:26: route[1].listeners[2] is 5; expected an IP address and a port, such as "
         "\"[::]:465\" or \"127.0.0.1:2525\""}},
       {texts[1],
-       {"c.toml:14:12: route[1].header.\"X Y\" is no field; expected the name of a header field, such "
+       {"c.toml:14:12: route[1].header.\"X Y\" is no field; expected the name of a header field, "
+        "such "
         "as \"User-Agent\"",
-        "c.toml:14:34: route[1].header.\"X-Kind\" is 1; expected what the field must have, \"*\" for "
+        "c.toml:14:34: route[1].header.\"X-Kind\" is 1; expected what the field must have, \"*\" "
+        "for "
         "any text",
         "c.toml:15:19: route[1].labels.\"team\" is 5; expected the text of the label"}},
       {texts[2],
-       {"c.toml:14:10: route[1].header is \"X-Kind: bulk\"; expected a table of field names and their "
+       {"c.toml:14:10: route[1].header is \"X-Kind: bulk\"; expected a table of field names and "
+        "their "
         "text, such as { \"X-Priority\" = \"bulk*\" }",
-        "c.toml:15:10: route[1].labels is an array; expected a table of labels and their text, such "
+        "c.toml:15:10: route[1].labels is an array; expected a table of labels and their text, "
+        "such "
         "as { team = \"billing\" }"}},
       {texts[3],
        {"c.toml:15:12: route[1].max_size is 10, below min_size; expected 1000000 at least"}},
@@ -704,7 +710,8 @@ TEST(Problems, OfConditionsOfRoutes) {
         "c.toml:16:8: route[1].name is \"\": it is empty; expected a name of your choice",
         "c.toml:17:11: route[1].groups[1] is 1; expected the name of a group"}},
       {texts[5],
-       {"c.toml:10:23: route[1].upstreams[1].name is \"sess\", but no [[upstream]] has that name; did "
+       {"c.toml:10:23: route[1].upstreams[1].name is \"sess\", but no [[upstream]] has that name; "
+        "did "
         "you mean \"ses\"?",
         "c.toml:10:46: route[1].upstreams[2].priority is 0; expected an integer from 1 to 1000",
         "c.toml:10:58: route[1].upstreams[2].weight is 1001; expected an integer from 0 to 1000",

@@ -30,7 +30,8 @@ smtp::ReversePath path(const std::string& address) {
 /// The upstreams of a message with this reverse-path, of nobody in particular.
 std::vector<std::size_t> upstreams_for(const Router& router,
                                        const smtp::ReversePath& reverse_path) {
-  const message::Envelope envelope{.reverse_path = reverse_path, .parameters = {}, .recipients = {}};
+  const message::Envelope envelope{
+      .reverse_path = reverse_path, .parameters = {}, .recipients = {}};
   const auto found = router.find({.envelope = envelope, .size = 100, .fields = {}}, {});
   std::vector<std::size_t> upstreams;
   if (!found) return upstreams;
@@ -230,7 +231,9 @@ TEST(Router, WatchesTheFieldsThatRoutesLookAt) {
 
 TEST(Router, AgreesWithTryingEachRouteOfAnyCondition) {
   std::mt19937 random(2);
-  const auto pick = [&](const std::vector<std::string>& from) { return from[random() % from.size()]; };
+  const auto pick = [&](const std::vector<std::string>& from) {
+    return from[random() % from.size()];
+  };
   const std::vector<std::string> users = {"a", "b", "C"};
   const std::vector<std::string> groups = {"g", "h", "i"};
   const std::vector<std::string> domains = {"here.example", "x.here.example", "other.example"};

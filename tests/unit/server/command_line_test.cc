@@ -79,8 +79,9 @@ TEST(CommandLine, ExplainsAReplyOrARoute) {
   EXPECT_EQ(route.to.size(), 2u);
   EXPECT_EQ(route.header.size(), 1u);
   EXPECT_EQ(route.size, 12u);
-  EXPECT_EQ(std::get<ExplainRouteCommand>(parse({"explain", "-c", "c.toml", "--to", "a@b.c"})).config,
-            "c.toml");
+  EXPECT_EQ(
+      std::get<ExplainRouteCommand>(parse({"explain", "-c", "c.toml", "--to", "a@b.c"})).config,
+      "c.toml");
   EXPECT_NE(printed({"explain"}).text.find("expected a reply, or --to"), std::string::npos);
   EXPECT_NE(printed({"explain", "-c", "c.toml", "454 x"}).text.find("--config needs --upstream"),
             std::string::npos);

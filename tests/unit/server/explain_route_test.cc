@@ -66,8 +66,7 @@ TEST(ExplainRoute, NamesTheArgumentThatCannotBeRead) {
   };
   EXPECT_EQ(error({.to = {"nobody"}}).substr(0, 14), "--to \"nobody\":");
   EXPECT_EQ(error({.from = "nobody", .to = {"a@b.c"}}).substr(0, 16), "--from \"nobody\":");
-  EXPECT_EQ(error({.to = {"a@b.c"}, .header = {"X"}}),
-            "--header \"X\": expected \"NAME: TEXT\"");
+  EXPECT_EQ(error({.to = {"a@b.c"}, .header = {"X"}}), "--header \"X\": expected \"NAME: TEXT\"");
   EXPECT_EQ(error({.to = {"a@b.c"}, .listener = "x"}).substr(0, 11), "--listener:");
 }
 
