@@ -345,8 +345,8 @@ class FaultyDialer final : public Dialer {
     }
     static const support::TestCa ca;
     const auto context = net::ClientTlsContext::make(ca.root()).value();
-    auto secured = co_await net::connect_tls(host_.loop, std::move(stream), *context, "a.example",
-                                             deadline);
+    auto secured =
+        co_await net::connect_tls(host_.loop, std::move(stream), *context, "a.example", deadline);
     if (!secured) co_return fail(std::move(secured.error()));
     co_return std::move(*secured);
   }
@@ -367,9 +367,9 @@ std::string_view name(At at) {
 
 std::string_view name(Way way) {
   static constexpr std::string_view kNames[] = {
-      "refuse", "unresolved", "wrong name", "alert", "4xx",   "5xx",     "421",
-      "334",    "garbage",    "overlong",   "endless", "drop", "reset",  "stall",
-      "half",   "half, drop", "half, reset", "twice", "lost",  "throw away", "merged"};
+      "refuse", "unresolved", "wrong name",  "alert",   "4xx",  "5xx",        "421",
+      "334",    "garbage",    "overlong",    "endless", "drop", "reset",      "stall",
+      "half",   "half, drop", "half, reset", "twice",   "lost", "throw away", "merged"};
   return kNames[static_cast<std::size_t>(way)];
 }
 

@@ -51,9 +51,9 @@ std::string print(const Case& c) {
   return text;
 }
 
-constexpr Way kReplyWays[] = {Way::k4xx,      Way::k5xx,       Way::k421,     Way::kNonsense,
-                              Way::kGarbage,  Way::kOverlong,  Way::kEndless, Way::kDrop,
-                              Way::kReset,    Way::kStall,     Way::kHalf,    Way::kHalfDrop,
+constexpr Way kReplyWays[] = {Way::k4xx,       Way::k5xx,      Way::k421,     Way::kNonsense,
+                              Way::kGarbage,   Way::kOverlong, Way::kEndless, Way::kDrop,
+                              Way::kReset,     Way::kStall,    Way::kHalf,    Way::kHalfDrop,
                               Way::kHalfReset, Way::kTwice};
 constexpr Way kFlightWays[] = {Way::kLost, Way::kThrowAway, Way::kMerged};
 /// Nothing follows this command before its reply was read.
@@ -228,7 +228,8 @@ class Deployment {
     config_->routes.push_back({.senders = {}, .upstreams = {0}});
     if (with_other) config_->routes.front().upstreams.push_back(1);
     content_ = "\r\nSubject: x\r\n\r\n";
-    for (int i = 0; i < 20; ++i) content_ += "A line of a message that takes more than one write.\r\n";
+    for (int i = 0; i < 20; ++i)
+      content_ += "A line of a message that takes more than one write.\r\n";
     for (FaultyHost* const host : {&a_, &b_}) {
       host->pipelining = c.is_pipelined();
       host->chunking = c.by == By::kChunk;
@@ -236,10 +237,11 @@ class Deployment {
       host->content = content_;
     }
     if (c.at == At::kContent) a_.capacity = 200;
-    const Surroundings surroundings{
-        loop_, logger_, metrics_, caps_,
-        [this](Loop&, const config::Upstream& up, std::string_view)
-            -> Result<std::unique_ptr<Dialer>> { return dial_faulty(up.name == "a" ? a_ : b_); }};
+    const Surroundings surroundings{loop_, logger_, metrics_, caps_,
+                                    [this](Loop&, const config::Upstream& up,
+                                           std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                      return dial_faulty(up.name == "a" ? a_ : b_);
+                                    }};
     cap_ = caps_.of(config_->upstreams[0]);
     relay_ = Relay::make(surroundings, config_).value();
   }
@@ -294,7 +296,8 @@ class Deployment {
     EXPECT_EQ(counted.pool[metrics::PoolState::kBusy].value(), 0);
     EXPECT_EQ(counted.pool[metrics::PoolState::kIdle].value(), static_cast<int>(cap_->used()));
     // In the middle of content, this host sleeps.
-    const bool sleeps = case_.at == At::kContent && (is_silence(case_.way) || is_no_reply(case_.way));
+    const bool sleeps =
+        case_.at == At::kContent && (is_silence(case_.way) || is_no_reply(case_.way));
     if (!sleeps) EXPECT_EQ(a_.open, static_cast<int>(cap_->used()));
   }
 
@@ -355,8 +358,8 @@ void check_alone(const Case& c) {
   EXPECT_THAT(delivery.reply.wire(), StartsWith(expected.reply));
   if (expected.outcome == Outcome::kDeferred || expected.outcome == Outcome::kUnknown) {
     EXPECT_THAT(delivery.reply.text(), HasSubstr(c.at == At::kRset ? "id3"
-                                                           : c.reused        ? "id2"
-                                                                             : "id1"));
+                                                 : c.reused        ? "id2"
+                                                                   : "id1"));
   }
   EXPECT_EQ(delivery.upstream, "a");
   EXPECT_EQ(delivery.attempts, 1u);

@@ -369,7 +369,8 @@ TEST(Transaction, AnEarlyReplyIsNotTheVerdict) {
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 554 5.0.0 early\nU! stall\n", "more than"},
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 250-begun\nU! stall\n", "more than"},
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 421 4.3.2 Closing\nU! close\n", "421 4.3.2"},
-      {"U: 250 ok\nU: 250 ok\nU: 250 one too many\nU: 354 go\nU! stall\n", "unexpected reply", true},
+      {"U: 250 ok\nU: 250 ok\nU: 250 one too many\nU: 354 go\nU! stall\n", "unexpected reply",
+       true},
   };
   const std::string in_steps =
       kPipelining.opening() + kSequential.transaction(Stage::kMail, Fault::kGarbage);
