@@ -18,7 +18,8 @@ using testing::StartsWith;
 const scripts::Upstream kBoth{.offers = {"CHUNKING"}};
 const std::string kCommands = "P: MAIL FROM:<from@here.example> SIZE=*\nP: RCPT TO:<to@*>\n";
 /// One message at once, taken.
-const std::string kAtOnce = kCommands + "P! bdat\nU: 250 ok\nU: 250 ok\nU: " + scripts::kQueued + "\n";
+const std::string kAtOnce =
+    kCommands + "P! bdat\nU: 250 ok\nU: 250 ok\nU: " + scripts::kQueued + "\n";
 /// The first message of a connection, and one in two steps.
 const std::string kFirst = kBoth.transaction();
 

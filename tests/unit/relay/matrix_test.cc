@@ -43,7 +43,7 @@ struct Case {
 
 std::string print(const Case& c) {
   static constexpr std::array<std::string_view, 4> kBy = {"in steps", "pipelined", "by BDAT",
-                                                         "at once"};
+                                                          "at once"};
   std::string text = std::string(name(c.at)) + ": " + std::string(name(c.way)) + ", " +
                      std::string(kBy[static_cast<std::size_t>(c.by)]);
   if (c.starttls) text += ", STARTTLS";
