@@ -13,7 +13,7 @@ namespace sallyport::server {
 void protect_process();
 
 /// Sets up this process for serving: protected, with as many descriptors as the hard limit allows,
-/// SIGPIPE and SIGXFSZ ignored, and a thread pool with room for name look-ups and file access side
+/// SIGPIPE and SIGXFSZ ignored, an allocator that gives memory back, and a thread pool with room for name look-ups and file access side
 /// by side. To be called once, before any thread is started.
 void prepare_process();
 
