@@ -36,8 +36,8 @@ class MemoryRelease {
   Duration interval_{};                 // not again before
 };
 
-/// Bounds the free memory that the allocator keeps out of reach of `trim`. To be called once, before
-/// any thread is started.
+/// Bounds the free memory that the allocator keeps out of reach of `trim`. To be called once,
+/// before any thread is started.
 void bound_free_memory();
 /// Gives the allocator's free memory back to the system.
 void trim();

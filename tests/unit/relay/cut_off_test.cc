@@ -23,7 +23,8 @@ struct Second {
   int dials = 0;  ///< Of all upstreams, when the relay was cut off.
 };
 
-/// Delivers one message, and a second one that is cut off when it has been under way for `patience`.
+/// Delivers one message, and a second one that is cut off when it has been under way for
+/// `patience`.
 Second deliver_two(World& world, Duration patience, bool first_of_two) {
   const auto one = [](World& w, const message::Message& message, Second& second) -> Task<void> {
     const TimePoint begun = w.loop.now();
