@@ -121,9 +121,10 @@ TEST(AuthSource, GivesUsersTheRightsOfTheFirstRuleThatMatches) {
 
 TEST(AuthSource, IsEnoughToLogIn) {
   EXPECT_THAT(problems_of(kSource, with_file("mary:" + kBcrypt)), ElementsAre("accepted"));
-  EXPECT_THAT(problems_of("[[auth.user]]\nmatch = '*'\n", usual_outside()),
-              ElementsAre("c.toml:1:1: nobody could log in; expected at least one [[auth.user]] with a "
-                          "password, auth.file or [[auth.source]]"));
+  EXPECT_THAT(
+      problems_of("[[auth.user]]\nmatch = '*'\n", usual_outside()),
+      ElementsAre("c.toml:1:1: nobody could log in; expected at least one [[auth.user]] with a "
+                  "password, auth.file or [[auth.source]]"));
 }
 
 TEST(AuthSource, TellsItsProblems) {
