@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "proxy/base/ascii.h"
-#include "proxy/base/wildcard.h"
 #include "proxy/message/author_field.h"
 
 namespace sallyport::relay {
@@ -32,7 +31,7 @@ bool names_group(const config::Route& route, const Caller& caller) {
 bool has_labels(const config::Route& route, const Caller& caller) {
   return std::ranges::all_of(route.labels, [&caller](const config::Label& wanted) {
     return std::ranges::any_of(caller.labels, [&wanted](const config::Label& label) {
-      return label.name == wanted.name && matches_wildcard(wanted.value, label.value);
+      return label.name == wanted.name && ascii::matches_wildcard(wanted.value, label.value);
     });
   });
 }
@@ -68,7 +67,7 @@ bool has_fields(const config::Route& route, const Traits& traits) {
   return std::ranges::all_of(route.header, [&traits](const config::HeaderField& wanted) {
     return std::ranges::any_of(traits.fields, [&wanted](const config::HeaderField& field) {
       return ascii::equals_ignoring_case(field.name, wanted.name) &&
-             matches_wildcard(wanted.text, field.text);
+             ascii::matches_wildcard(wanted.text, field.text);
     });
   });
 }
