@@ -31,8 +31,8 @@ inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =
     std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "source"});
-inline constexpr auto kAuthUser =
-    std::to_array<std::string_view>({"name", "match", "password", "senders", "limits", "groups", "labels"});
+inline constexpr auto kAuthUser = std::to_array<std::string_view>(
+    {"name", "match", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kAuthSource = std::to_array<std::string_view>({"type", "path", "format"});
 inline constexpr auto kUser =
     std::to_array<std::string_view>({"name", "password", "senders", "limits", "groups", "labels"});
@@ -100,12 +100,12 @@ inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 
 /// Every section, each once.
-inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop,      kListener,      kHeader,       kTls,           kTlsPair,  kAuth,
-     kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,   kUserLimits,
-     kProvider, kProviderPorts, kProviderCaps, kProviderReply, kUpstream, kPassword,
-     kRoute,    kTarget,        kSession,      kMessage,       kLog,      kAdmin,
-     kMetrics});
+inline constexpr auto kAll =
+    std::to_array<Schema>({kTop,           kListener,   kHeader,     kTls,           kTlsPair,
+                           kAuth,          kAuthUser,   kAuthSource, kUsersFile,     kUsersFileUser,
+                           kLimits,        kUserLimits, kProvider,   kProviderPorts, kProviderCaps,
+                           kProviderReply, kUpstream,   kPassword,   kRoute,         kTarget,
+                           kSession,       kMessage,    kLog,        kAdmin,         kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config
