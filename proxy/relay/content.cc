@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/relay/added_fields.h"
 #include "proxy/smtp/content.h"
 
 namespace sallyport::relay {
@@ -54,7 +57,6 @@ class Sending {
     std::vector<std::string_view>& stretch = connection_.stretch;
     std::vector<std::string_view>& wire = connection_.wire;
     wire.clear();
-    if (by_bdat_) begin_chunk(wire);
     for (std::uint64_t left = message_.body.size(); true; wire.clear()) {
       stretch.clear();
       if (left > 0) {
@@ -62,6 +64,7 @@ class Sending {
         if (!more) co_return given_up(more.error());
         if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
       }
+      if (!begun) begin(stretch, wire);
       for (const std::string_view piece : stretch) {
         // The prefix is ours, and nobody has looked at it.
         const bool look =
@@ -92,11 +95,20 @@ class Sending {
  private:
   TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
 
+  /// What goes before the body: the chunk's command, and the fields that this upstream gets.
+  void begin(std::span<const std::string_view> stretch, std::vector<std::string_view>& wire) {
+    if (!upstream_.headers.empty()) added_ = added_fields(upstream_, message_, stretch);
+    if (by_bdat_) begin_chunk(wire);
+    if (added_.empty()) return;
+    by_bdat_ ? wire.push_back(added_) : encoder_.feed(added_, wire);
+  }
+
   /// The whole message is one chunk: it is all there, and its size is known.
   void begin_chunk(std::vector<std::string_view>& wire) {
     std::string& command = connection_.commands;
     command.clear();
-    fmt::format_to(std::back_inserter(command), "BDAT {} LAST\r\n", message_.body.size());
+    fmt::format_to(std::back_inserter(command), "BDAT {} LAST\r\n",
+                   added_.size() + message_.body.size());
     wire.emplace_back(command);
   }
 
@@ -217,6 +229,7 @@ class Sending {
   const TimePoint deadline_;
   const bool by_bdat_;
   smtp::ContentEncoder encoder_;
+  std::string added_;  // fields before the body
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/relay/added_fields.h"
 #include "proxy/relay/commands.h"
 #include "proxy/relay/content.h"
 #include "proxy/relay/suited.h"
@@ -98,7 +99,7 @@ class Transaction {
       commands += "RSET\r\n";
     } else if (command == kMail) {
       ++connection_.mails;
-      append_mail(message_, connection_, commands);
+      append_mail(message_, connection_, commands, most_added(upstream_, message_));
     } else if (command == data()) {
       commands += "DATA\r\n";
     } else {
