@@ -231,7 +231,7 @@ class Deployment {
       made.tls = c.starttls ? config::TlsMode::kStarttls : config::TlsMode::kImplicit;
       config_->upstreams.push_back(std::move(made));
     }
-    config_->routes.push_back({.senders = {}, .upstreams = {0}});
+    config_->routes.push_back({.senders = {}, .upstreams = config::in_order({0})});
     if (with_other) config_->routes.front().upstreams.push_back(1);
     content_ = "\r\nSubject: x\r\n\r\n";
     for (int i = 0; i < 20; ++i)
