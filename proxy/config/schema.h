@@ -137,8 +137,8 @@ inline constexpr auto kAll = std::to_array<Schema>(
     {kTop,      kListener,      kHeader,       kTls,           kTlsPair,       kAuth,
      kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,        kUserLimits,
      kProvider, kProviderPorts, kProviderCaps, kProviderOAuth, kProviderReply, kUpstream,
-     kOAuth,    kPassword,      kRoute,        kTarget,        kSession,       kMessage,       kLog,
-     kAdmin,    kMetrics});
+     kOAuth,    kPassword,      kRoute,        kTarget,        kSession,       kMessage,
+     kLog,      kAdmin,         kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config
