@@ -243,8 +243,18 @@ void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {
             "upstream", rows, &M::account_failures);
   page.each("sallyport_upstream_pool_connections", "Connections in the pools now.", "upstream",
             rows, "state", &M::pool);
-  page.each("sallyport_upstream_pool_waiting", "Deliveries waiting for a connection now.",
+  page.each("sallyport_upstream_pool_waiting",
+            "Deliveries waiting for a connection, or a turn of the upstream's pace, now.",
             "upstream", rows, &M::waiting);
+  page.each("sallyport_upstream_trouble",
+            "Whether the upstream is left alone for a while, by what is wrong with it.", "upstream",
+            rows, "kind", &M::troubles);
+  page.each("sallyport_upstream_pace_per_minute",
+            "Messages or recipients a minute that may go now; 0: no limit.", "upstream", rows,
+            &M::pace);
+  page.each("sallyport_upstream_daily_used",
+            "Messages or recipients that went within 24 hours, where there is a limit.", "upstream",
+            rows, &M::today);
   page.each("sallyport_upstream_pool_allowed_connections",
             "Connections that may be open now: max_connections, or less for a while.", "upstream",
             rows, &M::allowed);

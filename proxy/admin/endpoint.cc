@@ -20,7 +20,8 @@ constexpr std::string_view kExposition = "text/plain; version=0.0.4; charset=utf
 constexpr const char* kIndex =
     "/metrics  what was counted, for Prometheus\n"
     "/livez    200 while the process works; otherwise restart it\n"
-    "/readyz   200 when clients are served; otherwise send them elsewhere\n";
+    "/readyz   200 when clients are served; otherwise send them elsewhere\n"
+    "/readyz?verbose   the same, and which upstreams are in trouble\n";
 
 Response verdict(const Result<void>& checked) {
   if (checked) return {.body = "ok\n"};
@@ -95,7 +96,7 @@ Task<void> Endpoint::converse(Connections::iterator connection) {
     } else if (const auto& whole = *read; whole.has_value()) {
       request = *whole;
       wait_for(*connection, Waiting::kForUs);
-      response = co_await answer(request.path);
+      response = co_await answer(request);
     } else {
       break;
     }
@@ -136,14 +137,19 @@ Task<std::expected<std::optional<Request>, Refusal>> Endpoint::read_request(
   }
 }
 
-Task<Response> Endpoint::answer(std::string_view path) {
+Task<Response> Endpoint::answer(const Request& request) {
+  const std::string& path = request.path;
   if (path == "/metrics") {
     Response response{.body = {}, .content_type = kExposition};
     response.body = co_await loop_.offload(sources_.metrics);
     co_return response;
   }
   if (path == "/livez") co_return verdict(sources_.live());
-  if (path == "/readyz") co_return verdict(sources_.ready());
+  if (path == "/readyz") {
+    Response response = verdict(sources_.ready());
+    if (request.query == "verbose" && sources_.troubles) response.body += sources_.troubles();
+    co_return response;
+  }
   if (path == "/") co_return Response{.body = kIndex};
   co_return Response{.status = 404, .body = "Not Found; / lists what there is\n"};
 }

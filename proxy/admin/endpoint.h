@@ -31,6 +31,8 @@ struct Sources {
   std::function<Result<void>()> live;
   /// Would a client that connects now be served? The error's text says why not: starting, draining.
   std::function<Result<void>()> ready;
+  /// For /readyz?verbose: what is wrong though clients are served, a line each; unset: nothing.
+  std::function<std::string()> troubles = {};
 };
 
 /// Serves HTTP on one listener. Belongs to one loop.
@@ -84,7 +86,7 @@ class Endpoint {
   runtime::Task<void> converse(Connections::iterator connection);
   runtime::Task<std::expected<std::optional<Request>, Refusal>> read_request(
       Connection& connection);
-  runtime::Task<Response> answer(std::string_view path);
+  runtime::Task<Response> answer(const Request& request);
 
   runtime::Loop& loop_;
   const std::unique_ptr<runtime::TcpListener> listener_;

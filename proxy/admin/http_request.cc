@@ -47,6 +47,11 @@ std::optional<std::string> path_of(std::string_view target) {
   return std::string(target.substr(0, target.find('?')));
 }
 
+std::string query_of(std::string_view target) {
+  const auto at = target.find('?');
+  return at == target.npos ? std::string() : std::string(target.substr(at + 1));
+}
+
 /// What header fields say that matters here.
 struct Fields {
   int hosts = 0;
@@ -101,7 +106,8 @@ std::expected<Request, Refusal> parse(std::string_view text) {
   if (method != "GET" && method != "HEAD") return std::unexpected(Refusal::kMethodNotAllowed);
   return Request{.method = method == "GET" ? Method::kGet : Method::kHead,
                  .path = *path,
-                 .keep_alive = !fields.close && (is_1_1 || fields.keep_alive)};
+                 .keep_alive = !fields.close && (is_1_1 || fields.keep_alive),
+                 .query = query_of(target)};
 }
 
 }  // namespace

@@ -26,6 +26,7 @@ struct Request {
   Method method = Method::kGet;
   std::string path;  ///< Without query; "/" at least.
   bool keep_alive = true;
+  std::string query = {};  ///< What follows the first "?" of the target.
 
   bool operator==(const Request&) const = default;
 };

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/ip_address.h"
@@ -152,6 +153,15 @@ struct Auth {
   bool operator==(const Auth&) const = default;
 };
 
+/// `rate`, `rate_of` and `daily` of an upstream.
+struct Pace {
+  std::optional<Rate> rate;    ///< Unset: as fast as it goes.
+  bool per_recipient = false;  ///< Recipients are counted, not messages.
+  std::uint32_t daily = 0;     ///< Within 24 hours; 0: no quota.
+
+  bool operator==(const Pace&) const = default;
+};
+
 /// `[[upstream]]`: a provider or smarthost that takes our mail. What its
 /// provider fills in is filled in.
 struct Upstream {
@@ -187,6 +197,10 @@ struct Upstream {
   std::uint64_t max_message_size = 0;  ///< Octets; 0: what EHLO says.
   milliseconds connect_timeout =
       std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
+  Pace pace = {};
+  milliseconds max_wait = std::chrono::seconds(30);  ///< For a connection, and a turn of its pace.
+  milliseconds spill_after = std::chrono::seconds(1);  ///< The same, where the route has another.
+  std::uint32_t max_waiting = 10'000;                ///< Messages, in the whole process.
   /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
   std::vector<std::string> disabled_extensions = {};
 
@@ -199,6 +213,12 @@ struct Upstream {
   /// Alike in all but their origin.
   bool operator==(const Upstream& other) const;
 };
+
+/// Does it log in by another name or password for each tenant: has its `username` or
+/// `password_file` a `{user}` or `{group}`?
+bool is_per_tenant(const Upstream& upstream);
+/// Does `text` have one?
+bool names_tenant(std::string_view text);
 
 /// What becomes of a message that only some recipients of which were refused.
 enum class PartialRejection : std::uint8_t { kReject, kDeliver };

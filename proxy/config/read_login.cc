@@ -62,6 +62,24 @@ void read_secret_access_key(const Section& section, const Outside& outside,
   upstream.secret_key_region = region;
 }
 
+/// A file for each tenant, which is read when the tenant first sends. False: it is none.
+bool read_password_of_tenants(const Section& section, Upstream& upstream) {
+  const Node* node = section.find("password");
+  const auto* table = node ? std::get_if<Table>(&node->value) : nullptr;
+  const Node* file = table ? table->find("file") : nullptr;
+  const auto* path = file ? std::get_if<std::string>(&file->value) : nullptr;
+  if (!path || !names_tenant(*path)) return false;
+  const auto source = section.table("password", schema::kPassword);
+  if (!source) return true;
+  if (source->has("env")) {
+    section.blame("password", "has both file and env; expected one of the two");
+  }
+  source->read("file", upstream.password_file,
+               path_form("the path of a file for each tenant that holds the password",
+                         section.problems().file()));
+  return true;
+}
+
 /// The key that stands in place of a password, or "password".
 std::string_view credential_key(const Section& section) {
   for (const std::string_view key : {"oauth", "secret_access_key"}) {
@@ -76,15 +94,22 @@ void read_login(const Section& section, const Outside& outside, const Provider& 
                 std::string_view region, Upstream& upstream) {
   upstream.username = provider.username;
   const auto username = text_form("the user name the provider gave you");
-  if (provider.login && upstream.username.empty()) {
+  const Node* name = section.find("username");
+  if (name && std::holds_alternative<Table>(name->value)) {
+    SecretSource source;
+    read_secret(section, "username", "the user name", schema::kSecret, outside, source);
+    upstream.username = source.text.reveal();
+  } else if (provider.login && upstream.username.empty()) {
     section.require("username", upstream.username, username);
   } else {
     section.read("username", upstream.username, username);
   }
-  SecretSource password;
-  read_secret(section, "password", "the password", schema::kPassword, outside, password);
-  upstream.password = std::move(password.text);
-  upstream.password_file = std::move(password.file);
+  if (!read_password_of_tenants(section, upstream)) {
+    SecretSource password;
+    read_secret(section, "password", "the password", schema::kPassword, outside, password);
+    upstream.password = std::move(password.text);
+    upstream.password_file = std::move(password.file);
+  }
   read_secret_access_key(section, outside, provider, region, upstream);
   read_oauth(section, outside, provider, upstream);
   read_mechanisms(section, upstream);

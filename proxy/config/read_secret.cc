@@ -15,6 +15,11 @@ std::string_view fault_of(std::string_view secret) {
   return "";
 }
 
+void drop_line_end(std::string& content) {
+  if (content.ends_with('\n')) content.pop_back();
+  if (content.ends_with('\r')) content.pop_back();
+}
+
 /// One secret that is being read.
 class Reader {
  public:
@@ -41,8 +46,7 @@ class Reader {
                                         quote(into_.file), content.error().text, form.expected));
       return;
     }
-    if (content->ends_with('\n')) content->pop_back();
-    if (content->ends_with('\r')) content->pop_back();
+    drop_line_end(*content);
     take(section, "file", into_.file, *content);
   }
 
@@ -78,6 +82,16 @@ class Reader {
 };
 
 }  // namespace
+
+Result<Secret> read_secret_file(const Outside& outside, const std::string& path) {
+  Result<std::string> content = outside.read_file(path);
+  if (!content) return fail(content.error());
+  drop_line_end(*content);
+  const std::string_view fault = fault_of(*content);
+  Secret secret = Secret::consume(*content);
+  if (!fault.empty()) return fail(ErrorCode::kInvalid, fmt::format("it {}", fault));
+  return secret;
+}
 
 bool read_secret(const Section& section, std::string_view key, std::string_view noun,
                  const Schema& schema, const Outside& outside, SecretSource& into) {

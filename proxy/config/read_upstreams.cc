@@ -137,6 +137,13 @@ void read_pool(const Section& section, const Provider& provider, Upstream& upstr
   section.read("max_connection_age", upstream.max_connection_age, timeout);
   section.read("idle_timeout", upstream.idle_timeout, timeout);
   section.read("connect_timeout", upstream.connect_timeout, timeout);
+  section.read("rate", upstream.pace.rate, rate_form(false));
+  section.read("rate_of", upstream.pace.per_recipient,
+               choice_form<bool>({{"messages", false}, {"recipients", true}}));
+  section.read("daily", upstream.pace.daily, integer_form<std::uint32_t>(1, 1'000'000'000));
+  section.read("max_wait", upstream.max_wait, duration_form(milliseconds(0), hours(1)));
+  section.read("spill_after", upstream.spill_after, duration_form(milliseconds(0), hours(1)));
+  section.read("max_waiting", upstream.max_waiting, integer_form<std::uint32_t>(0, 1'000'000));
   upstream.disabled_extensions = read_disabled_extensions(section);
 }
 

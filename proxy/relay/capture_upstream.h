@@ -13,8 +13,8 @@ class CaptureUpstream final : public Upstream {
  public:
   /// References outlive it. `hostname` is part of the file names.
   CaptureUpstream(runtime::Loop& loop, config::Upstream upstream_config, std::string hostname,
-                  metrics::UpstreamMetrics& upstream_metrics, std::uint32_t seed)
-      : Upstream(std::move(upstream_config), upstream_metrics, seed),
+                  metrics::UpstreamMetrics& upstream_metrics, std::shared_ptr<ConnectionCap> state)
+      : Upstream(loop, std::move(upstream_config), upstream_metrics, std::move(state)),
         loop_(loop),
         hostname_(std::move(hostname)) {}
 

@@ -94,6 +94,11 @@ std::string_view unmet_by_message(const config::Route& route, const Traits& trai
   return {};
 }
 
+bool has_no_condition(const config::Route& route) {
+  return route.users.empty() && route.groups.empty() && route.labels.empty() &&
+         route.listeners.empty() && route.senders.empty() && !needs_message(route);
+}
+
 bool needs_message(const config::Route& route) {
   return !route.authors.empty() || !route.recipients.empty() || !route.header.empty() ||
          route.min_size > 0 || route.max_size != config::Route().max_size;

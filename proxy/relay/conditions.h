@@ -16,6 +16,8 @@ std::string_view unmet_by_sender(const config::Route& route, const smtp::Reverse
                                  const Caller& caller);
 /// Then those that only a message can meet.
 std::string_view unmet_by_message(const config::Route& route, const Traits& traits);
+/// Does the route take every message?
+bool has_no_condition(const config::Route& route);
 /// Does the route look at more than what is known at MAIL?
 bool needs_message(const config::Route& route);
 

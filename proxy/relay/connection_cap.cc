@@ -305,19 +305,33 @@ void ConnectionCap::use_free_slots() {
   }
 }
 
-std::shared_ptr<ConnectionCap> ConnectionCaps::of(const config::Upstream& upstream) {
+std::shared_ptr<ConnectionCap> ConnectionCaps::of(const config::Upstream& upstream,
+                                                  std::string_view credential) {
+  std::string key = upstream.name;
+  if (!credential.empty()) key.append(1, '\0').append(credential);
   const std::lock_guard lock(mutex_);
   std::erase_if(known_, [](const Known& known) { return known.cap.expired(); });
   for (const Known& known : known_) {
-    if (known.upstream != upstream.name) continue;
+    if (known.upstream != key) continue;
     if (auto cap = known.cap.lock()) {
       cap->set_limit(upstream.max_connections);
+      cap->pace.configure(upstream.pace);
       return cap;
     }
   }
   auto cap = std::make_shared<ConnectionCap>(upstream.max_connections);
-  known_.push_back({upstream.name, cap});
+  cap->pace.configure(upstream.pace);
+  known_.push_back({std::move(key), cap});
   return cap;
+}
+
+std::optional<Health::Diagnosis> ConnectionCaps::diagnosis(std::string_view upstream) const {
+  const std::lock_guard lock(mutex_);
+  for (const Known& known : known_) {
+    const auto cap = known.upstream == upstream ? known.cap.lock() : nullptr;
+    if (cap) return cap->health.diagnosis();
+  }
+  return std::nullopt;
 }
 
 }  // namespace sallyport::relay

@@ -9,12 +9,16 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 #include "proxy/relay/findings.h"
+#include "proxy/relay/health.h"
+#include "proxy/relay/pace.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::relay {
@@ -56,7 +60,8 @@ class ConnectionCap {
     TimePoint claimed_{};            // when `due_` was set
   };
 
-  explicit ConnectionCap(std::uint32_t limit) : limit_(limit), allowed_(limit) {}
+  explicit ConnectionCap(std::uint32_t limit)
+      : health(std::random_device{}()), limit_(limit), allowed_(limit) {}
 
   /// `member` takes part until `leave`; after that nothing new is posted to its loop.
   void join(const std::shared_ptr<Member>& member);
@@ -102,8 +107,10 @@ class ConnectionCap {
   /// Slots in use.
   std::uint32_t used() const;
 
-  /// What the workers have found out about the upstream whose connections these are.
+  /// What the workers know of the upstream whose connections these are.
   Findings findings;
+  Health health;
+  Pace pace;
 
  private:
   static bool has_none(const Member& member) { return member.held_ + member.incoming_ == 0; }
@@ -142,8 +149,13 @@ class ConnectionCap {
 class ConnectionCaps {
  public:
   /// The cap of the upstream of this name, for as long as it is held; its limit is this one's
-  /// `max_connections` from now on.
-  std::shared_ptr<ConnectionCap> of(const config::Upstream& upstream);
+  /// `max_connections` from now on, and its pace. Each `credential` of an upstream with several has
+  /// a cap of its own.
+  std::shared_ptr<ConnectionCap> of(const config::Upstream& upstream,
+                                    std::string_view credential = {});
+
+  /// What is wrong with the upstream of this name; nullopt: nothing is.
+  std::optional<Health::Diagnosis> diagnosis(std::string_view upstream) const;
 
  private:
   struct Known {
@@ -151,7 +163,7 @@ class ConnectionCaps {
     std::weak_ptr<ConnectionCap> cap;
   };
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Known> known_;
 };
 

@@ -32,6 +32,8 @@ struct Deadlines {
     return deadlines;
   }
 
+  /// Until when to wait from `now` on for a connection, or a turn of the upstream's pace.
+  TimePoint waiting_ends(TimePoint now) const { return earlier(handover, now, waiting); }
   /// When a connection that is opened from `now` on must be ready for MAIL.
   TimePoint opening_ends(TimePoint now) const { return earlier(handover, now, opening); }
   /// When the reply that an upstream owes from `now` on, before the content, must be there. `usual`
@@ -52,6 +54,7 @@ struct Deadlines {
 
   TimePoint overall;                   ///< Of the delivery: content, and the reply to its end.
   TimePoint handover;                  ///< Of all before: connection, MAIL, RCPT, DATA.
+  Duration waiting = Duration::max();  ///< For a connection, or a turn.
   Duration opening = Duration::max();  ///< Of a new connection; `connect_timeout` holds, too.
   Duration reused_silence = kReusedSilence;  ///< Of the first reply on a reused connection.
 

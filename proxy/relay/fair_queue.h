@@ -26,15 +26,17 @@ class FairQueue {
     ++size_;
   }
 
+  /// The next entry, which stays. There must be one.
+  const Entry& front() {
+    skip_empty_lines();
+    return round_.front()->second.front();
+  }
+
   /// The next entry. There must be one.
   Entry take() {
+    skip_empty_lines();
     auto* line = round_.front();
     round_.pop_front();
-    while (line->second.empty()) {  // all of its entries were removed
-      lines_.erase(lines_.find(line->first));
-      line = round_.front();
-      round_.pop_front();
-    }
     Entry entry = std::move(line->second.front());
     line->second.pop_front();
     --size_;
@@ -54,6 +56,14 @@ class FairQueue {
 
  private:
   using Lines = std::unordered_map<std::string, std::deque<Entry>>;
+
+  /// All of their entries were removed.
+  void skip_empty_lines() {
+    while (round_.front()->second.empty()) {
+      lines_.erase(lines_.find(round_.front()->first));
+      round_.pop_front();
+    }
+  }
 
   Lines lines_;
   std::deque<typename Lines::value_type*> round_;  // each line once, the next one first

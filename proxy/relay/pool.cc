@@ -73,7 +73,7 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlin
   while (true) {
     if (!has_slot) {
       const std::uint64_t cut_offs_before = cut_offs_;
-      auto waited = co_await wait(deadlines.handover, caller, since);
+      auto waited = co_await wait(deadlines.waiting_ends(since), caller, since);
       if (!waited) co_return std::unexpected(std::move(waited.error()));
       if (cut_offs_ != cut_offs_before) {
         *waited ? close(std::move(*waited), CloseReason::kShutdown) : cap_->release(*member_);
@@ -94,6 +94,11 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlin
 Task<std::expected<std::unique_ptr<Connection>, Attempt>> Pool::wait(TimePoint deadline,
                                                                      Caller caller,
                                                                      TimePoint since) {
+  if (metrics_.waiting.value() >= static_cast<std::int64_t>(upstream_.max_waiting)) {
+    co_return std::unexpected(failure(
+        Stage::kLease, {ErrorCode::kLimit, fmt::format("{} messages wait for a connection already",
+                                                       upstream_.max_waiting)}));
+  }
   Waiter waiter(loop_, since);
   waiters_.push(caller.user, &waiter);
   cap_->wait(*member_, since, loop_.now());

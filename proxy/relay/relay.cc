@@ -13,6 +13,7 @@
 #include "proxy/relay/cause.h"
 #include "proxy/relay/replies.h"
 #include "proxy/relay/smtp_upstream.h"
+#include "proxy/relay/tenants.h"
 
 namespace sallyport::relay {
 namespace {
@@ -42,8 +43,22 @@ UpstreamOutcome counted_as(End end) {
   return UpstreamOutcome::kUnknown;
 }
 
-/// What an attempt says about the upstream, as opposed to the message.
-std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
+/// Does it say that mail comes too fast?
+bool says_too_fast(const Attempt& attempt) {
+  return attempt.end == End::kDeferred && attempt.meaning == Meaning::kThrottled;
+}
+
+/// What the operator must mend; nullopt: the upstream is well, and so may others' mail be.
+std::optional<Health::Trouble> misconfiguration(const Attempt& attempt) {
+  // Another sender may be verified.
+  if (attempt.meaning == Meaning::kSender) return std::nullopt;
+  if (attempt.meaning == Meaning::kAccount) return Health::Trouble::kAccount;
+  return attempt.stage == Stage::kTls ? Health::Trouble::kTls : Health::Trouble::kLogin;
+}
+
+/// What an attempt says about the upstream, as opposed to the message. `paced`: where it says that
+/// mail comes too fast, the pace is slowed down, and the upstream is not left alone.
+std::optional<Health::Trouble> trouble_of(const Attempt& attempt, bool paced) {
   switch (attempt.end) {
     case End::kAccepted:
     case End::kRefused:
@@ -51,14 +66,13 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
     case End::kAbandoned:
       return std::nullopt;
     case End::kMisconfigured:
-      // Another sender may be verified: the upstream is well.
-      if (attempt.meaning == Meaning::kSender) return std::nullopt;
-      return Health::Trouble::kMisconfigured;
+      return misconfiguration(attempt);
     case End::kFailed:
     case End::kUnknown:
       return Health::Trouble::kUnreachable;
     case End::kDeferred:
       if (attempt.meaning == Meaning::kQuota) return Health::Trouble::kQuota;
+      if (paced && says_too_fast(attempt)) return std::nullopt;
       if (attempt.meaning == Meaning::kThrottled || attempt.meaning == Meaning::kConnections ||
           attempt.said().code == 421) {
         return Health::Trouble::kThrottled;
@@ -67,6 +81,10 @@ std::optional<Health::Trouble> trouble_of(const Attempt& attempt) {
       return std::nullopt;
   }
   return std::nullopt;
+}
+
+std::string words_of(const Attempt& attempt) {
+  return attempt.reply ? one_line(*attempt.reply) : attempt.error.text;
 }
 
 /// Is it no use to ask another upstream, or forbidden?
@@ -96,7 +114,26 @@ Traits traits_of(const message::Message& message) {
 /// An attempt that another one followed, in one line for the log.
 std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
   return fmt::format("{} {}: {}", upstream.config.name, name(attempt.stage),
-                     attempt.reply ? one_line(*attempt.reply) : attempt.error.text);
+                     words_of(attempt));
+}
+
+Result<Secret> read_password(const std::string& path) {
+  return config::read_secret_file(config::Outside::real(), path);
+}
+
+/// Makes the upstreams of the tenants of upstream `index`.
+TenantUpstream::Make tenants_of(const Surroundings& surroundings, const Settings& settings,
+                                std::size_t index) {
+  return [surroundings, hostname = settings.hostname, files = settings.files[index]](
+             config::Upstream upstream) -> Result<std::shared_ptr<Upstream>> {
+    auto dialer = surroundings.make_dialer(surroundings.loop, upstream, files);
+    if (!dialer) return fail(dialer.error());
+    auto cap = surroundings.caps.of(upstream, credential_of(upstream));
+    auto& metrics = surroundings.metrics.for_upstream(upstream.name);
+    return std::make_shared<SmtpUpstream>(surroundings.loop, std::move(upstream), hostname,
+                                          std::move(*dialer), std::move(cap), metrics,
+                                          surroundings.logger);
+  };
 }
 
 }  // namespace
@@ -135,7 +172,6 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
                                    const Relay* previous) {
   std::unique_ptr<Relay> relay(new Relay(surroundings.loop, std::move(prepared.settings_)));
   const Settings& settings = *relay->settings_;
-  std::random_device random;
   for (std::size_t i = 0; i < settings.upstreams.size(); ++i) {
     if (previous != nullptr) {
       if (auto kept = previous->find(settings, i)) {
@@ -147,11 +183,16 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
     metrics::UpstreamMetrics& metrics = surroundings.metrics.for_upstream(upstream.name);
     if (upstream.provider->capture) {
       relay->upstreams_.push_back(std::make_shared<CaptureUpstream>(
-          surroundings.loop, upstream, settings.hostname, metrics, random()));
+          surroundings.loop, upstream, settings.hostname, metrics,
+          surroundings.caps.of(upstream)));
+    } else if (config::is_per_tenant(upstream)) {
+      relay->upstreams_.push_back(std::make_shared<TenantUpstream>(
+          surroundings.loop, upstream, metrics, surroundings.caps.of(upstream),
+          surroundings.logger, tenants_of(surroundings, settings, i), read_password));
     } else {
       relay->upstreams_.push_back(std::make_shared<SmtpUpstream>(
           surroundings.loop, upstream, settings.hostname, std::move(prepared.dialers_[i]),
-          surroundings.caps.of(upstream), metrics, surroundings.logger, random()));
+          surroundings.caps.of(upstream), metrics, surroundings.logger));
     }
   }
   return relay;
@@ -201,28 +242,41 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   // An upstream in trouble is passed over as long as another may take the message: those that are
   // well are asked first, then the rest.
   std::vector<config::Target> passed_over;
+  std::vector<std::shared_ptr<Upstream>> tenants;  // those that were asked, kept until the end
   for (const bool even_in_trouble : {false, true}) {
     const auto candidates = even_in_trouble ? std::span<const config::Target>(passed_over) : route;
     for (const config::Target& target : candidates) {
       // An attempt may have ended by itself just before everything was cut off.
       const bool over = cut_off_ || loop_.now() >= deadline;
       if (decisive && (over || is_final(*decisive))) break;
-      Upstream& upstream = *upstreams_[target.upstream];
-      if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
+      Upstream* upstream = upstreams_[target.upstream].get();
+      std::optional<Attempt> no_tenant;
+      if (upstream->is_per_tenant()) {
+        auto tenant = co_await upstream->of(caller);
+        if (tenant) {
+          upstream = tenants.emplace_back(std::move(*tenant)).get();
+        } else {
+          no_tenant = std::move(tenant.error());
+        }
+      }
+      if (!no_tenant && !even_in_trouble && !admits(*upstream, message)) {
         passed_over.push_back(target);
         continue;
       }
       const std::size_t others =
           route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
-      Attempt attempt = co_await try_upstream(upstream, message, others, deadline, caller);
+      Attempt attempt = std::move(no_tenant).value_or(Attempt());
+      if (!no_tenant) {
+        attempt = co_await try_upstream(*upstream, message, others, deadline, caller);
+      }
       ++delivery.attempts;
       if (decisive && is_permanently_unsuited(attempt) && !is_permanently_unsuited(*decisive)) {
-        delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
+        delivery.earlier_attempts.push_back(in_one_line(*upstream, attempt));
         continue;
       }
       if (decisive) delivery.earlier_attempts.push_back(in_one_line(*last, *decisive));
       decisive = std::move(attempt);
-      last = &upstream;
+      last = upstream;
     }
   }
   if (!decisive) {
@@ -245,23 +299,80 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   co_return delivery;
 }
 
+/// Is the upstream worth asking now, while others of the route are left? If so, `settle` follows.
+bool Relay::admits(Upstream& upstream, const message::Message& message) const {
+  const Pace& pace = upstream.shared->pace;
+  if (pace.is_limited() &&
+      pace.is_used_up(pace.units(message.envelope.recipients.size()), loop_.now())) {
+    return false;
+  }
+  return upstream.shared->health.admit(loop_.now());
+}
+
+/// Waits for a turn of the upstream's pace; why there was none, if there was none.
+Task<std::optional<Attempt>> Relay::wait_for_turn(Upstream& upstream,
+                                                  const message::Message& message,
+                                                  const Deadlines& deadlines, Caller caller) {
+  Pace& pace = upstream.shared->pace;
+  const std::uint64_t units = pace.units(message.envelope.recipients.size());
+  if (pace.is_used_up(units, loop_.now())) {
+    co_return failure(Stage::kLease,
+                      {ErrorCode::kLimit, fmt::format("the {} that may go to it within 24 hours "
+                                                      "have gone",
+                                                      upstream.config.pace.daily)});
+  }
+  const bool may_go = co_await upstream.turns.turn(units, deadlines.waiting_ends(loop_.now()),
+                                                   caller, upstream.config.max_waiting);
+  if (may_go) co_return std::nullopt;
+  if (caller.has_gone()) co_return abandoned(Stage::kLease);
+  if (cut_off_) {
+    co_return failure(Stage::kLease, {ErrorCode::kCancelled, "sallyport is stopping"});
+  }
+  co_return failure(Stage::kLease,
+                    {ErrorCode::kLimit, "more mail waits for it than its rate lets go in time"});
+}
+
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
                                   std::size_t others, TimePoint deadline, Caller caller) {
-  const Deadlines deadlines =
-      Deadlines::shared(loop_.now(), deadline, others, upstream.health.is_troubled());
+  Deadlines deadlines = Deadlines::shared(loop_.now(), deadline, others,
+                                          upstream.shared->health.is_troubled());
+  deadlines.waiting = upstream.config.max_wait;
+  if (others > 0) deadlines.waiting = std::min<Duration>(deadlines.waiting, upstream.config.spill_after);
+  if (upstream.shared->pace.is_limited()) {
+    auto refused = co_await wait_for_turn(upstream, message, deadlines, caller);
+    if (refused) {
+      upstream.shared->health.learned_nothing();
+      co_return std::move(*refused);
+    }
+  }
   Attempt attempt =
       co_await upstream.attempt(message, settings_->partial_rejection, deadlines, caller);
-  if (attempt.end == End::kAbandoned) {
-    upstream.health.learned_nothing();
-    co_return attempt;
+  settle(upstream, message, attempt);
+  co_return attempt;
+}
+
+/// Notes what an attempt tells of the upstream.
+void Relay::settle(Upstream& upstream, const message::Message& message, const Attempt& attempt) {
+  Health& health = upstream.shared->health;
+  if (attempt.end == End::kAbandoned) return health.learned_nothing();
+  Pace& pace = upstream.shared->pace;
+  if (pace.is_limited()) {
+    const std::uint64_t units = pace.units(message.envelope.recipients.size());
+    if (says_too_fast(attempt)) pace.throttled(loop_.now());
+    if (attempt.end == End::kAccepted) pace.accepted(units, loop_.now());
+    upstream.metrics.pace.set(static_cast<std::int64_t>(pace.allowed(loop_.now()) * 60));
+    upstream.metrics.today.set(static_cast<std::int64_t>(pace.today(loop_.now())));
   }
   // Nothing was learned if no connection came free: the upstream is only busy.
   if (is_own_shortage(attempt) || attempt.stage == Stage::kLease) {
-    upstream.health.learned_nothing();
-  } else if (const auto trouble = trouble_of(attempt)) {
-    upstream.health.failed(*trouble, loop_.now());
-  } else {
-    upstream.health.succeeded();
+    health.learned_nothing();
+  } else if (const auto trouble = trouble_of(attempt, pace.is_limited())) {
+    health.failed(*trouble, loop_.now(), words_of(attempt));
+    upstream.metrics.troubles[static_cast<metrics::Trouble>(*trouble)].set(1);
+  } else if (health.succeeded(loop_.now())) {
+    for (std::size_t i = 0; i < Health::kTroubles; ++i) {
+      upstream.metrics.troubles[static_cast<metrics::Trouble>(i)].set(0);
+    }
   }
   if (attempt.meaning == Meaning::kCredentials) upstream.metrics.auth_failures.add();
   if (attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender) {
@@ -269,7 +380,6 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
   }
   upstream.metrics.message(counted_as(attempt.end), message.size(),
                            message.envelope.recipients.size());
-  co_return attempt;
 }
 
 std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path,

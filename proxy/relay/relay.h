@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -80,6 +81,11 @@ class Relay final : public Deliverer {
                                     Caller caller);
   /// The upstream of these settings and roots, if this Relay has it.
   std::shared_ptr<Upstream> find(const Settings& settings, std::size_t index) const;
+  bool admits(Upstream& upstream, const message::Message& message) const;
+  runtime::Task<std::optional<Attempt>> wait_for_turn(Upstream& upstream,
+                                                      const message::Message& message,
+                                                      const Deadlines& deadlines, Caller caller);
+  void settle(Upstream& upstream, const message::Message& message, const Attempt& attempt);
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
                                       std::size_t others, TimePoint deadline, Caller caller);
 

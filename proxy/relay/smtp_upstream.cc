@@ -41,9 +41,8 @@ std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::U
 SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config,
                            std::string hostname, std::unique_ptr<Dialer> dialer,
                            std::shared_ptr<ConnectionCap> cap,
-                           metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger,
-                           std::uint32_t seed)
-    : Upstream(std::move(upstream_config), upstream_metrics, seed),
+                           metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger)
+    : Upstream(loop, std::move(upstream_config), upstream_metrics, cap),
       loop_(loop),
       logger_(logger),
       findings_(cap, &cap->findings),
@@ -51,7 +50,6 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
             observed(std::move(dialer), config, upstream_metrics, logger), std::move(cap),
             upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
-  findings_->forget();
 }
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,

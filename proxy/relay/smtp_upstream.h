@@ -20,7 +20,7 @@ class SmtpUpstream final : public Upstream {
   /// References outlive it. `hostname` is said in EHLO.
   SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config, std::string hostname,
                std::unique_ptr<Dialer> dialer, std::shared_ptr<ConnectionCap> cap,
-               metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger, std::uint32_t seed);
+               metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger);
 
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,
@@ -28,7 +28,10 @@ class SmtpUpstream final : public Upstream {
   /// What the config says, else the last EHLO (RFC 9422), else 1,000; or less where the last EHLO,
   /// or its replies to RCPT within the last hour, said so.
   std::uint32_t max_recipients() const override;
-  void cut_off() override { pool_.cut_off(); }
+  void cut_off() override {
+    turns.cut_off();
+    pool_.cut_off();
+  }
   void retire() override { pool_.retire(); }
   runtime::Task<void> drain() override { return pool_.drain(); }
 

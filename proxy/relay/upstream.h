@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <string>
 
@@ -9,9 +10,11 @@
 #include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/relay/attempt.h"
+#include "proxy/relay/connection_cap.h"
 #include "proxy/relay/deadlines.h"
 #include "proxy/relay/delivery.h"
 #include "proxy/relay/health.h"
+#include "proxy/relay/pace_queue.h"
 
 namespace sallyport::relay {
 
@@ -19,12 +22,27 @@ namespace sallyport::relay {
 /// dies.
 class Upstream {
  public:
-  Upstream(config::Upstream upstream_config, metrics::UpstreamMetrics& upstream_metrics,
-           std::uint32_t seed)
-      : config(std::move(upstream_config)), metrics(upstream_metrics), health(seed) {}
+  /// `state` is what all workers share of this upstream: the last settings count, and what was
+  /// known with others is forgotten.
+  Upstream(runtime::Loop& loop, config::Upstream upstream_config,
+           metrics::UpstreamMetrics& upstream_metrics, std::shared_ptr<ConnectionCap> state)
+      : config(std::move(upstream_config)),
+        metrics(upstream_metrics),
+        shared(std::move(state)),
+        turns(loop, shared->pace, upstream_metrics.waiting) {
+    shared->findings.forget();
+    shared->health.forget();
+  }
   virtual ~Upstream() = default;
   Upstream(const Upstream&) = delete;
   Upstream& operator=(const Upstream&) = delete;
+
+  /// Has each tenant an upstream of its own, which `of` gives?
+  virtual bool is_per_tenant() const { return false; }
+  /// The upstream that serves this caller, or why there is none. Only where `is_per_tenant`.
+  virtual runtime::Task<std::expected<std::shared_ptr<Upstream>, Attempt>> of(Caller /*caller*/) {
+    co_return nullptr;
+  }
 
   /// Tries to hand `message` over within `deadlines`. At most once is the final dot sent.
   virtual runtime::Task<Attempt> attempt(const message::Message& message,
@@ -43,7 +61,8 @@ class Upstream {
 
   const config::Upstream config;
   metrics::UpstreamMetrics& metrics;
-  Health health;
+  const std::shared_ptr<ConnectionCap> shared;  ///< Cap, health, pace: of the process.
+  PaceQueue turns;                              ///< Who waits for a turn, in this worker.
 };
 
 }  // namespace sallyport::relay

@@ -89,6 +89,7 @@ runtime::Task<ExitCode> Control::serve() {
     (void)co_await wake_.wait(loop_.after(kWatchInterval));
     workers_.ping();
     give_memory_back();
+    upstream_watch_.look(config(), upstream_caps_, loop_.now(), logger_);
     if (!reloading_) look_for_changes();
   }
   co_return co_await end(kOk);
@@ -216,7 +217,11 @@ void Control::say_cannot_listen(log::Level level, const config::Problem& problem
 void Control::serve_admin(std::unique_ptr<runtime::TcpListener> listener) {
   const admin::Sources sources{.metrics = [this] { return metrics_.expose(); },
                                .live = [this] { return workers_.live(kLongestTurn); },
-                               .ready = [this] { return ready(); }};
+                               .ready = [this] { return ready(); },
+                               .troubles =
+                                   [this] {
+                                     return troubles(config(), upstream_caps_, loop_.now());
+                                   }};
   endpoint_ = std::make_unique<admin::Endpoint>(
       loop_, std::move(listener), sources,
       admin::Endpoint::Options{.max_connections = most_admin_connections()});
@@ -230,7 +235,7 @@ runtime::Task<void> Control::stop(std::unique_ptr<admin::Endpoint> endpoint) {
 Result<void> Control::ready() const {
   if (stops_asked_ > 0) return fail(ErrorCode::kCancelled, "draining");
   if (!ready_) return fail(ErrorCode::kNotFound, "starting");
-  return {};
+  return has_way_out(config(), upstream_caps_, loop_.now());
 }
 
 runtime::Task<ExitCode> Control::end(ExitCode code) {

@@ -24,6 +24,7 @@
 #include "proxy/server/memory.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
+#include "proxy/server/upstream_watch.h"
 #include "proxy/server/workers.h"
 #include "proxy/submission/acceptor.h"
 
@@ -110,6 +111,7 @@ class Control {
   submission::ConnectionCount connections_;
   submission::NetworkCount networks_;
   Shared shared_;
+  UpstreamWatch upstream_watch_;
   runtime::Event wake_;
   runtime::TaskGroup background_;  // a reload, endpoints that end
   Workers workers_;

@@ -45,8 +45,9 @@ std::vector<std::string> Snapshot::secret_files() const {
   std::vector<std::string> files = {config->auth.file};
   for (const config::PasswdFile& source : config->auth.sources) files.push_back(source.path);
   for (const config::Upstream& upstream : config->upstreams) {
-    files.insert(files.end(),
-                 {upstream.password_file, upstream.ca, upstream.certificate, upstream.key});
+    files.insert(files.end(), {upstream.ca, upstream.certificate, upstream.key});
+    // A tenant's file is read when the tenant sends.
+    if (!config::is_per_tenant(upstream)) files.push_back(upstream.password_file);
   }
   return files;
 }

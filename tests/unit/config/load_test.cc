@@ -280,6 +280,38 @@ TEST(Load, RoutesMayComeBeforeTheUpstreamsTheyName) {
   EXPECT_THAT(config.routes[0].upstreams, testing::ElementsAreArray(in_order({1, 0})));
 }
 
+TEST(Load, AUserNameMayComeFromAFileOrTheEnvironment) {
+  FakeOutside fake = usual_outside();
+  fake.files["/run/name"] = "AKIA1\n";
+  fake.variables["NAME"] = "AKIA2";
+  const auto text = [](std::string_view username) {
+    return fmt::format("[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = {}\n"
+                       "password = 'p'\n",
+                       username);
+  };
+  EXPECT_EQ(accepted(text("{ file = '/run/name' }"), fake).upstreams[0].username, "AKIA1");
+  EXPECT_EQ(accepted(text("{ env = 'NAME' }"), fake).upstreams[0].username, "AKIA2");
+}
+
+TEST(Load, TheCredentialsOfTenantsAreNotReadYet) {
+  const Config config = accepted(
+      "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = '{group}@b.example'\n"
+      "password = { file = 'secrets/{group}' }\nrate = '14/second'\nrate_of = 'recipients'\n"
+      "daily = 500\nmax_wait = '5s'\nspill_after = '2s'\nmax_waiting = 7\n");
+  const Upstream& upstream = config.upstreams[0];
+  EXPECT_TRUE(is_per_tenant(upstream));
+  EXPECT_EQ(upstream.username, "{group}@b.example");
+  EXPECT_TRUE(upstream.password_file.ends_with("secrets/{group}"));
+  EXPECT_EQ(upstream.password.reveal(), "");
+  ASSERT_TRUE(upstream.pace.rate);
+  EXPECT_EQ(upstream.pace.rate->amount, 14u);
+  EXPECT_TRUE(upstream.pace.per_recipient);
+  EXPECT_EQ(upstream.pace.daily, 500u);
+  EXPECT_EQ(upstream.max_wait, std::chrono::seconds(5));
+  EXPECT_EQ(upstream.spill_after, std::chrono::seconds(2));
+  EXPECT_EQ(upstream.max_waiting, 7u);
+}
+
 TEST(Load, RelativePathsBeginAtTheConfigsFolder) {
   const FakeOutside fake{.files = {{"/etc/sallyport/tls.crt", ""},
                                    {"/run/tls.key", ""},

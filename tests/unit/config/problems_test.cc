@@ -748,6 +748,27 @@ TEST(Problems, OfPresets) {
   });
 }
 
+TEST(Problems, OfPace) {
+  const auto pace = [](std::string_view keys) {
+    return std::string(kUpstream) + "password = 'p'\n" + std::string(keys);
+  };
+  const std::vector<std::string> texts = {
+      pace("rate = '14'"), pace("rate_of = 'octets'\ndaily = 0"),
+      pace("max_wait = '2h'\nmax_waiting = -1")};
+  expect({
+      {texts[0],
+       {"c.toml:7:8: upstream[1].rate is \"14\"; expected a rate such as \"100/minute\" or \"5000/day "
+        "burst 200\", per second, minute, hour or day, or \"unlimited\""}},
+      {texts[1],
+       {"c.toml:7:11: upstream[1].rate_of is \"octets\"; expected \"messages\" or \"recipients\"",
+        "c.toml:8:9: upstream[1].daily is 0; expected an integer from 1 to 1000000000"}},
+      {texts[2],
+       {"c.toml:7:12: upstream[1].max_wait is \"2h\"; expected a duration from 0s to 1h, such as "
+        "\"30s\" or \"1h30m\"",
+        "c.toml:8:15: upstream[1].max_waiting is -1; expected an integer from 0 to 1000000"}},
+  });
+}
+
 TEST(Problems, OfRoutes) {
   const auto route = [&](std::string_view keys) {
     return std::string(kUpstreams) + "[[route]]\n" + std::string(keys);

@@ -47,6 +47,7 @@ Delivery deliver(World& world, const message::Message& message, Duration patienc
 config::Upstream with_one_connection() {
   config::Upstream made = upstream("a");
   made.max_connections = 1;
+  made.spill_after = 1h;
   return made;
 }
 

@@ -74,9 +74,67 @@ TEST(Health, OneProbesWhileTheOthersStayAway) {
   now += 2s;
   EXPECT_TRUE(health.admit(now));
   EXPECT_FALSE(health.admit(now));
-  health.succeeded();
+  EXPECT_TRUE(health.succeeded(now));
   EXPECT_TRUE(health.admit(now));
   EXPECT_TRUE(health.admit(now));
+}
+
+TEST(Health, MailComesBackInAStraightLine) {
+  Health health(1);
+  TimePoint now = kStart;
+  health.failed(Trouble::kUnreachable, now);
+  for (now += 20s; !health.admit(now);) now += 1s;
+  EXPECT_TRUE(health.succeeded(now));  // after 20 s: it takes as long until all mail comes
+  const auto admitted = [&health](TimePoint at) {
+    int count = 0;
+    for (int i = 0; i < 1000; ++i) count += health.admit(at) ? 1 : 0;
+    return count;
+  };
+  EXPECT_NEAR(admitted(now), 100, 40);
+  EXPECT_NEAR(admitted(now + 5s), 250, 60);
+  EXPECT_NEAR(admitted(now + 15s), 750, 60);
+  EXPECT_EQ(admitted(now + 20s), 1000);
+  EXPECT_EQ(admitted(now), 1000) << "it is over";
+}
+
+TEST(Health, KindsOfTroubleCountApart) {
+  Health health(1);
+  TimePoint now = kStart;
+  for (int i = 0; i < 6; ++i) {
+    health.failed(Trouble::kUnreachable, now);
+    now += 2min;
+  }
+  health.failed(Trouble::kThrottled, now);  // the first of its kind: about a second
+  EXPECT_LE(away(health, now), 1300ms);
+  health.failed(Trouble::kLogin, now);
+  EXPECT_GE(away(health, now), 3750ms);
+}
+
+TEST(Health, TellsWhatIsWrongAndSinceWhen) {
+  Health health(1);
+  EXPECT_EQ(health.diagnosis(), std::nullopt);
+  health.failed(Trouble::kUnreachable, kStart, "Connection refused");
+  health.failed(Trouble::kLogin, kStart + 10s, "535 no");
+  const auto diagnosis = health.diagnosis();
+  ASSERT_TRUE(diagnosis);
+  EXPECT_EQ(diagnosis->trouble, Trouble::kLogin);
+  EXPECT_EQ(diagnosis->since, kStart);
+  EXPECT_EQ(diagnosis->words, "535 no");
+  EXPECT_TRUE(is_for_operator(diagnosis->trouble));
+  health.forget();
+  EXPECT_EQ(health.diagnosis(), std::nullopt);
+  EXPECT_TRUE(health.admit(kStart + 10s));
+}
+
+TEST(Health, IsKnownToAllWorkersOfTheProcess) {
+  World world({upstream("a"), upstream("b")});
+  const scripts::Upstream good;
+  (void)world.relay();
+  world.caps.of(upstream("a"))->health.failed(Trouble::kLogin, world.loop.now(), "535 no");
+  world.host("b").scripts = {good.opening() + good.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).upstream, "b");
+  ASSERT_TRUE(world.caps.diagnosis("a"));
+  EXPECT_FALSE(world.caps.diagnosis("b"));
 }
 
 TEST(Health, AnUpstreamInTroubleIsPassedOverWhileThereIsAnother) {

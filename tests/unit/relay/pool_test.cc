@@ -207,7 +207,9 @@ TEST(Pool, DrainCutsOffWhatDoesNotEndInTime) {
                {Stage::kEnd, Outcome::kUnknown, "451 4.4.2 "}};
   for (const auto& c : cases) {
     SCOPED_TRACE(name(c.stage));
-    World world({with_cap(1), upstream("b")});
+    config::Upstream patient = with_cap(1);
+    patient.spill_after = 1h;
+    World world({patient, upstream("b")});
     world.host("a").scripts = {c.stage == Stage::kConnect ? "D! timeout"
                                : c.stage == Stage::kTls   ? "D! tls timeout"
                                : c.stage == Stage::kEhlo

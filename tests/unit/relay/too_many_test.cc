@@ -173,7 +173,9 @@ TEST(TooMany, WhereItTakesNoneAnotherUpstreamIsAskedAtOnce) {
 }
 
 TEST(TooMany, AtMailTheMessageGoesByAnotherConnection) {
-  World world({upstream("a"), upstream("b")});
+  config::Upstream patient = upstream("a");
+  patient.spill_after = 1h;
+  World world({patient, upstream("b")});
   const scripts::Upstream good;
   const std::string refusal =
       "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\n"
