@@ -12,6 +12,7 @@
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"
 #include "proxy/server/server.h"
+#include "proxy/server/trace_command.h"
 
 namespace sallyport::server {
 namespace {
@@ -43,6 +44,8 @@ int perform(const HashPasswordCommand&) {
 int perform(const ProvidersCommand& command) { return print_providers(command); }
 
 int perform(const ExplainCommand& command) { return explain_reply(command); }
+
+int perform(const TraceCommand& command) { return print_trace(command); }
 
 int perform(const VersionCommand&) {
   std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);

@@ -60,7 +60,8 @@ inline constexpr auto kSession = std::to_array<std::string_view>(
 inline constexpr auto kMessage = std::to_array<std::string_view>(
     {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
-inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
+inline constexpr auto kAdmin =
+    std::to_array<std::string_view>({"address", "socket", "trace"});
 inline constexpr auto kMetrics = std::to_array<std::string_view>({"max_users"});
 
 }  // namespace schema::keys

@@ -12,6 +12,7 @@
 #include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/task.h"
 #include "proxy/smtp/reply.h"
+#include "proxy/trace/story.h"
 
 namespace sallyport::relay {
 
@@ -57,6 +58,8 @@ struct Caller {
   runtime::Cancellation* gone = nullptr;
   /// The user whose message it is: users take turns where deliveries wait. Outlives the delivery.
   std::string_view user = {};
+  /// Where the steps of the delivery are noted. Null: nowhere; or outlives the delivery.
+  trace::Story* story = nullptr;
 };
 
 /// Who delivers. One a worker; the session calls it from the same loop.

@@ -116,7 +116,7 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadl
   const TimePoint begun = loop_.now();
   const std::uint64_t cut_offs_before = cut_offs_;
   auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_,
-                                         deadlines.opening_ends(loop_.now()), busy_);
+                                         deadlines.opening_ends(loop_.now()), busy_, caller.story);
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
   if (opened) {

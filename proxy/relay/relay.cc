@@ -181,6 +181,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
                                 Caller caller) {
   const TimePoint begun = loop_.now();
   const auto route = router_.upstreams_for(message.envelope.reverse_path);
+  if (caller.story != nullptr) note(caller, "route", described(route));
   Delivery delivery;
   Upstream* last = nullptr;
   std::optional<Attempt> decisive;
@@ -194,11 +195,16 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       Upstream& upstream = *upstreams_[index];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
         passed_over.push_back(index);
+        note(caller, "passed over", upstream.config.name + ": its last attempts failed");
         continue;
       }
       const std::size_t others =
           route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
+      note(caller, "upstream", upstream.config.name);
       Attempt attempt = co_await try_upstream(upstream, message, others, deadline, caller);
+      if (caller.story != nullptr) {
+        caller.story->note_verdict(loop_.now(), "verdict", in_one_line(upstream, attempt));
+      }
       ++delivery.attempts;
       if (decisive && is_permanently_unsuited(attempt) && !is_permanently_unsuited(*decisive)) {
         delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
@@ -254,6 +260,22 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
   upstream.metrics.message(counted_as(attempt.end), message.size(),
                            message.envelope.recipients.size());
   co_return attempt;
+}
+
+void Relay::note(const Caller& caller, std::string_view step, std::string_view words) {
+  if (caller.story != nullptr) caller.story->note(loop_.now(), step, words);
+}
+
+/// Which route it is, and what it leads to.
+std::string Relay::described(std::span<const std::size_t> route) const {
+  if (route.empty()) return "none serves this sender";
+  std::string words;
+  for (std::size_t i = 0; i < settings_->routes.size() && words.empty(); ++i) {
+    const config::Route& each = settings_->routes[i];
+    if (std::ranges::equal(each.upstreams, route)) words = fmt::format("route {} to", i + 1);
+  }
+  for (const std::size_t index : route) words += ' ' + settings_->upstreams[index].name;
+  return words;
 }
 
 std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const {

@@ -33,7 +33,7 @@ Signals of `sallyport run`:
 constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
 constexpr auto kCommands = std::to_array<std::string_view>(
-    {"run", "check", "hash-password", "providers", "explain", "version", "help"});
+    {"run", "check", "hash-password", "providers", "explain", "trace", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
@@ -125,6 +125,18 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
           std::vector<std::string>(config::kReplyStages.begin(), config::kReplyStages.end())));
   meaning.add_option("reply", reply.reply, "The reply, such as \"454 Throttling failure\"")
       ->required();
+  TraceCommand trace;
+  CLI::App& story = *app.add_subcommand(
+      "trace", "Say what became of the last messages, or of those that are asked for");
+  story.add_option("id", trace.id, "The id of a message: ours, or the provider's");
+  story.add_option("--message-id", trace.message_id, "Its Message-ID");
+  story.add_option("--user", trace.user, "Messages of this user");
+  story.add_option("--to", trace.to, "Messages to this recipient");
+  story.add_option("--last", trace.last, "At most so many, the newest ones")->capture_default_str();
+  story.add_flag("--json", trace.json, "One JSON object a line");
+  story.add_option("--socket", trace.socket,
+                   "The admin socket to ask, without reading the configuration");
+  add_config(story);
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
 
@@ -151,6 +163,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (hash) return HashPasswordCommand{};
   if (list) return providers;
   if (meaning) return reply;
+  trace.config = config;
+  if (story) return trace;
   return VersionCommand{};
 }
 

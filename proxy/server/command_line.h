@@ -35,6 +35,17 @@ struct ExplainCommand {
   std::string stage;  ///< Empty: any.
   std::string reply;
 };
+/// What became of messages, asked of a running sallyport. What is empty is not asked for.
+struct TraceCommand {
+  std::string id;
+  std::string message_id;
+  std::string user;
+  std::string to;
+  unsigned last = 20;  ///< At most so many, the newest ones.
+  bool json = false;
+  std::string config;
+  std::string socket;  ///< Empty: the one that `config` names.
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -43,7 +54,7 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, VersionCommand, PrintCommand>;
+                                 ExplainCommand, TraceCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

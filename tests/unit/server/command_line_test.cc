@@ -23,6 +23,15 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_EQ(std::get<CheckCommand>(parse({"check"})).users, "");
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "--users", "u.toml"})).users, "u.toml");
   EXPECT_TRUE(std::holds_alternative<HashPasswordCommand>(parse({"hash-password"})));
+  const auto trace = std::get<TraceCommand>(
+      parse({"trace", "1ABC", "--user", "u", "--to", "t", "--message-id", "m", "--last", "3",
+             "--json", "--socket", "s", "-c", "c.toml"}));
+  EXPECT_EQ(trace.id, "1ABC");
+  EXPECT_EQ(trace.user + trace.to + trace.message_id, "utm");
+  EXPECT_EQ(trace.last, 3u);
+  EXPECT_TRUE(trace.json);
+  EXPECT_EQ(trace.socket, "s");
+  EXPECT_EQ(trace.config, "c.toml");
   for (const char* word : {"version", "--version", "-V"}) {
     EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({word}))) << word;
   }
@@ -54,7 +63,7 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
   } cases[] = {
       {{},
        "a command is missing; expected 'run', 'check', 'hash-password', "
-       "'providers', 'explain', 'version' or 'help'"},
+       "'providers', 'explain', 'trace', 'version' or 'help'"},
       {{"foo"}, "there is no command 'foo'; expected 'run', "},
       {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
       {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
