@@ -1,5 +1,6 @@
-// Password hashes: argon2id in PHC strings (RFC 9106). With authenticator.cc the only place that
-// ever sees a password in clear after SASL. The sole user of libargon2.
+// Password hashes: made with argon2id (RFC 9106), verified in each scheme of
+// config::PasswordScheme. With authenticator.cc the only place that ever sees a password in clear
+// after SASL. The sole user of libargon2 and libcrypt.
 #pragma once
 
 #include <string>
@@ -20,11 +21,15 @@ inline constexpr HashCost kDefaultHashCost = {.memory_kib = 19456, .passes = 2, 
 /// impossible cost.
 Result<std::string> hash_password(const Secret& password, HashCost cost = kDefaultHashCost);
 
-/// Is this the password of `hash`? Blocks; call it on the thread pool. Compares in constant time.
-/// Fails with kSystem when there is no memory, with kInvalid when `hash` is none that we know.
+/// Is this the password of `hash`, a stored password as config::parse_password_hash takes it?
+/// Blocks; call it on the thread pool. Compares in constant time. Fails with kSystem when there is
+/// no memory, with kInvalid when `hash` is none that we know.
 Result<bool> verify_password(const std::string& hash, const Secret& password);
 
 /// A hash of this cost that no password has: checking one against it takes as long as a real check.
 std::string decoy_hash(HashCost cost);
+
+/// The same for any scheme: as costly as `like`.
+std::string decoy_hash(const config::PasswordHash& like);
 
 }  // namespace sallyport::auth

@@ -1,8 +1,9 @@
 #include "auth/user_table.h"
 
-#include <cstdint>
+#include <algorithm>
+#include <cstddef>
 #include <map>
-#include <tuple>
+#include <string>
 #include <utility>
 
 #include "auth/password_hash.h"
@@ -12,13 +13,17 @@ namespace sallyport::auth {
 Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::User> users) {
   std::shared_ptr<UserTable> table(new UserTable);
   table->users_.reserve(users.size());
-  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, std::size_t> costs;
+  // By scheme and cost: how many, and one of them.
+  std::map<std::pair<config::PasswordScheme, std::string>,
+           std::pair<std::size_t, config::PasswordHash>>
+      costs;
   for (config::User& user : users) {
-    const Result<HashCost> cost = config::parse_password_hash(user.password_hash);
-    if (!cost) {
-      return fail(cost.error().code, "user '" + user.name + "': password: " + cost.error().text);
+    Result<config::PasswordHash> hash = config::parse_password_hash(user.password_hash);
+    if (!hash) {
+      return fail(hash.error().code, "user '" + user.name + "': password: " + hash.error().text);
     }
-    ++costs[{cost->memory_kib, cost->passes, cost->lanes}];
+    auto& [count, like] = costs[{hash->scheme, hash->text.substr(0, hash->cost_size)}];
+    if (count++ == 0) like = std::move(*hash);
     const auto kept = std::make_shared<const config::User>(std::move(user));
     if (kept->name.empty()) return fail(ErrorCode::kInvalid, "a user has an empty name");
     if (const auto [other, is_new] = table->users_.emplace(kept->name, kept); !is_new) {
@@ -30,14 +35,10 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
                                                         "regard to case"));
     }
   }
-  HashCost most_common = kDefaultHashCost;
-  std::size_t most = 0;
-  for (const auto& [cost, count] : costs) {
-    if (count <= most) continue;
-    std::tie(most_common.memory_kib, most_common.passes, most_common.lanes) = cost;
-    most = count;
-  }
-  table->decoy_hash_ = auth::decoy_hash(most_common);
+  const auto most_common =
+      std::ranges::max_element(costs, {}, [](const auto& entry) { return entry.second.first; });
+  table->decoy_hash_ = most_common == costs.end() ? auth::decoy_hash(kDefaultHashCost)
+                                                  : auth::decoy_hash(most_common->second.second);
   return table;
 }
 

@@ -20,7 +20,7 @@ namespace sallyport::auth {
 class UserTable {
  public:
   /// A table of these users. kInvalid names the user whose name is empty or is another one's but
-  /// for case, or whose hash is not argon2id.
+  /// for case, or whose hash is of no scheme that can be verified.
   static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users);
 
   /// The user of that name, or null. It outlives the table for as long as it is held.

@@ -32,6 +32,7 @@ readonly -a build_packages=(
   prometheus-cpp-dev    # metrics
   libfmt-dev            # everywhere: libstdc++ 12 has no <format>
   libargon2-dev         # auth
+  libcrypt-dev          # auth: bcrypt, yescrypt and SHA-crypt, which password files of others hold
   libcli11-dev          # proxy/main
   dpkg-dev              # build-boringssl.sh: apt-get source, dpkg-source, patch, make
   ca-certificates       # build-boringssl.sh, where apt's sources are https
@@ -74,6 +75,7 @@ readonly -a run_packages=(
   libc-ares2
   libfmt9
   libargon2-1
+  libcrypt1
   libprometheus-cpp-core1.0
 )
 

@@ -8,9 +8,9 @@ Usage: tests/run.sh [--preset dev|tsan] [--chaos] [--fuzz SECONDS] [--known-seed
 
 Without options: builds the preset dev (ASan and UBSan) and runs its whole suite.
 
-  --preset NAME    run the suite of this preset: dev or tsan; may be given twice
+  --preset NAME    run the suite of this preset: dev, or tsan with what has several threads; may be given twice
   --chaos          only the chaos suite, a minute each scenario (10 s each in the whole suite)
-  --fuzz SECONDS   build the preset fuzz and run each of its targets this long, on from what earlier runs found
+  --fuzz SECONDS   build the fuzz targets of the preset dev and run each this long, on from what earlier runs found
   --known-seeds    fuzz from the seeds of the tree alone and always in the same order
   --format         hold every file against .clang-format
   --tidy           run clang-tidy on every file that changed since it last passed
@@ -128,7 +128,7 @@ suite() {  # suite PRESET
 fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what earlier runs found
   local target=$1 name=${1##*/} corpus folder status=0
   corpus=$cache/fuzz/$name
-  local crashes=build/fuzz/crashes/
+  local crashes=build/dev/crashes/
   local -a seeds=() options=() in_order=()
   # CI judges the commit, not the luck of the hour: it doesn't go on from where others stopped.
   if $known_seeds; then
@@ -139,18 +139,18 @@ fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what ear
   fi
   mkdir -p "$corpus" "$crashes"
   # Seeds of its own, those that the build made for it, and the transcripts as they are.
-  for folder in "tests/fuzz/seeds/${name#fuzz_}" "build/fuzz/seeds/${name#fuzz_}" tests/transcripts; do
+  for folder in "tests/fuzz/seeds/${name#fuzz_}" "build/dev/seeds/${name#fuzz_}" tests/transcripts; do
     [[ -d $folder ]] && seeds+=("$folder")
   done
   [[ -f tests/fuzz/smtp.dict ]] && options+=(-dict=tests/fuzz/smtp.dict)
   "${in_order[@]}" "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=32768 \
-    -print_final_stats=1 "${options[@]}" -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1 || status=$?
+    -print_final_stats=1 "${options[@]}" -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/dev/$name.log" 2>&1 || status=$?
   if ((status == 0)); then
     printf '%s: %s\n' "$name" \
-      "$(sed -nE 's/^stat::number_of_executed_units: *//p' "build/fuzz/$name.log") runs, nothing found"
+      "$(sed -nE 's/^stat::number_of_executed_units: *//p' "build/dev/$name.log") runs, nothing found"
   else
     printf '%s: FAILED\n' "$name"
-    tail -n 40 "build/fuzz/$name.log"
+    tail -n 40 "build/dev/$name.log"
   fi
   return "$status"
 }
@@ -158,10 +158,10 @@ fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what ear
 fuzz() {
   local target pid status
   say "fuzz: build"
-  # "all" would build the whole test suite a third time.
+  # Not "all": that is the whole test suite, too.
   local -a targets=()
-  if configure fuzz; then
-    mapfile -t targets < <(ninja -C build/fuzz -t targets all | sed -nE 's/^(fuzz_[a-z0-9_]+): .*/\1/p' | sort)
+  if configure dev; then
+    mapfile -t targets < <(ninja -C build/dev -t targets all | sed -nE 's/^(fuzz_[a-z0-9_]+): .*/\1/p' | sort)
   else
     count "fuzz: configure" 1
     return
@@ -170,7 +170,7 @@ fuzz() {
     count "fuzz: tests/fuzz defines no target" 1
     return
   fi
-  if ! cmake --build --preset fuzz -j "$jobs" --target "${targets[@]}"; then
+  if ! cmake --build --preset dev -j "$jobs" --target "${targets[@]}"; then
     count "fuzz: build" 1
     return
   fi
@@ -184,7 +184,7 @@ fuzz() {
   }
   for target in "${targets[@]}"; do
     ((${#running[@]} < jobs)) || wait_for_one
-    fuzz_one "build/fuzz/$target" "$fuzz_seconds" &
+    fuzz_one "build/dev/$target" "$fuzz_seconds" &
     running[$!]=$target
   done
   while ((${#running[@]})); do wait_for_one; done

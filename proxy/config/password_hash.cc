@@ -51,7 +51,7 @@ bool is_base64_of(std::string_view text, std::size_t least) {
 
 }  // namespace
 
-Result<PasswordHashCost> parse_password_hash(std::string_view text) {
+Result<PasswordHashCost> parse_argon2id(std::string_view text) {
   if (!take(text, "$argon2id$")) return wrong("it does not begin with $argon2id$");
   if (!take(text, "v=19$")) return wrong("its version is not 19 (v=19)");
 

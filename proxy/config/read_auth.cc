@@ -23,7 +23,7 @@ Form<std::string> user_name_form() {
 
 /// The hash is treated as a secret, and what stands in its place may well be a password.
 Form<std::string> password_hash_form() {
-  return {.expected = "an argon2id hash made by: sallyport hash-password",
+  return {.expected = "a hash made by: sallyport hash-password",
           .read = [](const Node& node) -> std::expected<std::string, std::string> {
             const auto* text = std::get_if<std::string>(&node.value);
             if (!text) return std::unexpected("");

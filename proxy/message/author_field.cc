@@ -388,6 +388,19 @@ std::string without(std::string_view text, char c) {
   return rest;
 }
 
+bool has_quoted_domain(std::string_view text) {
+  for (std::size_t at = text.find('@'); at != text.npos; at = text.find('@', at + 1)) {
+    const std::size_t next = text.find_first_not_of(" \t", at + 1);
+    if (next != text.npos && text[next] == '"') return true;
+  }
+  return false;
+}
+
+std::string with_spaces_for_quotes(std::string text) {
+  std::ranges::replace(text, '"', ' ');
+  return text;
+}
+
 /// Reads `text` in each way.
 void read_all_ways(std::string text, Findings& findings) {
   std::vector<std::string> readings = {std::move(text)};
@@ -399,7 +412,12 @@ void read_all_ways(std::string text, Findings& findings) {
   add_for_each('(', [](const std::string& each) { return without_comments(each, " "); });
   if (readings.front().contains('(')) readings.push_back(without_comments(readings.front(), ""));
   add_for_each('\\', [](const std::string& each) { return without_backslashes(each); });
+  const auto unquoted = readings.size();
   add_for_each('"', [](const std::string& each) { return without(each, '"'); });
+  // A quoted string where a domain belongs: to some readers it ends with the quote.
+  for (std::size_t i = 0; i < unquoted; ++i) {
+    if (has_quoted_domain(readings[i])) readings.push_back(with_spaces_for_quotes(readings[i]));
+  }
   for (const std::string& each : readings) Reader(each, findings).read();
 }
 

@@ -146,11 +146,15 @@ void HeaderFilter::read_other(Cut& cut) {
 }
 
 void HeaderFilter::read_mbox(Cut& cut) {
-  const std::size_t line_feed = cut.piece.find('\n', cut.at);
-  cut.at = line_feed == cut.piece.npos ? cut.piece.size() : line_feed + 1;
-  const std::size_t size = held_[holding_].size() + cut.at - cut.line_start;
-  if (size + mbox_.size() > kMostMbox) return end_header(cut, true);
-  if (line_feed == cut.piece.npos) return;
+  const std::size_t held = mbox_.size() + held_[holding_].size() + cut.at - cut.line_start;
+  if (held > kMostMbox) return end_header(cut, true);
+  // No further than that: where the header section ends must not depend on how the content came.
+  const std::string_view rest = cut.piece.substr(cut.at, kMostMbox + 1 - held);
+  const std::size_t line_feed = rest.find('\n');
+  const std::size_t taken = line_feed == rest.npos ? rest.size() : line_feed + 1;
+  cut.at += taken;
+  if (held + taken > kMostMbox) return end_header(cut, true);
+  if (line_feed == rest.npos) return;
   const std::string line = undecided(cut);
   if (!line.ends_with(kCrlf)) return;  // a lone LF is an octet like others
   // What it is shows in what follows. It ends the field before it, but no line can go on with it.

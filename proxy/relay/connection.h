@@ -60,6 +60,7 @@ class Connection {
   bool authenticated = false;       ///< The upstream took our login.
   std::uint64_t mails = 0;          ///< MAIL commands said, whatever became of them.
   std::uint32_t messages = 0;       ///< Transactions that came to the reply to the content.
+  bool cut_off = false;             ///< We broke it off: its message gets no other connection.
   bool rset_due = false;            ///< A transaction was left open: RSET goes before the next.
   /// Set once its state is not sure, or the upstream hangs up: only good for closing then.
   std::optional<metrics::CloseReason> closing;

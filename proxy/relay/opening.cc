@@ -235,6 +235,7 @@ class Opening {
     std::erase(under_way_, connection_.get());
     auto plain = connection_->release_stream();
     if (!plain) co_return failed(Stage::kTls, plain.error());
+    connection_.reset();  // without its stream it can't even be aborted
     auto secured = co_await dialer_.secure(std::move(*plain), step_deadline_);
     if (!secured) co_return tls_failed(secured.error());
     speak_on(std::move(*secured), true);

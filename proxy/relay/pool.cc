@@ -56,8 +56,13 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::replace(std::unique_ptr<Connecti
   std::erase(busy_, dead.get());
   metrics_.pool[PoolState::kBusy].add(-1);
   metrics_.connections_closed[CloseReason::kPeer].add();
+  const bool cut_off = dead->cut_off;
   dead->abort();
   dead.reset();
+  if (cut_off) {
+    cap_->release(*member_);
+    co_return std::unexpected(failure(Stage::kLease, stopping()));
+  }
   co_return co_await acquire(deadlines, caller, true);
 }
 
@@ -67,8 +72,13 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlin
   const TimePoint since = loop_.now();
   while (true) {
     if (!has_slot) {
+      const std::uint64_t cut_offs_before = cut_offs_;
       auto waited = co_await wait(deadlines.handover, caller, since);
       if (!waited) co_return std::unexpected(std::move(waited.error()));
+      if (cut_offs_ != cut_offs_before) {
+        *waited ? close(std::move(*waited), CloseReason::kShutdown) : cap_->release(*member_);
+        co_return std::unexpected(failure(Stage::kLease, stopping()));
+      }
       if (*waited) co_return lend(std::move(*waited), true);
     }
     auto opened = co_await open(deadlines, caller);
@@ -317,7 +327,10 @@ void Pool::count_failure(const Attempt& attempt) {
 
 void Pool::cut_off() {
   ++cut_offs_;
-  for (Connection* const connection : busy_) connection->abort();
+  for (Connection* const connection : busy_) {
+    connection->cut_off = true;
+    connection->abort();
+  }
   dialer_->cut_off();
   send_waiters_away(failure(Stage::kLease, stopping()));
 }

@@ -172,7 +172,9 @@ std::shared_ptr<Upstream> Relay::find(const Settings& settings, std::size_t inde
 }
 
 Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadline, Caller caller) {
-  if (draining_) co_return not_tried(message, {4, 3, 2}, "sallyport is stopping", cause::kStopping);
+  if (draining_ || cut_off_) {
+    co_return not_tried(message, {4, 3, 2}, "sallyport is stopping", cause::kStopping);
+  }
   const runtime::InFlight::Hold hold = deliveries_.enter();
   co_return co_await try_route(message, deadline, caller);
 }
@@ -191,7 +193,9 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   for (const bool even_in_trouble : {false, true}) {
     const auto candidates = even_in_trouble ? std::span<const std::size_t>(passed_over) : route;
     for (const std::size_t index : candidates) {
-      if (decisive && (is_final(*decisive) || loop_.now() >= deadline)) break;
+      // An attempt may have ended by itself just before everything was cut off.
+      const bool over = cut_off_ || loop_.now() >= deadline;
+      if (decisive && (over || is_final(*decisive))) break;
       Upstream& upstream = *upstreams_[index];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
         passed_over.push_back(index);
@@ -287,6 +291,7 @@ std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const
 }
 
 void Relay::cut_off() {
+  cut_off_ = true;
   for (const std::shared_ptr<Upstream>& upstream : upstreams_) {
     if (upstream) upstream->cut_off();  // null: `drain` has ended it
   }

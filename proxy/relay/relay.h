@@ -61,8 +61,8 @@ class Relay final : public Deliverer {
 
   /// Deliveries under way.
   std::size_t deliveries() const { return deliveries_.count(); }
-  /// Makes every delivery under way end soon, deferred or unknown; those of other Relays as well,
-  /// where they share an upstream.
+  /// Makes every delivery under way end soon, deferred or unknown, and go on to no other upstream;
+  /// those of other Relays as well, where they share an upstream. Delivers no more.
   void cut_off();
   /// Delivers no more, waits for the deliveries under way, cuts off those that are not done at
   /// `deadline`, and ends the upstreams that no other Relay shares. Afterwards the Relay is only
@@ -89,6 +89,7 @@ class Relay final : public Deliverer {
   std::vector<std::shared_ptr<Upstream>> upstreams_;  // as settings_->upstreams
   runtime::InFlight deliveries_;
   bool draining_ = false;
+  bool cut_off_ = false;
 };
 
 }  // namespace sallyport::relay

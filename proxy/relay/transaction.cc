@@ -206,7 +206,9 @@ class Transaction {
     hang_up(is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError);
     const bool lost_some = lost_replies(command, error);
     if (verdict_) {
-      verdict_->lost_replies = lost_some && verdict_->reply && is_syntax_error(*verdict_->reply);
+      // One reply to the whole flight: that it is a syntax error says nothing about the message.
+      verdict_->lost_replies =
+          flight_.size > 1 && verdict_->reply && is_syntax_error(*verdict_->reply);
       return;
     }
     verdict_ = failure(stage_of(command), written_ ? error : written_.error());
@@ -250,6 +252,7 @@ class Transaction {
     if (verdict_) return;
     verdict_ = unexpected_reply(stage, reply);
     verdict_->stale = true;
+    verdict_->lost_replies = is_on_trial();
   }
 
   void take_rset(const Reply& reply) {

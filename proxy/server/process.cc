@@ -16,6 +16,7 @@
 #include <system_error>
 
 #include "proxy/runtime/cpus.h"
+#include "proxy/server/memory.h"
 
 namespace sallyport::server {
 namespace {
@@ -40,6 +41,8 @@ void prepare_process() {
     descriptors.rlim_cur = descriptors.rlim_max;
     setrlimit(RLIMIT_NOFILE, &descriptors);
   }
+
+  bound_free_memory();
 
   std::signal(SIGPIPE, SIG_IGN);
   // Past RLIMIT_FSIZE a write should fail as on a full disk, which clients hear as 452.

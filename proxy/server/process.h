@@ -13,8 +13,8 @@ namespace sallyport::server {
 void protect_process();
 
 /// Sets up this process for serving: protected, with as many descriptors as the hard limit allows,
-/// SIGPIPE and SIGXFSZ ignored, and a thread pool with room for name look-ups and file access side
-/// by side. To be called once, before any thread is started.
+/// SIGPIPE and SIGXFSZ ignored, an allocator that gives memory back, and a thread pool with room
+/// for name look-ups and file access side by side. To be called once, before any thread is started.
 void prepare_process();
 
 /// Ends the process at once, whatever its threads do: the last resort when one of them hangs.

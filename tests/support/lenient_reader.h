@@ -25,6 +25,15 @@ inline bool is_letter(char c) {
   return std::isalnum(octet) != 0 || octet >= 0x80 || c == '_' || c == '.' || c == '-';
 }
 
+/// Whether the last label of a name could be a top level domain: none is a number or one letter.
+inline bool has_top_level(std::string_view name) {
+  while (name.ends_with('.')) name.remove_suffix(1);
+  const std::size_t dot = name.rfind('.');
+  if (dot == name.npos) return false;
+  const std::string_view label = name.substr(dot + 1);
+  return label.size() > 1 && std::ranges::any_of(label, [](char c) { return c < '0' || c > '9'; });
+}
+
 inline std::string without_folds(std::string_view text) {
   std::string rest;
   for (const char c : text) {
@@ -119,6 +128,7 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
   struct Token {
     std::string text;
     bool word;
+    bool quoted;
     bool spaced;
   };
   std::vector<Token> tokens;
@@ -146,7 +156,8 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     }
     std::string token;
     bool word = false;
-    if (c == '"') {
+    const bool quoted = c == '"';
+    if (quoted) {
       word = true;
       for (++i; i < text.size() && text[i] != '"'; ++i) {
         if (text[i] == '\\' && i + 1 < text.size()) ++i;
@@ -159,7 +170,7 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     } else {
       token = text[i++];
     }
-    tokens.push_back({token, word, spaced});
+    tokens.push_back({token, word, quoted, spaced});
     spaced = false;
   }
   for (std::size_t at = 0; at < tokens.size(); ++at) {
@@ -167,10 +178,10 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     std::size_t begin = at - 1;
     while (begin >= 2 && tokens[begin - 1].text == "." && tokens[begin - 2].word) begin -= 2;
     std::string domain;
-    bool loose = tokens[at].spaced;
+    bool loose = tokens[at].spaced || tokens[at - 1].quoted;
     std::size_t i = at + 1;
     if (i < tokens.size() && tokens[i].word) {
-      loose |= tokens[i].spaced;
+      loose |= tokens[i].spaced || tokens[i].quoted;
       domain = tokens[i++].text;
       while (i + 1 < tokens.size() && tokens[i].text == "." && tokens[i + 1].word) {
         domain += '.' + tokens[i + 1].text;
@@ -180,8 +191,8 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     // No name in the DNS has anything else.
     domain.resize(
         static_cast<std::size_t>(std::ranges::find_if_not(domain, is_letter) - domain.begin()));
-    // With white space around it "@" is a word of a name, unless a domain follows.
-    if (domain.empty() || (loose && !domain.contains('.'))) continue;
+    // With white space or quotes around it "@" is a word of a name, unless a domain follows.
+    if (domain.empty() || (loose && !has_top_level(domain))) continue;
     std::string local;
     for (std::size_t each = begin; each < at; ++each) local += tokens[each].text;
     found.push_back(local + '@' + domain);

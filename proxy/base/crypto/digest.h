@@ -18,6 +18,17 @@ Sha256Digest sha256(std::string_view bytes);
 /// HMAC-SHA-256 (RFC 2104) of `bytes` under `key`.
 Sha256Digest hmac_sha256(std::string_view key, std::string_view bytes);
 
+/// What digests and keys are made with where a stored password says so.
+enum class Hash : std::uint8_t { kSha1, kSha256, kSha512 };
+
+/// The digest of `bytes`: 20, 32 or 64 octets.
+std::string digest(Hash hash, std::string_view bytes);
+
+/// PBKDF2 (RFC 8018 section 5.2) with HMAC-SHA-256: 32 octets. Blocks for as long as `iterations`
+/// take.
+Sha256Digest pbkdf2_sha256(std::string_view password, std::string_view salt,
+                           std::uint32_t iterations);
+
 /// Fills `out` from the system's cryptographic generator; it cannot fail.
 void random_bytes(std::span<std::uint8_t> out);
 

@@ -12,7 +12,7 @@ TEST(PasswordHash, IsAPhcStringOfTheRecommendedCost) {
   const auto hash = hash_password(Secret("correct horse"));
   ASSERT_TRUE(hash);
   EXPECT_TRUE(hash->starts_with("$argon2id$v=19$m=19456,t=2,p=1$")) << *hash;
-  EXPECT_TRUE(config::parse_password_hash(*hash));
+  EXPECT_TRUE(config::parse_argon2id(*hash));
 }
 
 TEST(PasswordHash, ProvesItsOwnPasswordAndNoOther) {
@@ -52,7 +52,7 @@ TEST(PasswordHash, WhatIsNoHashIsAnErrorNotAWrongPassword) {
 
 TEST(DecoyHash, CostsWhatItSaysAndMatchesNothing) {
   const std::string decoy = decoy_hash({.memory_kib = 64, .passes = 3, .lanes = 2});
-  const auto cost = config::parse_password_hash(decoy);
+  const auto cost = config::parse_argon2id(decoy);
   ASSERT_TRUE(cost) << decoy;
   EXPECT_EQ(cost->memory_kib, 64u);
   EXPECT_EQ(cost->passes, 3u);

@@ -64,7 +64,7 @@ TEST(UserTable, SaysWhichUserIsWrong) {
 TEST(UserTable, TheDecoyCostsWhatMostUsersCost) {
   const auto decoy_cost = [](std::vector<config::User> users) {
     const auto table = UserTable::build(std::move(users)).value();
-    return config::parse_password_hash(table->decoy_hash()).value().memory_kib;
+    return config::parse_argon2id(table->decoy_hash()).value().memory_kib;
   };
   EXPECT_EQ(decoy_cost({}), kDefaultHashCost.memory_kib);
   EXPECT_EQ(decoy_cost({user("a", kDear)}), kDear.memory_kib);

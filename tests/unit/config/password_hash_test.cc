@@ -17,7 +17,7 @@ std::string with_costs(std::string_view costs) {
 }
 
 TEST(PasswordHash, IsAnArgon2idPhcString) {
-  const auto cost = parse_password_hash(kHash);
+  const auto cost = parse_argon2id(kHash);
   ASSERT_TRUE(cost);
   EXPECT_EQ(cost->memory_kib, 19456u);
   EXPECT_EQ(cost->passes, 2u);
@@ -26,7 +26,7 @@ TEST(PasswordHash, IsAnArgon2idPhcString) {
 
 TEST(PasswordHash, MayBeCheapOrDearWithinReason) {
   for (const std::string_view costs : {"m=8,t=1,p=1", "m=65536,t=3,p=4", "m=1048576,t=2,p=16"}) {
-    EXPECT_TRUE(parse_password_hash(with_costs(costs))) << costs;
+    EXPECT_TRUE(parse_argon2id(with_costs(costs))) << costs;
   }
 }
 
@@ -69,7 +69,7 @@ TEST(PasswordHash, SaysWhatIsWrongAndNeverQuotesIt) {
        "its hash is not 16 to 64 octets in base64 without padding"},
   };
   for (const auto& c : cases) {
-    const auto cost = parse_password_hash(c.text);
+    const auto cost = parse_argon2id(c.text);
     ASSERT_FALSE(cost) << c.text;
     EXPECT_EQ(cost.error().text, c.error) << c.text;
   }

@@ -441,21 +441,20 @@ TEST(Problems, OfUsers) {
        {"c.toml:1:1: auth.user[1].name is missing; expected the name the user logs in with, of 1 "
         "to "
         "255 octets",
-        "c.toml:1:1: auth.user[1].password is missing; expected an argon2id hash made by: "
-        "sallyport "
+        "c.toml:1:1: auth.user[1].password is missing; expected a hash made by: sallyport "
         "hash-password"}},
       {"[[auth.user]]\nname = ''\npassword = 'hunter2'",
        {"c.toml:2:8: auth.user[1].name is \"\": it is empty; expected the name the user logs in "
         "with, "
         "of 1 to 255 octets",
-        "c.toml:3:12: auth.user[1].password: it does not begin with $argon2id$; expected an "
-        "argon2id "
-        "hash made by: sallyport hash-password"}},
+        "c.toml:3:12: auth.user[1].password: it is no hash that is known here "
+        "($argon2id$, $y$, $2y$, $6$, $5$, {SSHA512}, {SSHA256}, {SSHA} or {SCRAM-SHA-256}); "
+        "expected a hash made by: sallyport hash-password"}},
       {"[[auth.user]]\nname = \"a\\nb\"\npassword = 123456",
        {"c.toml:2:8: auth.user[1].name is \"a\\u000ab\": it holds a control character; expected "
         "the "
         "name the user logs in with, of 1 to 255 octets",
-        "c.toml:3:12: auth.user[1].password is an integer; expected an argon2id hash made by: "
+        "c.toml:3:12: auth.user[1].password is an integer; expected a hash made by: "
         "sallyport hash-password"}},
       {twice,
        {"c.toml:5:8: auth.user[2].name is \"a\", which line 2 has already; expected another one"}},

@@ -257,6 +257,8 @@ TEST(AuthorField, GivesAllAddressesInTheirNormalForm) {
       {"ceo . me@x.example", "me@x.example, \".me\"@x.example, ceo.me@x.example"},
       {"ceo.\"me\"@x.example", "me@x.example, ceo.me@x.example"},
       {"'me@x.example'", "me@x.example"},
+      // A quoted domain ends with its quote, or goes on: as the reader likes.
+      {"ceo@\"y.example\"-z.x.example", "ceo@y.example-z.x.example, ceo@y.example"},
       {"o'neil+tag@x.example", "o'neil+tag@x.example"},
   };
   for (const auto& [value, addresses] : cases) EXPECT_EQ(show(value), addresses) << value;

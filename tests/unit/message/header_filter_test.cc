@@ -322,6 +322,15 @@ TEST(HeaderFilter, AnySplitGivesTheSame) {
   }
 }
 
+TEST(HeaderFilter, AMboxLineThatIsTooLongIsTextFromTheSameOctetOn) {
+  const std::string content = "From a@b " + std::string(5000, 'x') + "\r\n";
+  const auto whole = filter(content);
+  EXPECT_EQ(whole.kept, "\r\n" + content);
+  for (const std::size_t cut : {4u, 5u, 9u, 4095u, 4096u, 4097u, 5000u}) {
+    EXPECT_EQ(filter(content, {cut}), whole) << "cut at " << cut;
+  }
+}
+
 TEST(HeaderFilter, ASecondPassChangesNothing) {
   for (const auto& test : kCases) {
     SCOPED_TRACE(test.what);

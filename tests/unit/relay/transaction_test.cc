@@ -363,17 +363,22 @@ TEST(Transaction, AnEarlyReplyIsNotTheVerdict) {
   const struct {
     const char* replies;
     const char* why;
+    bool in_steps = false;  // a new connection is tried once more, without PIPELINING
   } cases[] = {
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 250 2.0.0 Ok, early\nU! stall\n", "more than"},
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 554 5.0.0 early\nU! stall\n", "more than"},
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 250-begun\nU! stall\n", "more than"},
       {"U: 250 ok\nU: 250 ok\nU: 354 go\nU: 421 4.3.2 Closing\nU! close\n", "421 4.3.2"},
-      {"U: 250 ok\nU: 250 ok\nU: 250 one too many\nU: 354 go\nU! stall\n", "unexpected reply"},
+      {"U: 250 ok\nU: 250 ok\nU: 250 one too many\nU: 354 go\nU! stall\n", "unexpected reply",
+       true},
   };
+  const std::string in_steps =
+      kPipelining.opening() + kSequential.transaction(Stage::kMail, Fault::kGarbage);
   for (const auto& c : cases) {
     SCOPED_TRACE(c.replies);
     World world({upstream("a"), upstream("b")});
     world.host("a").scripts = {kPipelining.opening() + kFlight + c.replies};
+    if (c.in_steps) world.host("a").scripts.push_back(in_steps);
     world.host("b").scripts = {kPipelining.opening() + kPipelining.transaction()};
     const Delivery delivery = world.deliver(world.message());
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
@@ -391,6 +396,9 @@ TEST(Transaction, AnEarlyReplyIsNotTheVerdict) {
     // Alone, it is told why.
     World alone({upstream("a")});
     alone.host("a").scripts = {kPipelining.opening() + kFlight + c.replies};
+    if (c.in_steps) {
+      alone.host("a").scripts.push_back(kPipelining.opening() + "P: MAIL FROM:*\nU: 334 go\n");
+    }
     EXPECT_THAT(alone.deliver(alone.message()).upstream_reply, HasSubstr(c.why));
   }
 }

@@ -97,13 +97,17 @@ World::~World() {
   ::close(log_descriptor_);
 }
 
-void World::finish() {
-  const auto end = [](World& world) -> Task<void> {
+void World::end() {
+  const auto drain = [](World& world) -> Task<void> {
     if (world.relay_) co_await world.relay_->drain(world.loop.after(std::chrono::seconds(30)));
     world.relay_.reset();
     (void)co_await world.scripts_.join();
   };
-  loop.run(end(*this));
+  loop.run(drain(*this));
+}
+
+void World::finish() {
+  end();
   for (const auto& [name, host] : hosts_) {
     EXPECT_TRUE(host.scripts.empty()) << name << ": was not called as often as expected";
   }

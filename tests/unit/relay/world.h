@@ -64,6 +64,8 @@ class World {
   /// What was logged. Only once.
   std::string log();
   /// Drains the relay and waits for the scripts.
+  void end();
+  /// The same; what was not as scripted fails the test.
   void finish();
 
   runtime::Loop loop{runtime::Time::kVirtual};

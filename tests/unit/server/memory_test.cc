@@ -29,15 +29,33 @@ TEST(MemoryRelease, FollowsConnectionsThatHaveGone) {
   EXPECT_TRUE(memory.is_due(kStart + 20s, {.resident = 20 * kMiB, .connections = 100}));
 }
 
-TEST(MemoryRelease, DoesNotDoItAgainAndAgain) {
+TEST(MemoryRelease, RepeatsATrimThatCameTooEarly) {
   MemoryRelease memory;
   EXPECT_FALSE(memory.is_due(kStart, {.resident = 20 * kMiB}));
   EXPECT_TRUE(memory.is_due(kStart + 10s, {.resident = 60 * kMiB}));
-  memory.trimmed(kStart + 10s, 40 * kMiB);
-  EXPECT_FALSE(memory.is_due(kStart + 11s, {.resident = 60 * kMiB}));  // too soon
+  memory.trimmed(kStart + 10s, 60 * kMiB);  // freed a moment later
+  EXPECT_FALSE(memory.is_due(kStart + 39s, {.resident = 60 * kMiB}));
   EXPECT_TRUE(memory.is_due(kStart + 40s, {.resident = 60 * kMiB}));
-  memory.trimmed(kStart + 40s, 58 * kMiB);  // all of it is in use
-  EXPECT_FALSE(memory.is_due(kStart + 90s, {.resident = 60 * kMiB}));
+  memory.trimmed(kStart + 40s, 22 * kMiB);
+  EXPECT_FALSE(memory.is_due(kStart + 90s, {.resident = 22 * kMiB}));
+}
+
+TEST(MemoryRelease, DoesItLessAndLessOftenWhereAllOfItIsInUse) {
+  MemoryRelease memory;
+  EXPECT_FALSE(memory.is_due(kStart, {.resident = 20 * kMiB}));
+  TimePoint now = kStart + 10s;
+  int trims = 0;
+  for (; now < kStart + 1h; now += 1s) {
+    if (!memory.is_due(now, {.resident = 60 * kMiB})) continue;
+    memory.trimmed(now, 60 * kMiB);
+    ++trims;
+  }
+  EXPECT_LT(trims, 15);
+  // After the next burst it is soon given back, whatever was tried before.
+  EXPECT_FALSE(memory.is_due(now, {.resident = 90 * kMiB, .content = 50 * kMiB}));
+  int seconds = 0;
+  while (!memory.is_due(now + std::chrono::seconds(seconds), {.resident = 90 * kMiB})) ++seconds;
+  EXPECT_LE(seconds, 30);
 }
 
 TEST(Memory, KnowsWhatIsResident) { EXPECT_GT(resident_memory(), kMiB); }
