@@ -34,7 +34,7 @@ class JsonWriter {
 
   /// `key` and `value`.
   template <class T>
-  JsonWriter& field(std::string_view name, const T& content) {
+  JsonWriter& member(std::string_view name, const T& content) {
     return key(name).value(content);
   }
 

@@ -91,8 +91,9 @@ void read_admin_socket(const Section& section, Config& config) {
   if (!section.read("socket", config.admin_socket,
                     path_form("the path of a unix socket", section.problems().file()))) {
     if (section.has("trace") && !section.has("socket")) {
-      section.blame("trace", "means nothing without admin.socket, by which messages are asked for; "
-                             "expected admin.socket as well");
+      section.blame("trace",
+                    "means nothing without admin.socket, by which messages are asked for; "
+                    "expected admin.socket as well");
     }
     return;
   }

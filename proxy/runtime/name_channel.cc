@@ -13,6 +13,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
+// Goes through every network in one piece; larger answers come over TCP.
+constexpr int kMostInDatagram = 1232;
+
 /// A table of the process, set up once; never torn down.
 bool library_is_ready() {
   static const bool ready = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
@@ -44,6 +47,11 @@ int NameChannel::open(Options options) {
   int given = ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
   // An absolute name has no other ends; c-ares would take them all the same.
   if (options.absolute) given |= ARES_OPT_DOMAINS;
+  if (options.large) {
+    wanted.flags = ARES_FLAG_EDNS;
+    wanted.ednspsz = kMostInDatagram;
+    given |= ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ;
+  }
   int status = ares_init_options(&channel_, &wanted, given);
   if (status == ARES_SUCCESS && !settings_.servers.empty()) {
     status = ares_set_servers_ports_csv(channel_, settings_.servers.c_str());

@@ -20,6 +20,7 @@ class NameChannel {
   struct Options {
     const char* lookups = "b";  ///< "f": the hosts file; "b": name servers.
     bool absolute = false;
+    bool large = false;  ///< Answers may be larger than 512 octets (EDNS, RFC 6891).
   };
 
   /// `loop` outlives it.

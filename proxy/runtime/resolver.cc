@@ -280,7 +280,7 @@ class TextQuery {
       : answered_(loop), channel_(loop, settings) {}
 
   Task<Result<std::vector<std::string>>> run(const std::string& name, TimePoint deadline) {
-    const int status = channel_.open({.lookups = "b", .absolute = true});
+    const int status = channel_.open({.lookups = "b", .absolute = true, .large = true});
     if (status != ARES_SUCCESS) co_return failed(name, ErrorCode::kSystem, ares_strerror(status));
     ares_query(channel_.get(), name.c_str(), kClassInternet, kTypeText, on_answer, this);
     channel_.begin();

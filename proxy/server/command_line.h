@@ -3,6 +3,7 @@
 
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace sallyport::server {
 
@@ -46,6 +47,24 @@ struct TraceCommand {
   std::string config;
   std::string socket;  ///< Empty: the one that `config` names.
 };
+/// Whether upstreams and the DNS of sender domains are as they should be.
+struct DoctorCommand {
+  std::string config;
+  std::string upstream;              ///< Empty: all.
+  std::vector<std::string> domains;  ///< Beside those of the configuration.
+  std::string name_servers;          ///< `ADDRESS[:PORT],…`; empty: those of the machine.
+  bool json = false;
+};
+/// One message on its way, by the gate as `user`, or by the upstreams alone.
+struct SendCommand {
+  std::string config;
+  std::string to;
+  std::string from;  ///< Empty: one that the user may use.
+  std::string user;
+  std::string listener;       ///< Empty: the first that will do.
+  std::string password_file;  ///< Both empty: from the terminal or standard input.
+  std::string password_env;
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -53,8 +72,9 @@ struct PrintCommand {
   ExitCode exit_code = kOk;
 };
 
-using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, TraceCommand, VersionCommand, PrintCommand>;
+using CommandLine =
+    std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand, ExplainCommand,
+                 TraceCommand, DoctorCommand, SendCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

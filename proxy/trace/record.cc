@@ -115,33 +115,33 @@ std::string to_text(const Record& record) {
 std::string to_json(const Record& record) {
   JsonWriter json;
   json.begin_object()
-      .field("id", record.id)
-      .field("message_id", record.message_id)
-      .field("ended", timestamp(record.ended))
-      .field("result", record.result)
-      .field("cause", record.cause)
-      .field("error", record.error)
-      .field("client", record.client)
-      .field("ehlo", record.ehlo)
-      .field("listener", record.listener)
-      .field("user", record.user)
-      .field("from", record.from);
+      .member("id", record.id)
+      .member("message_id", record.message_id)
+      .member("ended", timestamp(record.ended))
+      .member("result", record.result)
+      .member("cause", record.cause)
+      .member("error", record.error)
+      .member("client", record.client)
+      .member("ehlo", record.ehlo)
+      .member("listener", record.listener)
+      .member("user", record.user)
+      .member("from", record.from);
   json.key("to").begin_array();
   for (const std::string& path : record.to) json.value(path);
   json.end_array()
-      .field("recipients", record.recipients)
-      .field("size", record.size)
-      .field("upstream", record.upstream)
-      .field("upstream_id", record.upstream_id)
-      .field("code", record.code)
-      .field("reply", record.reply);
+      .member("recipients", record.recipients)
+      .member("size", record.size)
+      .member("upstream", record.upstream)
+      .member("upstream_id", record.upstream_id)
+      .member("code", record.code)
+      .member("reply", record.reply);
   json.key("total_time").literal(in_seconds(record.total));
   json.key("steps").begin_array();
   for (const Step& step : record.steps) {
     json.begin_object().key("at").literal(in_seconds(step.when - record.began));
-    json.field("step", step.name).field("words", step.words).end_object();
+    json.member("step", step.name).member("words", step.words).end_object();
   }
-  json.end_array().field("steps_left_out", record.steps_left_out).end_object();
+  json.end_array().member("steps_left_out", record.steps_left_out).end_object();
   return std::move(json).finish();
 }
 

@@ -108,7 +108,8 @@ std::string FakeNameServer::answer(const std::string& query) {
   const auto found = table_.find(name);
   Records records;
   if (found != table_.end()) records = found->second;
-  if ((type == kTypeA && records.silent_on_v4) || (type == kTypeAaaa && records.silent_on_v6)) {
+  if ((type == kTypeA && records.silent_on_v4) || (type == kTypeAaaa && records.silent_on_v6) ||
+      (type == kTypeTxt && records.silent_on_v4 && records.silent_on_v6)) {
     return {};
   }
   const auto& values = type == kTypeTxt ? records.texts : type == kTypeA ? records.v4 : records.v6;

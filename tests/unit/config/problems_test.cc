@@ -102,7 +102,7 @@ TEST(Problems, OfTypesAndRanges) {
        {"c.toml:1:1: admin.address is missing; expected an IP address and a port, such as "
         "\"[::]:465\" or \"127.0.0.1:2525\""}},
       {"[admin]\nsocket = 5",
-       {"c.toml:2:10: admin.socket is an integer; expected the path of a unix socket"}},
+       {"c.toml:2:10: admin.socket is 5; expected the path of a unix socket"}},
       {"[admin]\nsocket = 's'\ntrace = 1000001",
        {"c.toml:3:9: admin.trace is 1000001; expected an integer from 0 to 1000000"}},
       {"[admin]\naddress = '127.0.0.1:9'\ntrace = 5",

@@ -76,7 +76,7 @@ TEST_F(SocketFileTest, ASecondProcessHearsWhoListensThere) {
   const auto second = listen_on_file(loop_, path_);
   ASSERT_FALSE(second);
   EXPECT_THAT(second.error().text,
-              HasSubstr("process " + std::to_string(::getpid()) + " (test_unit.runtim"));
+              HasSubstr("process " + std::to_string(::getpid()) + " (test_unit.runti"));
   EXPECT_THAT(second.error().text, EndsWith("listens there"));
   EXPECT_TRUE(fs::exists(path_));
 }
