@@ -1,11 +1,23 @@
 #include "auth/authenticator.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "auth/network_path.h"
 #include "proxy/base/ascii.h"
 
 namespace sallyport::auth {
+
+namespace {
+
+/// Does the user's password file let it log in from there?
+bool may_come_from(const config::User& user, const IpAddress& client) {
+  return user.networks.empty() || std::ranges::any_of(user.networks, [&](const IpNetwork& network) {
+           return network.contains(client);
+         });
+}
+
+}  // namespace
 
 Authenticator::Authenticator(Options options, std::shared_ptr<const UserTable> users)
     : verify_password_(std::move(options.verify_password)),
@@ -52,6 +64,7 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
   const CredentialsMac mac = cache_.mac(name, hash, credentials.password);
   const NetworkPath path = path_of(client);
   if (user && cache_.contains(mac, loop.now())) {
+    if (!may_come_from(*user, client)) co_return Rejected{Rejected::Cause::kForeignNetwork, name};
     known_.remember(path, loop.now());
     co_return Accepted{Identity(std::move(user), now.generation), true};
   }
@@ -76,6 +89,7 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
     co_return Unavailable{.reason = "the users have just been reloaded"};
   }
   cache_.insert(mac, loop.now());
+  if (!may_come_from(*user, client)) co_return Rejected{Rejected::Cause::kForeignNetwork, name};
   known_.remember(path, loop.now());
   co_return Accepted{Identity(std::move(user), now.generation), false};
 }

@@ -34,7 +34,7 @@ struct Accepted {
 
 /// `535 5.7.8`, the same words whatever the cause.
 struct Rejected {
-  enum class Cause { kUnknownUser, kWrongPassword, kForeignAuthzid };
+  enum class Cause { kUnknownUser, kWrongPassword, kForeignAuthzid, kForeignNetwork };
   Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
   std::string name = {};  ///< The user, as configured; as the client said it if there is none.
 };
@@ -83,7 +83,8 @@ class Authenticator {
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
   ///
-  /// `client`: where it is. Networks take turns at the hashes; those from which a login succeeded
+  /// `client`: where it is; a user whose networks do not have it is rejected once the password was
+  /// found right. Networks take turns at the hashes; those from which a login succeeded
   /// lately have turns and places of their own.
   runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials,
                                 const IpAddress& client);

@@ -22,6 +22,9 @@ constexpr bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 
 bool equals_ignoring_case(std::string_view a, std::string_view b);
 /// `text` begins with `prefix`, but for the case of A-Z.
 bool starts_with_ignoring_case(std::string_view text, std::string_view prefix);
+/// Does `text` match `pattern`, in which `*` stands for any number of octets, but for the case of
+/// A-Z? Takes time in proportion to the product of their sizes at most.
+bool matches_wildcard(std::string_view pattern, std::string_view text);
 /// A copy with A-Z made lower case.
 std::string lower(std::string_view text);
 /// A view without the spaces and tabs at both ends.

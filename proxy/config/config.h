@@ -103,14 +103,35 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
-/// One user that may authenticate: from `[[auth.user]]` or from the users file.
+/// One user that may authenticate: from `[[auth.user]]`, the users file or a password file.
 struct User {
   std::string name;                     ///< The authentication identity (authcid).
-  std::string password_hash;            ///< An argon2id PHC string.
+  std::string password_hash;            ///< As parse_password_hash takes it.
+  std::vector<AddressPattern> senders;  ///< Empty: any sender.
+  Limits limits;                        ///< Already merged with `[limits]`.
+  std::vector<IpNetwork> networks{};    ///< From where it may log in; empty: from anywhere.
+
+  bool operator==(const User&) const = default;
+};
+
+/// `[[auth.user]]` with `match` in place of `name`: the rights of users that come from elsewhere.
+struct UserRule {
+  std::string match;  ///< A name in which `*` stands for any octets; case of A-Z does not count.
   std::vector<AddressPattern> senders;  ///< Empty: any sender.
   Limits limits;                        ///< Already merged with `[limits]`.
 
-  bool operator==(const User&) const = default;
+  bool operator==(const UserRule&) const = default;
+};
+
+/// Whose form a password file has.
+enum class PasswdFormat : std::uint8_t { kHtpasswd, kDovecot, kSmtprelay };
+
+/// `[[auth.source]]`: a password file that another program keeps.
+struct PasswdFile {
+  std::string path;
+  PasswdFormat format = PasswdFormat::kHtpasswd;
+
+  bool operator==(const PasswdFile&) const = default;
 };
 
 /// `[auth]`.
@@ -119,7 +140,9 @@ struct Auth {
   std::string file;                                          ///< Users file; empty: none.
   milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
   std::vector<User> users;                                ///< From `[[auth.user]]`.
-  std::vector<User> file_users;  ///< From the users file, as `load` read it.
+  std::vector<UserRule> rules{};      ///< From `[[auth.user]]` with `match`: the first one counts.
+  std::vector<PasswdFile> sources{};  ///< `[[auth.source]]`.
+  std::vector<User> file_users;       ///< From the users file and the sources, as `load` read them.
 
   bool operator==(const Auth&) const = default;
 };

@@ -1,7 +1,13 @@
 // The sections about users: who may log in, and how much each may send.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "proxy/base/ascii.h"
 #include "proxy/config/forms.h"
+#include "proxy/config/passwd_file.h"
 #include "proxy/config/password_hash.h"
 #include "proxy/config/sections.h"
 
@@ -50,18 +56,89 @@ std::vector<std::string> read_mechanisms(const Section& section) {
   return mechanisms;
 }
 
+std::vector<AddressPattern> read_senders(const Section& section) {
+  std::vector<Element<AddressPattern>> read;
+  section.read_list("senders", read, pattern_form(), true);
+  std::vector<AddressPattern> senders;
+  for (auto& sender : read) senders.push_back(std::move(sender.value));
+  return senders;
+}
+
+Limits read_own_limits(const Section& section, const Limits& defaults) {
+  const auto limits = section.table("limits", schema::kUserLimits);
+  return limits ? read_limits(*limits, defaults) : defaults;
+}
+
+UserRule read_rule(const Section& section, const Limits& defaults) {
+  UserRule rule;
+  section.read("match", rule.match, text_form("a user name, in which * stands for anything"));
+  for (const std::string_view key : {"name", "password"}) {
+    if (section.has(key)) {
+      section.blame(key,
+                    "goes with no match; expected either a user, with name and password, or "
+                    "rights for users that come from a source, with match");
+    }
+  }
+  rule.senders = read_senders(section);
+  rule.limits = read_own_limits(section, defaults);
+  return rule;
+}
+
+/// The text of a file that `section`'s `key` names; nullopt if it can't be read, which is said.
+std::optional<std::string> read_named_file(const Section& section, std::string_view key,
+                                           const Outside& outside, const std::string& path,
+                                           const std::string& expected) {
+  Result<std::string> text = outside.read_file(path);
+  if (text) return *std::move(text);
+  section.blame(key, fmt::format("is {}, which cannot be read: {}; expected {}", quote(path),
+                                 text.error().text, expected));
+  return std::nullopt;
+}
+
+/// Gives a user of a password file the rights of the first rule that matches its name. Senders that
+/// the file itself has stay.
+void give_rights(const std::vector<UserRule>& rules, const Limits& defaults, User& user) {
+  user.limits = defaults;
+  const auto rule = std::ranges::find_if(
+      rules, [&](const UserRule& each) { return ascii::matches_wildcard(each.match, user.name); });
+  if (rule == rules.end()) return;
+  user.limits = rule->limits;
+  if (user.senders.empty()) user.senders = rule->senders;
+}
+
+void read_source(const Section& section, const Outside& outside, Names& names, Config& config) {
+  PasswdFile source;
+  bool passwd = false;
+  section.require("type", passwd, choice_form<bool>({{"passwd", true}}));
+  const auto form = path_form("the path of a password file", config.file);
+  const bool has_path = section.require("path", source.path, form);
+  const bool has_format =
+      section.require("format", source.format,
+                      choice_form<PasswdFormat>({{"htpasswd", PasswdFormat::kHtpasswd},
+                                                 {"dovecot", PasswdFormat::kDovecot},
+                                                 {"smtprelay", PasswdFormat::kSmtprelay}}));
+  if (!has_path || !has_format) return;
+  const auto text = read_named_file(section, "path", outside, source.path, form.expected);
+  if (!text) return;
+  Problems problems(source.path);
+  for (PasswdEntry& entry : read_passwd(*text, source.format, problems)) {
+    names.take(problems, entry.place, entry.user.name);
+    give_rights(config.auth.rules, config.limits, entry.user);
+    config.auth.file_users.push_back(std::move(entry.user));
+  }
+  names.next_file(source.path);
+  if (!problems.empty()) section.problems().append(std::move(problems).take());
+  config.auth.sources.push_back(std::move(source));
+}
+
 /// `names`: of the users read before, to be told apart from those of the file.
 void read_users_file(const Section& section, const Outside& outside, Names& names, Config& config) {
   const auto form = path_form("the path of a users file", config.file);
   if (!section.read("file", config.auth.file, form)) return;
-  Result<std::string> text = outside.read_file(config.auth.file);
-  if (!text) {
-    section.blame("file", fmt::format("is {}, which cannot be read: {}; expected {}",
-                                      quote(config.auth.file), text.error().text, form.expected));
-    return;
-  }
-  names.next_file(config.file);
+  const auto text = read_named_file(section, "file", outside, config.auth.file, form.expected);
+  if (!text) return;
   auto users = read_users_text(*text, config.auth.file, config.limits, names);
+  names.next_file(config.auth.file);
   if (users) {
     config.auth.file_users = std::move(*users);
   } else {
@@ -90,13 +167,8 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
       names.take(section, "name", user.name);
     }
     section.require("password", user.password_hash, password_hash_form());
-    std::vector<Element<AddressPattern>> senders;
-    section.read_list("senders", senders, pattern_form(), true);
-    for (auto& sender : senders) user.senders.push_back(std::move(sender.value));
-    user.limits = defaults;
-    if (const auto limits = section.table("limits", schema::kUserLimits)) {
-      user.limits = read_limits(*limits, defaults);
-    }
+    user.senders = read_senders(section);
+    user.limits = read_own_limits(section, defaults);
     users.push_back(std::move(user));
   }
   return users;
@@ -107,18 +179,33 @@ void read_auth(const Section& top, const Outside& outside, Config& config) {
     config.limits = read_limits(*limits, Limits());
   }
   const auto auth = top.table("auth", schema::kAuth);
+  bool nobody = !auth && !top.has("auth");
   if (auth) {
     if (auth->has("mechanisms")) config.auth.mechanisms = read_mechanisms(*auth);
     auth->read("cache_lifetime", config.auth.cache_lifetime,
                duration_form(milliseconds(0), std::chrono::hours(24)));
+    std::vector<Section> users;
+    for (const Section& section : auth->tables("user", schema::kAuthUser)) {
+      if (section.has("match")) {
+        config.auth.rules.push_back(read_rule(section, config.limits));
+      } else {
+        users.push_back(section);
+      }
+    }
+    const bool no_user = auth->lacks("user") || (users.empty() && !config.auth.rules.empty());
+    nobody = no_user && !auth->has("file") && auth->lacks("source");
     Names names(Names::Case::kIgnored);
-    config.auth.users = read_users(auth->tables("user", schema::kAuthUser), config.limits, names);
+    config.auth.users = read_users(users, config.limits, names);
+    names.next_file(config.file);
     read_users_file(*auth, outside, names, config);
+    for (const Section& section : auth->tables("source", schema::kAuthSource)) {
+      read_source(section, outside, names, config);
+    }
   }
-  const bool nobody = auth ? auth->lacks("user") && !auth->has("file") : !top.has("auth");
   if (nobody) {
     top.problems().add(auth ? auth->place() : Place{},
-                       "nobody could log in; expected at least one [[auth.user]], or auth.file");
+                       "nobody could log in; expected at least one [[auth.user]] with a password, "
+                       "auth.file or [[auth.source]]");
   }
 }
 

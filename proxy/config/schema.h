@@ -30,7 +30,10 @@ inline constexpr auto kTls =
 inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =
-    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user"});
+    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "source"});
+inline constexpr auto kAuthUser =
+    std::to_array<std::string_view>({"name", "match", "password", "senders", "limits"});
+inline constexpr auto kAuthSource = std::to_array<std::string_view>({"type", "path", "format"});
 inline constexpr auto kUser =
     std::to_array<std::string_view>({"name", "password", "senders", "limits"});
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
@@ -75,7 +78,8 @@ inline constexpr Schema kHeader{"[listener.header]", keys::kHeader};
 inline constexpr Schema kTls{"[tls]", keys::kTls};
 inline constexpr Schema kTlsPair{"[[tls.pair]]", keys::kTlsPair};
 inline constexpr Schema kAuth{"[auth]", keys::kAuth};
-inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kUser};
+inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kAuthUser};
+inline constexpr Schema kAuthSource{"[[auth.source]]", keys::kAuthSource};
 inline constexpr Schema kUsersFile{"the top level of a users file", keys::kUsersFile};
 inline constexpr Schema kUsersFileUser{"[[user]]", keys::kUser};
 inline constexpr Schema kLimits{"[limits]", keys::kLimits};
@@ -95,11 +99,14 @@ inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 
 /// Every section, each once.
-inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop,           kListener,     kHeader,         kTls,           kTlsPair,    kAuth,
-     kAuthUser,      kUsersFile,    kUsersFileUser,  kLimits,        kUserLimits, kProvider,
-     kProviderPorts, kProviderCaps, kProviderSender, kProviderReply, kUpstream,   kPassword,
-     kRoute,         kSession,      kMessage,        kLog,           kAdmin,      kMetrics});
+inline constexpr auto kAll =
+    std::to_array<Schema>({kTop,           kListener,      kHeader,       kTls,
+                           kTlsPair,       kAuth,          kAuthUser,     kAuthSource,
+                           kUsersFile,     kUsersFileUser, kLimits,       kUserLimits,
+                           kProvider,      kProviderPorts, kProviderCaps, kProviderSender,
+                           kProviderReply, kUpstream,      kPassword,     kRoute,
+                           kSession,       kMessage,       kLog,          kAdmin,
+                           kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

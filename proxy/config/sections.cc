@@ -24,25 +24,35 @@ std::string Names::key_of(const std::string& name) const {
   return letters_ == Case::kIgnored ? ascii::lower(name) : name;
 }
 
-void Names::take(const Section& section, std::string_view key, const std::string& name) {
-  const auto [entry, inserted] = first_.try_emplace(
-      key_of(name), First{name, fmt::format("line {}", section.place_of(key).line)});
-  if (inserted) return;
+std::optional<std::string> Names::note(const std::string& name, Place place) {
+  const auto [entry, inserted] =
+      first_.try_emplace(key_of(name), First{name, fmt::format("line {}", place.line)});
+  if (inserted) return std::nullopt;
   const First& first = entry->second;
   const std::string spelled =
       first.name == name
           ? std::string()
           : fmt::format(" as {}: names are compared without regard to case", quote(first.name));
-  section.blame(key, fmt::format("is {}, which {} has already{}; expected another one", quote(name),
-                                 first.where, spelled));
+  return fmt::format("is {}, which {} has already{}; expected another one", quote(name),
+                     first.where, spelled);
+}
+
+void Names::take(const Section& section, std::string_view key, const std::string& name) {
+  if (const auto fault = note(name, section.place_of(key))) section.blame(key, *fault);
+}
+
+void Names::take(Problems& problems, Place place, const std::string& name) {
+  if (const auto fault = note(name, place)) problems.add(place, "the name " + *fault);
 }
 
 void Names::taken(const std::string& name, std::string where) {
-  first_.try_emplace(key_of(name), First{name, std::move(where)});
+  first_.try_emplace(key_of(name), First{name, std::move(where), true});
 }
 
 void Names::next_file(const std::string& file) {
-  for (auto& [key, first] : first_) first.where += " of " + file;
+  for (auto& [key, first] : first_) {
+    if (!std::exchange(first.file_said, true)) first.where += " of " + file;
+  }
 }
 
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,

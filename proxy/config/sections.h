@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,16 +28,21 @@ class Names {
 
   /// Notes `name`, or blames `key` of `section` because it was taken before.
   void take(const Section& section, std::string_view key, const std::string& name);
+  /// The same for a name of a file that has no sections.
+  void take(Problems& problems, Place place, const std::string& name);
   /// A name that is taken elsewhere; `where` is how a message points there.
   void taken(const std::string& name, std::string where);
-  /// The places noted so far belong to `file`; from now on another one is read.
+  /// The places noted since the last call belong to `file`; from now on another one is read.
   void next_file(const std::string& file);
 
  private:
   struct First {
     std::string name;
     std::string where;
+    bool file_said = false;  // in `where`
   };
+  /// Notes `name`, or says in words who has it already.
+  std::optional<std::string> note(const std::string& name, Place place);
   std::string key_of(const std::string& name) const;
 
   const Case letters_;
@@ -53,7 +59,7 @@ void read_header(const Section& section, HeaderRules& rules);
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin], [metrics]; needs the listeners.
 void read_operation(const Section& top, const Outside& outside, Config& config);
-/// [limits], then [auth] with [[auth.user]] and the users file.
+/// [limits], then [auth] with [[auth.user]], the users file and each [[auth.source]].
 void read_auth(const Section& top, const Outside& outside, Config& config);
 /// [[upstream]]; needs the listeners, which must not be one.
 void read_upstreams(const Section& top, const Outside& outside, Config& config);

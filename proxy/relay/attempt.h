@@ -50,6 +50,9 @@ struct Attempt {
   /// Replies to a flight of several commands did not come, on a connection that has not carried a
   /// message yet: the upstream may offer PIPELINING and not keep it.
   bool lost_replies = false;
+  /// The content went along with MAIL and RCPT, and only BDAT was not understood: the upstream may
+  /// offer CHUNKING and not keep it. Nothing was handed over.
+  bool lost_chunk = false;
   std::uint32_t recipients_refused = 0;  ///< By the upstream, in replies to RCPT.
   /// How many recipients the upstream took before it said that there are too many; 0: it did not.
   std::uint32_t recipients_taken = 0;

@@ -62,6 +62,7 @@ class Connection {
   std::uint32_t messages = 0;       ///< Transactions that came to the reply to the content.
   bool cut_off = false;             ///< We broke it off: its message gets no other connection.
   bool rset_due = false;            ///< A transaction was left open: RSET goes before the next.
+  bool may_go_at_once = true;       ///< Content may go along with MAIL and RCPT, if all else fits.
   /// Set once its state is not sure, or the upstream hangs up: only good for closing then.
   std::optional<metrics::CloseReason> closing;
 

@@ -25,8 +25,21 @@ constexpr Duration kEndTimeout = minutes(10);
 // For what a peer that took no more octets may have said.
 constexpr Duration kLastWordsTimeout = seconds(5);
 
+// What goes along with MAIL and RCPT is sent in vain when they are refused. For larger content a
+// round trip more makes no difference.
+constexpr std::uint64_t kMostAtOnce = 64u << 10;
+// A connection that was in use so lately has not been forgotten by a NAT, nor ended for idling.
+// Where one has died unseen, what goes at once may have been handed over or not; what goes in two
+// steps has not, and is sent again.
+constexpr Duration kHot = seconds(2);
+
 // Views kept for the next message; one of thousands of lines that begin with dots needs more.
 constexpr std::size_t kMostViewsKept = 256;
+
+/// The whole message is one chunk: it is all there, and its size is known.
+void append_bdat(const message::Message& message, std::string& commands) {
+  fmt::format_to(std::back_inserter(commands), "BDAT {} LAST\r\n", message.body.size());
+}
 
 class Sending {
  public:
@@ -78,26 +91,29 @@ class Sending {
       if (left == 0 && !by_bdat_) encoder_.finish(wire);
       if (left == 0 && begun) {
         const auto in_step = co_await connection_.check_in_step(loop_.now());
-        if (!in_step) co_return co_await stopped_midway(in_step.error());
+        if (!in_step) {
+          co_return co_await stopped_midway(loop_, connection_, upstream_, message_,
+                                            in_step.error());
+        }
       }
       begun = true;
       const auto written = co_await connection_.write(wire, within(kBlockTimeout));
-      if (!written) co_return co_await stopped_midway(written.error());
+      if (!written) {
+        co_return co_await stopped_midway(loop_, connection_, upstream_, message_, written.error());
+      }
       if (left == 0) break;
     }
     if (wire.capacity() > kMostViewsKept) std::vector<std::string_view>().swap(wire);
-    co_return co_await end();
+    co_return co_await read_verdict(loop_, connection_, upstream_, message_, by_bdat_, deadline_);
   }
 
  private:
   TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
 
-  /// The whole message is one chunk: it is all there, and its size is known.
   void begin_chunk(std::vector<std::string_view>& wire) {
-    std::string& command = connection_.commands;
-    command.clear();
-    fmt::format_to(std::back_inserter(command), "BDAT {} LAST\r\n", message_.body.size());
-    wire.emplace_back(command);
+    connection_.commands.clear();
+    append_bdat(message_, connection_.commands);
+    wire.emplace_back(connection_.commands);
   }
 
   /// A message that can't be sent whole is not ended with a dot, nor its chunk filled up: the
@@ -121,25 +137,29 @@ class Sending {
     co_return attempt;
   }
 
-  /// A write that fails has not handed over its last octet, and the connection sends no more: the
-  /// final dot, or the end of the chunk, is not with the upstream. Who hangs up in the middle may
-  /// have said why.
-  Task<Attempt> stopped_midway(Error error) {
-    connection_.closing = is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError;
-    auto reply = co_await connection_.read_reply(within(kLastWordsTimeout));
-    Attempt attempt;
-    if (reply && is_refusal(*reply)) {
-      attempt = refusal(Stage::kContent, std::move(*reply), *upstream_.provider, message_.envelope);
-      attempt.stale = attempt.said().code == 421;
-    } else {
-      attempt = failure(Stage::kContent, std::move(error));
-      attempt.stale = is_hang_up(attempt.error);
-    }
-    co_return attempt;
-  }
+  runtime::Loop& loop_;
+  Connection& connection_;
+  const config::Upstream& upstream_;
+  const message::Message& message_;
+  const TimePoint deadline_;
+  const bool by_bdat_;
+  smtp::ContentEncoder encoder_;
+};
 
-  Task<Attempt> end() {
-    auto reply = co_await connection_.read_reply(within(kEndTimeout));
+/// The upstream's answer to the content.
+class Verdict {
+ public:
+  Verdict(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+          const message::Message& message, bool by_bdat, TimePoint deadline)
+      : loop_(loop),
+        connection_(connection),
+        upstream_(upstream),
+        message_(message),
+        by_bdat_(by_bdat),
+        deadline_(deadline) {}
+
+  Task<Attempt> read() {
+    auto reply = co_await connection_.read_reply(std::min(deadline_, loop_.after(kEndTimeout)));
     if (!reply || (!is_success(*reply) && !is_refusal(*reply))) {
       connection_.closing = CloseReason::kError;
       Attempt unknown = reply ? unexpected_reply(Stage::kEnd, *reply)
@@ -170,6 +190,7 @@ class Sending {
     co_return accepted;
   }
 
+ private:
   /// A reply that came along with `verdict` and says the contrary: one of the two answers something
   /// else, and nobody can tell which.
   Task<std::optional<Reply>> contradiction(const Reply& verdict) {
@@ -214,9 +235,8 @@ class Sending {
   Connection& connection_;
   const config::Upstream& upstream_;
   const message::Message& message_;
-  const TimePoint deadline_;
   const bool by_bdat_;
-  smtp::ContentEncoder encoder_;
+  const TimePoint deadline_;
 };
 
 }  // namespace
@@ -226,6 +246,49 @@ Task<Attempt> send_content(runtime::Loop& loop, Connection& connection,
                            TimePoint deadline) {
   Sending sending(loop, connection, upstream, message, deadline);
   co_return co_await sending.run();
+}
+
+bool goes_at_once(const message::Message& message, const Connection& connection, TimePoint now) {
+  const smtp::Capabilities& offered = connection.capabilities;
+  return offered.chunking && offered.pipelining && connection.may_go_at_once &&
+         connection.messages > 0 && !connection.rset_due && now - connection.idle_since <= kHot &&
+         message.envelope.recipients.size() == 1 && message.body.in_file() == 0 &&
+         message.body.size() <= kMostAtOnce;
+}
+
+Task<Result<void>> write_at_once(runtime::Loop& loop, Connection& connection,
+                                 const message::Message& message, TimePoint deadline) {
+  std::vector<std::string_view>& wire = connection.wire;
+  wire.clear();
+  append_bdat(message, connection.commands);
+  wire.emplace_back(connection.commands);
+  message::BodyReader reader(message.body);
+  // It does not suspend: all of the body is in memory, and in one stretch.
+  if (const auto read = co_await reader.next(loop, wire); !read) co_return fail(read.error());
+  co_return co_await connection.write(wire, std::min(deadline, loop.after(kBlockTimeout)));
+}
+
+Task<Attempt> stopped_midway(runtime::Loop& loop, Connection& connection,
+                             const config::Upstream& upstream, const message::Message& message,
+                             Error error) {
+  connection.closing = is_hang_up(error) ? CloseReason::kPeer : CloseReason::kError;
+  auto reply = co_await connection.read_reply(loop.after(kLastWordsTimeout));
+  Attempt attempt;
+  if (reply && is_refusal(*reply)) {
+    attempt = refusal(Stage::kContent, std::move(*reply), *upstream.provider, message.envelope);
+    attempt.stale = attempt.said().code == 421;
+  } else {
+    attempt = failure(Stage::kContent, std::move(error));
+    attempt.stale = is_hang_up(attempt.error);
+  }
+  co_return attempt;
+}
+
+Task<Attempt> read_verdict(runtime::Loop& loop, Connection& connection,
+                           const config::Upstream& upstream, const message::Message& message,
+                           bool by_bdat, TimePoint deadline) {
+  Verdict verdict(loop, connection, upstream, message, by_bdat, deadline);
+  co_return co_await verdict.read();
 }
 
 }  // namespace sallyport::relay

@@ -36,11 +36,20 @@ class Findings {
     return now < in_steps_until_.load(std::memory_order_relaxed);
   }
 
+  /// It offers CHUNKING and does not keep it.
+  void breaks_chunking(TimePoint now) {
+    in_two_steps_until_.store(now + kLifetime, std::memory_order_relaxed);
+  }
+  bool is_chunking_broken(TimePoint now) const {
+    return now < in_two_steps_until_.load(std::memory_order_relaxed);
+  }
+
   /// The upstream has other settings now: nothing is known about it.
   void forget() {
     states(0);
     taken_until_.store(TimePoint(), std::memory_order_relaxed);
     in_steps_until_.store(TimePoint(), std::memory_order_relaxed);
+    in_two_steps_until_.store(TimePoint(), std::memory_order_relaxed);
   }
 
  private:
@@ -50,6 +59,7 @@ class Findings {
   std::atomic<std::uint32_t> taken_{0};
   std::atomic<TimePoint> taken_until_{TimePoint()};
   std::atomic<TimePoint> in_steps_until_{TimePoint()};
+  std::atomic<TimePoint> in_two_steps_until_{TimePoint()};
 };
 
 }  // namespace sallyport::relay

@@ -105,6 +105,15 @@ Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
                      {"error", "it offers PIPELINING, and answers commands only one by one"}});
     }
   }
+  if (attempt.lost_chunk) {
+    findings_->breaks_chunking(loop_.now());
+    logger_.write(log::Level::kWarning, "upstream_chunking_broken",
+                  {{"upstream", config.name}, {"error", one_line(attempt.said())}});
+    if (auto failed = co_await renew(lease, deadlines, caller)) {
+      co_return std::unexpected(std::move(*failed));
+    }
+    attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
+  }
   co_return attempt;
 }
 
@@ -130,6 +139,7 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
     caller.story->note(loop_.now(), "connection",
                        fmt::format("a reused one, after {} messages", lease.connection->messages));
   }
+  lease.connection->may_go_at_once = !findings_->is_chunking_broken(loop_.now());
   findings_->states(offered.limits.rcpt_max);
   const TimePoint begun = loop_.now();
   Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,

@@ -22,6 +22,7 @@ using std::chrono::seconds;
 // RFC 5321 section 4.5.3.2.
 constexpr Duration kMailTimeout = minutes(5);  // and RCPT, and RSET
 constexpr Duration kDataTimeout = minutes(2);
+constexpr Duration kEndTimeout = minutes(10);
 // For replies that can't change the verdict any more.
 constexpr Duration kLeftoverTimeout = seconds(5);
 // For the second and later replies to a flight, as long as it is not known that this upstream keeps
@@ -49,18 +50,27 @@ class Transaction {
         deadlines_(deadlines),
         caller_(caller),
         reused_(connection.mails > 0),
-        first_(connection.rset_due ? kRset : kMail) {}
+        first_(connection.rset_due ? kRset : kMail),
+        at_once_(goes_at_once(message, connection, loop.now())) {}
 
   Task<Attempt> run() {
     if (auto unsuited = check_suited(message_, connection_, upstream_)) {
       co_return std::move(*unsuited);
     }
-    co_await converse();
-    if (!verdict_) decide();
-    if (!verdict_ && caller_.has_gone()) verdict_ = abandoned(Stage::kData);
+    if (at_once_) {
+      co_await converse_at_once();
+    } else {
+      co_await converse();
+      if (!verdict_) decide();
+      if (!verdict_ && caller_.has_gone()) verdict_ = abandoned(Stage::kData);
+    }
     if (!verdict_) {
       connection_.rset_due = false;
-      verdict_ = co_await send_content(loop_, connection_, upstream_, message_, deadlines_.overall);
+      verdict_ = at_once_ ? co_await read_verdict(loop_, connection_, upstream_, message_, true,
+                                                  deadlines_.overall)
+                          : co_await send_content(loop_, connection_, upstream_, message_,
+                                                  deadlines_.overall);
+      verdict_->lost_chunk = at_once_ && !goes_by_bdat(message_) && is_lost_chunk(*verdict_);
       if (verdict_->end == End::kAccepted) {
         verdict_->refused.insert(verdict_->refused.begin(),
                                  std::make_move_iterator(refused_.begin()),
@@ -125,7 +135,7 @@ class Transaction {
   /// connection that the pool lends again has been looked at. Between flights what came along with
   /// the last reply decides; the stream is looked at again before the content.
   Task<bool> is_in_step(std::size_t next) {
-    if (connection_.mails > 0 && !connection_.has_unread()) co_return true;
+    if (!at_once_ && connection_.mails > 0 && !connection_.has_unread()) co_return true;
     const auto in_step = co_await connection_.check_in_step(loop_.now());
     if (in_step) co_return true;
     if (connection_.has_unread()) {
@@ -164,6 +174,73 @@ class Transaction {
       take(next, *reply);
       if (connection_.closing) co_return;
     }
+  }
+
+  /// Says MAIL and RCPT and sends the content behind them, then reads the replies to the former.
+  /// Without a verdict the content was handed over and its reply is to be read.
+  Task<void> converse_at_once() {
+    if (!co_await is_in_step(kMail)) co_return;
+    connection_.commands.clear();
+    append_command(kMail);
+    append_command(kFirstRcpt);
+    flight_ = {.first = kMail, .size = 2};
+    written_ = co_await write_at_once(loop_, connection_, message_, deadlines_.overall);
+    for (const std::size_t next : {kMail, kFirstRcpt}) {
+      const bool handed_over = written_ && !verdict_;
+      const auto reply = co_await connection_.read_reply(
+          handed_over ? deadlines_.content_ends(loop_.now(), kEndTimeout)
+                      : within(kLeftoverTimeout));
+      if (!reply) {
+        lost(next, reply.error());
+        break;
+      }
+      take(next, *reply);
+      if (connection_.closing) break;
+    }
+    if (!verdict_ && !may_send()) decide();
+    if (!written_) {
+      hang_up(CloseReason::kError);
+      if (!verdict_) {
+        verdict_ =
+            co_await stopped_midway(loop_, connection_, upstream_, message_, written_.error());
+      }
+    } else if (!verdict_) {
+      co_return;
+    } else if (!verdict_->reply) {
+      became_unknown(verdict_->error);
+    } else if (!connection_.closing) {
+      co_await take_refusal_of_chunk();
+    }
+  }
+
+  /// MAIL or RCPT was refused, so the content must be.
+  Task<void> take_refusal_of_chunk() {
+    connection_.rset_due = true;  // RFC 3030 section 2
+    const auto reply = co_await connection_.read_reply(within(kLeftoverTimeout));
+    if (reply && is_refusal(*reply)) {
+      if (reply->code == 421) hang_up(CloseReason::kPeer);
+      co_return;
+    }
+    hang_up(CloseReason::kError);
+    if (reply) {
+      became_unknown(unexpected_reply(Stage::kEnd, *reply).error);
+    } else {
+      // One reply for the rest of the flight: that it is a syntax error says nothing else.
+      verdict_->lost_replies = is_syntax_error(*verdict_->reply);
+    }
+  }
+
+  /// The content is with the kernel, and what the upstream said is no verdict on it.
+  void became_unknown(Error error) {
+    hang_up(CloseReason::kError);
+    verdict_ = failure(Stage::kEnd, std::move(error));
+    verdict_->end = End::kUnknown;
+  }
+
+  /// The recipient was taken, and BDAT was not understood.
+  static bool is_lost_chunk(const Attempt& attempt) {
+    return attempt.stage == Stage::kEnd && attempt.reply && attempt.reply->code >= 500 &&
+           attempt.reply->code <= 504;
   }
 
   TimePoint reply_deadline(std::size_t command) const {
@@ -385,6 +462,7 @@ class Transaction {
   const Caller caller_;
   const bool reused_;  // the connection: it may have died meanwhile
   const std::size_t first_;
+  const bool at_once_;  // the content goes along with MAIL and RCPT
 
   struct Flight {
     std::size_t first = 0;  // command

@@ -181,12 +181,12 @@ runtime::Task<bool> Control::start() {
     // Who finds the admin port open takes it that mail is served: it opens last, unless a process
     // that ends shares it with us.
     std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> opened = nullptr;
-    if (config().admin && is_taken(*config().admin)) opened = listen_for_admin(loop_, config());
+    const std::optional<config::Endpoint>& at = config().admin;
+    if (at && is_taken(*at)) opened = listen_for_admin(loop_, config());
     if (opened && taken.empty()) {
       admin = std::move(*opened);
       break;
     }
-    const std::optional<config::Endpoint>& at = config().admin;
     const bool may_come_free = !taken.empty() || (at && is_taken(*at));
     const bool last = !may_come_free || loop_.now() >= patience || stops_asked_ > 0;
     if (last || !told) {

@@ -43,6 +43,7 @@ std::vector<std::string> Snapshot::certificate_files() const {
 
 std::vector<std::string> Snapshot::secret_files() const {
   std::vector<std::string> files = {config->auth.file};
+  for (const config::PasswdFile& source : config->auth.sources) files.push_back(source.path);
   for (const config::Upstream& upstream : config->upstreams)
     files.push_back(upstream.password_file);
   return files;

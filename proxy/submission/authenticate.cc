@@ -22,6 +22,8 @@ LoginFailure failure_of(auth::Rejected::Cause cause) {
       return LoginFailure::kWrongPassword;
     case auth::Rejected::Cause::kForeignAuthzid:
       return LoginFailure::kForeignAuthzid;
+    case auth::Rejected::Cause::kForeignNetwork:
+      return LoginFailure::kForeignNetwork;
   }
   return LoginFailure::kWrongPassword;
 }

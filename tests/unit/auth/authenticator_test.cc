@@ -71,6 +71,8 @@ std::string told(const Verdict& verdict) {
       return "wrong password";
     case Rejected::Cause::kForeignAuthzid:
       return "foreign authzid";
+    case Rejected::Cause::kForeignNetwork:
+      return "foreign network";
   }
   return "";
 }
@@ -106,6 +108,20 @@ TEST_F(AuthenticatorTest, AcceptsTheRightPasswordOnly) {
   EXPECT_EQ(verify("shop", "other"), "shop");
   EXPECT_EQ(verify("billing", "other"), "wrong password");
   EXPECT_EQ(verify("nobody", "right"), "unknown user");
+}
+
+TEST_F(AuthenticatorTest, AUserMayBeHeldToNetworks) {
+  config::User inside = user("inside", hasher_.hash_of("right"));
+  inside.networks = {IpNetwork::parse(kClient.str()).value()};
+  config::User outside = user("outside", hasher_.hash_of("right"));
+  outside.networks = {IpNetwork::parse("198.51.100.0/24").value()};
+  authenticator_.replace_users(table({inside, outside}));
+  EXPECT_EQ(verify("inside", "right"), "inside");
+  // Not before the password was found right, and out of the cache no less.
+  EXPECT_EQ(verify("outside", "wrong"), "wrong password");
+  EXPECT_EQ(verify("outside", "right"), "foreign network");
+  EXPECT_EQ(verify("outside", "right"), "foreign network");
+  EXPECT_EQ(hasher_.calls, 3);
 }
 
 TEST_F(AuthenticatorTest, UnknownUserAndWrongPasswordCostOneHashEach) {

@@ -2,8 +2,37 @@
 
 #include <gtest/gtest.h>
 
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
 namespace sallyport::ascii {
 namespace {
+
+TEST(Ascii, AStarStandsForAnything) {
+  for (const auto& [pattern, text] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"*", ""},
+           {"*", "x"},
+           {"", ""},
+           {"billing/*", "billing/"},
+           {"BILLING/*", "billing/cron"},
+           {"*/cron", "a/b/cron"},
+           {"a*b*c", "aXbXbc"},
+           {"**a", "aa"},
+           {"a*", "a"}}) {
+    EXPECT_TRUE(matches_wildcard(pattern, text)) << pattern << " " << text;
+  }
+  for (const auto& [pattern, text] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{
+           {"", "x"},
+           {"billing/*", "billing"},
+           {"*/cron", "a/crontab"},
+           {"a*b*c", "acb"},
+           {"a", "ab"}}) {
+    EXPECT_FALSE(matches_wildcard(pattern, text)) << pattern << " " << text;
+  }
+}
 
 TEST(Ascii, ComparesWithoutRegardToTheCaseOfLettersOnly) {
   EXPECT_TRUE(equals_ignoring_case("STARTTLS", "StartTls"));

@@ -153,8 +153,8 @@ TEST(Documentation, HasExamplesThatAreAccepted) {
   FakeOutside outside = usual_outside();
   for (const std::string_view path :
        {"/etc/sallyport/tls/tls.crt", "/etc/sallyport/tls/tls.key", "/etc/sallyport/users.toml",
-        "/etc/ssl/internal-ca.pem", "/etc/sallyport/devices-ca.pem", "/etc/sallyport/old/tls.crt",
-        "/etc/sallyport/old/tls.key"}) {
+        "/etc/sallyport/htpasswd", "/etc/ssl/internal-ca.pem", "/etc/sallyport/devices-ca.pem",
+        "/etc/sallyport/old/tls.crt", "/etc/sallyport/old/tls.key"}) {
     outside.files[std::string(path)] = "";
   }
   outside.files["/run/secrets/smarthost"] = "hunter2\n";

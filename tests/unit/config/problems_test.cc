@@ -433,10 +433,11 @@ TEST(Problems, OfUsers) {
                                 "'\npassword = '" + std::string(kHash) + "'";
   expect({
       {"[auth]",
-       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]], or "
-        "auth.file"}},
+       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]] with a password, "
+        "auth.file or [[auth.source]]"}},
       {"[auth]\nuser = []",
-       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]], or auth.file"}},
+       {"c.toml:1:1: nobody could log in; expected at least one [[auth.user]] with a password, "
+        "auth.file or [[auth.source]]"}},
       {"[[auth.user]]",
        {"c.toml:1:1: auth.user[1].name is missing; expected the name the user logs in with, of 1 "
         "to "
@@ -682,7 +683,8 @@ TEST(Problems, AreAllTold) {
       ElementsAre(
           "c.toml: hostname is missing; expected a host name such as \"mail.example.com\"",
           "c.toml: listener is missing; expected at least one [[listener]] with an address",
-          "c.toml: nobody could log in; expected at least one [[auth.user]], or auth.file",
+          "c.toml: nobody could log in; expected at least one [[auth.user]] with a password, "
+          "auth.file or [[auth.source]]",
           "c.toml: upstream is missing; expected at least one [[upstream]] to hand mail to"));
 }
 

@@ -105,7 +105,12 @@ class Moody {
       chunk_ = std::stoul(line.substr(5));
       co_return true;
     }
-    if (line == "RSET" || line.starts_with("MAIL")) recipients_ = 0;
+    if (line == "RSET" || line.starts_with("MAIL")) {
+      mail_ = false;
+      recipients_ = 0;
+    }
+    if (line.starts_with("MAIL")) co_return co_await answer("250 2.1.0 Ok");
+    if (line.starts_with("RCPT")) co_return co_await answer(mail_ ? "250 2.1.5 Ok" : "503 No");
     if (line == "DATA") {
       if (recipients_ == 0) co_return co_await answer(chaos_.pick(4) == 0 ? "354 Go" : "503 No");
       co_return co_await answer("354 Go");
@@ -128,7 +133,9 @@ class Moody {
     chunk_.reset();
     ++chaos_.chunks;
     if (chunk.starts_with("X-Id: ")) id_ = chunk.substr(6, chunk.find("\r\n") - 6);
-    if (!chunk.ends_with(kBinaryEnd)) chaos_.broken_content = true;
+    if (!chunk.ends_with(kBinaryEnd) && !chunk.ends_with(kPlainEnd)) chaos_.broken_content = true;
+    // Said along with the RCPT that was refused.
+    if (recipients_ == 0) co_return co_await answer("503 No");
     co_return co_await decide();
   }
 
@@ -170,8 +177,8 @@ class Moody {
       }
     }
     in_content_ = reply.starts_with("354");
-    // What RCPT was answered is what counts; MAIL's 250 is taken for one too, which does no harm.
-    if (reply == "250 Ok") ++recipients_;
+    if (reply == "250 2.1.0 Ok") mail_ = true;
+    if (reply == "250 2.1.5 Ok") ++recipients_;
     co_return co_await say(reply + "\r\n");
   }
 
@@ -191,6 +198,7 @@ class Moody {
   std::string id_;
   std::string last_line_;
   bool in_content_ = false;
+  bool mail_ = false;
   int recipients_ = 0;
   Fate* verdict_of_ = nullptr;
 };

@@ -134,6 +134,7 @@ class Server {
       co_return co_await answer(At::kData, "354 Go on\r\n");
     }
     if (line.starts_with("BDAT ")) {
+      ++host_.chunks;
       chunk_ = std::stoul(line.substr(5));
       co_return true;
     }

@@ -96,6 +96,7 @@ struct FaultyHost {
   int left = 0;
   int dials = 0;
   int open = 0;
+  int chunks = 0;  ///< BDAT commands.
   int credentials_in_clear = 0;
   int broken_contents = 0;  ///< Ended, and not as they were sent.
   std::map<std::string, Books> books;

@@ -27,7 +27,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 /// How commands and content go.
-enum class By : std::uint8_t { kSteps, kPipelined, kChunk };
+enum class By : std::uint8_t { kSteps, kPipelined, kChunk, kAtOnce };
 
 struct Case {
   At at;
@@ -42,7 +42,8 @@ struct Case {
 };
 
 std::string print(const Case& c) {
-  static constexpr std::array<std::string_view, 3> kBy = {"in steps", "pipelined", "by BDAT"};
+  static constexpr std::array<std::string_view, 4> kBy = {"in steps", "pipelined", "by BDAT",
+                                                          "at once"};
   std::string text = std::string(name(c.at)) + ": " + std::string(name(c.way)) + ", " +
                      std::string(kBy[static_cast<std::size_t>(c.by)]);
   if (c.starttls) text += ", STARTTLS";
@@ -58,7 +59,7 @@ constexpr Way kReplyWays[] = {Way::k4xx,       Way::k5xx,      Way::k421,     Wa
 constexpr Way kFlightWays[] = {Way::kLost, Way::kThrowAway, Way::kMerged};
 /// Nothing follows this command before its reply was read.
 bool is_last_of_flight(At at, By by) {
-  return at == At::kData || (by == By::kChunk && at == At::kRcpt);
+  return at == At::kData || (by == By::kChunk && at == At::kRcpt) || at == At::kEnd;
 }
 
 std::vector<Case> opening_cases() {
@@ -85,20 +86,21 @@ std::vector<Case> opening_cases() {
 
 std::vector<Case> mail_cases() {
   std::vector<Case> cases;
-  for (const By by : {By::kSteps, By::kPipelined, By::kChunk}) {
+  for (const By by : {By::kSteps, By::kPipelined, By::kChunk, By::kAtOnce}) {
     for (const bool reused : {false, true}) {
+      if (by == By::kAtOnce && !reused) continue;  // the first message goes in two flights
       for (const bool once : {false, true}) {
         const auto add = [&](At at, Way way) {
           cases.push_back({.at = at, .way = way, .by = by, .reused = reused, .once = once});
         };
-        if (reused) {
+        if (reused && by != By::kAtOnce) {  // RSET comes before a flight, not before content
           for (const Way way : kReplyWays) add(At::kRset, way);
           if (by != By::kSteps) {
             for (const Way way : kFlightWays) add(At::kRset, way);
           }
         }
         for (const At at : {At::kMail, At::kRcpt, At::kData, At::kContent, At::kEnd}) {
-          if (by == By::kChunk && at == At::kData) continue;
+          if ((by == By::kChunk || by == By::kAtOnce) && at == At::kData) continue;
           for (const Way way : kReplyWays) {
             if (at == At::kContent && way == Way::kTwice) continue;
             add(at, way);
@@ -160,11 +162,14 @@ Expected expected_of_transaction(const Case& c) {
       return {.outcome = Outcome::kDeferred, .reply = "451 4.4.5 ", .in_trouble = true};
     case Way::kTwice:
       if (c.at == At::kEnd) return delivered;
+      // At once, all replies are successes, and it makes no difference which one is one too many.
+      if (c.by == By::kAtOnce) return {.reply = "250 2."};
       break;
     default:
       break;
   }
-  const bool unknown = c.at == At::kEnd;
+  // A flight with the content in it may have been read to its end, whatever came back.
+  const bool unknown = c.at == At::kEnd || (c.by == By::kAtOnce && c.at != At::kContent);
   return {.outcome = unknown ? Outcome::kUnknown : Outcome::kDeferred,
           .reply = "451 4.4.2 ",
           .in_trouble = true};
@@ -184,6 +189,7 @@ bool is_out_of_step(const Case& c) {
 /// Was the connection dead before, as far as one can tell, and nothing handed over?
 bool is_stale(const Case& c) {
   if (!c.reused || c.at == At::kEnd) return false;
+  if (c.by == By::kAtOnce && c.at != At::kContent) return c.way == Way::k421;
   if (c.way == Way::k421 || is_end(c.way) || is_out_of_step(c)) return true;
   // RSET can't fail: any other reply to it answers something else.
   const bool is_reply = c.way == Way::k4xx || c.way == Way::k5xx || c.way == Way::kMerged;
@@ -195,7 +201,7 @@ bool is_stale(const Case& c) {
 /// where one reply came for all of it.
 bool is_pipelining_doubted(const Case& c) {
   if (!c.is_pipelined() || c.at > At::kData || c.at == At::kRset) return false;
-  if (c.way == Way::kMerged) return c.at == At::kMail || !c.reused;
+  if (c.way == Way::kMerged) return c.at == At::kMail || !c.reused || c.by == By::kAtOnce;
   if (c.reused && !is_stale(c)) return false;
   // A 250 too many shows in the place of 354, or before the content only.
   if (c.way == Way::kTwice && (c.by == By::kChunk || c.at == At::kData)) return false;
@@ -232,7 +238,7 @@ class Deployment {
       content_ += "A line of a message that takes more than one write.\r\n";
     for (FaultyHost* const host : {&a_, &b_}) {
       host->pipelining = c.is_pipelined();
-      host->chunking = c.by == By::kChunk;
+      host->chunking = c.by == By::kChunk || c.by == By::kAtOnce;
       host->starttls = c.starttls;
       host->content = content_;
     }
@@ -311,7 +317,7 @@ class Deployment {
     books.refused += b_.books[id].refused;
     const int unanswered = books.ends - books.accepted - books.refused;
     if (outcome == Outcome::kUnknown) {
-      EXPECT_EQ(books.ends, 1);
+      EXPECT_LE(books.ends, 1);
     } else {
       EXPECT_EQ(books.accepted, outcome == Outcome::kDelivered ? 1 : 0);
       EXPECT_EQ(unanswered, 0);
@@ -342,6 +348,8 @@ void prepare(Deployment& deployment, const Case& c) {
     deployment.a().end_connections();
     deployment.pass(1s);
   }
+  // A connection that was in use a moment ago takes content along with MAIL and RCPT.
+  if (c.by == By::kChunk) deployment.pass(5s);
   if (c.at == At::kRset) {  // which follows a transaction that was left open
     deployment.a().misbehave(At::kRcpt, Way::k5xx, 1);
     EXPECT_EQ(deployment.deliver().outcome, Outcome::kRefused);
