@@ -170,7 +170,6 @@ class Transaction {
         lost(next, reply.error());
         co_return;
       }
-      note(next, *reply);
       take(next, *reply);
       if (connection_.closing) co_return;
     }
@@ -297,6 +296,7 @@ class Transaction {
   }
 
   void take(std::size_t command, const Reply& reply) {
+    note(command, reply);
     // RFC 5321 section 3.8: 421 may answer any command; the upstream hangs up.
     if (reply.code == 421) {
       hang_up(CloseReason::kPeer);
