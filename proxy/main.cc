@@ -9,6 +9,7 @@
 #include "proxy/server/check_users.h"
 #include "proxy/server/command_line.h"
 #include "proxy/server/doctor_command.h"
+#include "proxy/server/explain_route.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"
@@ -46,6 +47,7 @@ int perform(const HashPasswordCommand&) {
 int perform(const ProvidersCommand& command) { return print_providers(command); }
 
 int perform(const ExplainCommand& command) { return explain_reply(command); }
+int perform(const ExplainRouteCommand& command) { return print_route(command); }
 
 int perform(const DoctorCommand& command) { return examine(command); }
 

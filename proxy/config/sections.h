@@ -55,6 +55,9 @@ void read_process(const Section& top, const Outside& outside, Config& config);
 void read_listeners(const Section& top, const Outside& outside, Config& config);
 /// [listener.header].
 void read_header(const Section& section, HeaderRules& rules);
+/// Is this the name of a header field (RFC 5322 section 3.6.8)? `kFieldName` is what to expect.
+bool is_field_name(std::string_view name);
+inline constexpr std::string_view kFieldName = "the name of a header field, such as \"User-Agent\"";
 /// disabled_extensions of a [[listener]] or an [[upstream]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin], [metrics]; needs the listeners.
@@ -66,7 +69,9 @@ void read_upstreams(const Section& top, const Outside& outside, Config& config);
 /// username and password of an [[upstream]].
 void read_login(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream);
-/// [[route]]; needs the upstreams, which it refers to.
+/// `labels` of a user or a route.
+std::vector<Label> read_labels(const Section& section);
+/// [[route]]; needs the listeners and upstreams, which it refers to.
 void read_routes(const Section& top, Config& config);
 
 /// The path under `key`, of a PEM file that can be read.

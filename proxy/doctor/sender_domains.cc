@@ -54,7 +54,8 @@ std::vector<SenderDomain> sender_domains(const config::Config& config,
   for (const std::string& name : names) {
     std::set<std::size_t> upstreams;
     for (const config::Route& route : config.routes) {
-      if (may_serve(route, name)) upstreams.insert(route.upstreams.begin(), route.upstreams.end());
+      if (!may_serve(route, name)) continue;
+      for (const config::Target& target : route.upstreams) upstreams.insert(target.upstream);
     }
     domains.push_back({.name = name, .upstreams = {upstreams.begin(), upstreams.end()}});
   }

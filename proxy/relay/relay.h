@@ -3,6 +3,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,7 +59,11 @@ class Relay final : public Deliverer {
 
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
                                   Caller caller = {}) override;
-  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
+  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path,
+                               const Caller& caller) const override;
+  std::shared_ptr<const std::vector<std::string>> watched_fields() const override {
+    return router_.watched_fields();
+  }
 
   /// Deliveries under way.
   std::size_t deliveries() const { return deliveries_.count(); }
@@ -81,11 +87,13 @@ class Relay final : public Deliverer {
                                       std::size_t others, TimePoint deadline, Caller caller);
 
   void note(const Caller& caller, std::string_view step, std::string_view words);
-  std::string described(std::span<const std::size_t> route) const;
+  std::string described(std::optional<std::size_t> route,
+                        std::span<const config::Target> order) const;
 
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;
   const Router router_;
+  std::minstd_rand random_;                           // for the weights of routes
   std::vector<std::shared_ptr<Upstream>> upstreams_;  // as settings_->upstreams
   runtime::InFlight deliveries_;
   bool draining_ = false;

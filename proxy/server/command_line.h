@@ -1,6 +1,7 @@
 // The command line: what was asked for, or what to say instead.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -35,6 +36,16 @@ struct ExplainCommand {
   std::string upstream;
   std::string stage;  ///< Empty: any.
   std::string reply;
+};
+/// Which route of `config` a message takes.
+struct ExplainRouteCommand {
+  std::string config = {};
+  std::string user = {};
+  std::string from = {};  ///< Empty or `<>`: the null reverse-path.
+  std::vector<std::string> to = {};
+  std::vector<std::string> header = {};  ///< `NAME: TEXT` each.
+  std::string listener = {};             ///< Empty: by none.
+  std::uint64_t size = 0;
 };
 /// What became of messages, asked of a running sallyport. What is empty is not asked for.
 struct TraceCommand {
@@ -72,9 +83,9 @@ struct PrintCommand {
   ExitCode exit_code = kOk;
 };
 
-using CommandLine =
-    std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand, ExplainCommand,
-                 TraceCommand, DoctorCommand, SendCommand, VersionCommand, PrintCommand>;
+using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
+                                 ExplainCommand, ExplainRouteCommand, TraceCommand, DoctorCommand,
+                                 SendCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

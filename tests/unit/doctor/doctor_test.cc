@@ -24,7 +24,7 @@ class DoctorTest : public testing::Test {
     config_.upstreams[1].provider = config::built_in_provider("capture");
     config_.upstreams[1].path = "/var/mail";
     config_.routes.resize(1);
-    config_.routes[0].upstreams = {0, 1};
+    config_.routes[0].upstreams = config::in_order({0, 1});
   }
 
   std::string examine_it(Question question = {}) {

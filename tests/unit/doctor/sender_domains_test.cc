@@ -28,8 +28,8 @@ TEST(SenderDomains, AreThoseOfUsersRoutesAndOnesOwnChoice) {
   config.routes.resize(2);
   config.routes[0].senders =
       patterns({"*@billing.example.com", "*@*.example.net", "x@other.example"});
-  config.routes[0].upstreams = {1};
-  config.routes[1].upstreams = {0};
+  config.routes[0].upstreams = config::in_order({1});
+  config.routes[1].upstreams = config::in_order({0});
   EXPECT_EQ(sender_domains(config, {"More.example."}),
             (std::vector<SenderDomain>{{"billing.example.com", {0, 1}},
                                        {"example.com", {0}},
