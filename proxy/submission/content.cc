@@ -179,7 +179,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
-  if (transaction_->story) note("content", fmt::format("{} octets received", content.size()));
+  if (transaction_->story) note_step("content", fmt::format("{} octets received", content.size()));
   commands_.restore();
   if (auto refusal = check_content(content)) {
     transaction_->message_id = content.header().message_id();
@@ -259,7 +259,7 @@ std::optional<relay::Delivery> Session::check_content(const Content& content) {
   if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
   transaction_->receipt = std::move(*taken);
   if (transaction_->story) {
-    note("limits",
+    note_step("limits",
          fmt::format("within them: {} recipients, {} octets", charge.recipients, charge.bytes));
   }
   return std::nullopt;
@@ -330,7 +330,7 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
   login_->metrics.recipients_refused[metrics::RecipientRefusal::kUpstream].add(
       delivery.refused_recipients);
   dialog_.say(delivery.reply, replies::text_for(envelope));
-  if (transaction_->story) note("reply", delivery.reply.one_line());
+  if (transaction_->story) note_step("reply", delivery.reply.one_line());
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {
     ++messages_;

@@ -179,7 +179,7 @@ class Session {
   /// Begins the story of the transaction, if messages are traced.
   void begin_story();
   /// Notes a step of the transaction, if it is traced.
-  void note(std::string_view step, std::string_view words);
+  void note_step(std::string_view step, std::string_view words);
 
   // content.cc
   runtime::Task<void> data(std::string_view arguments);

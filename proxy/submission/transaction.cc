@@ -138,7 +138,7 @@ void Session::rcpt(std::string_view arguments) {
 void Session::refuse_recipient(metrics::RecipientRefusal reason, std::string_view reply) {
   login_->metrics.recipients_refused[reason].add();
   if (transaction_->refused++ == 0) transaction_->first_refusal = reply;
-  note("RCPT", reply);
+  note_step("RCPT", reply);
 }
 
 // Client libraries send to the recipients that were accepted, and report nothing of the others
@@ -183,10 +183,10 @@ void Session::begin_story() {
       login_->since, "login",
       fmt::format("{} by {}{}{}", login_->identity.name(), login_->mechanism,
                   tls_ != nullptr ? ", " : "", tls_ != nullptr ? tls_->version : ""));
-  note("MAIL", "the transaction begins");
+  note_step("MAIL", "the transaction begins");
 }
 
-void Session::note(std::string_view step, std::string_view words) {
+void Session::note_step(std::string_view step, std::string_view words) {
   if (transaction_ && transaction_->story) {
     transaction_->story->note(context_.loop.now(), step, words);
   }
