@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "proxy/relay/opening.h"
 #include "proxy/relay/provider.h"
 #include "proxy/runtime/connect_race.h"
+#include "proxy/runtime/task_group.h"
 #include "proxy/trace/record.h"
 
 namespace sallyport::doctor {
@@ -69,9 +71,7 @@ class Examination {
     runtime::LookUp look_up(loop_, upstream_.host, upstream_.port, resolver_);
     const bool ended = co_await look_up.wait(loop_.after(kLookUp));
     if (!ended) {
-      subject_.fault("DNS",
-                     fmt::format("{}: no answer in {} s", upstream_.host,
-                                 std::chrono::seconds(kLookUp).count()),
+      subject_.fault("DNS", fmt::format("{}: no answer in time", upstream_.host),
                      "check the name servers of this machine");
       co_return false;
     }
@@ -102,41 +102,53 @@ class Examination {
     return ports;
   }
 
+  /// One port, and what came of connecting to it.
+  struct Probe {
+    std::uint16_t port = 0;
+    Result<void> connected = {};
+    Duration took{};
+  };
+
+  Task<void> try_port(Probe& probe) {
+    const TimePoint begun = loop_.now();
+    runtime::ConnectRace race(loop_);
+    const auto stream = co_await race.run(at_port(addresses_, probe.port), loop_.after(kConnect));
+    probe.took = loop_.now() - begun;
+    if (!stream) probe.connected = fail(stream.error());
+  }
+
   Task<void> try_ports() {
+    std::vector<Probe> probes;
+    for (const std::uint16_t port : ports()) probes.push_back({.port = port});
+    runtime::TaskGroup group(loop_);
+    for (Probe& probe : probes) group.spawn(try_port(probe));
+    (void)co_await group.join();
+
+    const Probe& own = probes.front();
+    reachable_ = own.connected.has_value();
     std::vector<std::uint16_t> open;
-    std::vector<std::string> closed;
-    std::string own;
-    for (const std::uint16_t port : ports()) {
-      const TimePoint begun = std::chrono::steady_clock::now();
-      runtime::ConnectRace race(loop_);
-      const auto stream = co_await race.run(at_port(addresses_, port), loop_.after(kConnect));
-      if (stream) {
-        open.push_back(port);
-        if (port == upstream_.port) {
-          subject_.ok("connect",
-                      fmt::format("port {} in {} s", port,
-                                  trace::in_seconds(std::chrono::steady_clock::now() - begun)));
-        }
-      } else if (port == upstream_.port) {
-        own =
-            stream.error().code == ErrorCode::kTimeout
-                ? fmt::format("port {} does not answer: a firewall drops what is sent there", port)
-                : stream.error().text;
-      } else {
-        closed.push_back(std::to_string(port));
-      }
+    std::vector<std::uint16_t> closed;
+    for (const Probe& probe : std::span(probes).subspan(1)) {
+      (probe.connected ? open : closed).push_back(probe.port);
     }
-    if (!own.empty()) {
-      subject_.fault("connect", own,
-                     open.empty() ? "let this machine out to one of the ports, or ask its network"
-                                  : fmt::format("say port = {}, which is open", open.front()));
+    if (reachable_) {
+      subject_.ok("connect", fmt::format("port {} in {} s", own.port, trace::in_seconds(own.took)));
+    } else {
+      const Error& error = own.connected.error();
+      subject_.fault(
+          "connect",
+          error.code == ErrorCode::kTimeout
+              ? fmt::format("port {} does not answer: a firewall may drop what is sent there",
+                            own.port)
+              : error.text,
+          open.empty() ? "let this machine out to one of the ports, or ask its network"
+                       : fmt::format("say port = {}, which is open", open.front()));
     }
     if (!closed.empty()) {
       subject_.note("connect",
                     fmt::format("other ports of the provider that cannot be reached from here: {}",
                                 fmt::join(closed, ", ")));
     }
-    reachable_ = own.empty();
   }
 
   Task<void> converse() {

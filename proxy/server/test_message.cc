@@ -55,10 +55,10 @@ Result<message::Message> make_test_message(const std::string& from, const std::s
   message::Body body(budget, storage, content.size());
   if (const auto kept = body.append(content); !kept) return fail(kept.error());
   body.release_rest();
-  message::Message message{.id = id, .envelope = {}, .body = std::move(body)};
+  message::Message message{
+      .id = id, .envelope = {}, .body = std::move(body), .message_id = message_id};
   message.envelope.reverse_path.mailbox = *sender;
   message.envelope.recipients.push_back({.forward_path = *recipient});
-  message.message_id = message_id;
   message.may_have_dotted_line = false;
   return message;
 }
