@@ -65,12 +65,19 @@ Form<std::string> removed_field_form() {
           }};
 }
 
-void read_added(const Section& section, std::vector<HeaderField>& into) {
-  const Table* table = section.open_table("add", kFields);
+}  // namespace
+
+bool is_field_name(std::string_view name) {
+  return !name.empty() && name.size() < kMostLine &&
+         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
+}
+
+void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into) {
+  const Table* table = section.open_table(key, kFields);
   if (!table) return;
   std::map<std::string, std::string> first;  // names in lower case, as they are written
   for (const Entry& entry : table->entries) {
-    const std::string path = fmt::format("{}.{}", section.path_of("add"), quote(entry.key));
+    const std::string path = fmt::format("{}.{}", section.path_of(key), quote(entry.key));
     const auto blame_name = [&](std::string_view what) {
       section.problems().add(entry.place, fmt::format("{} {}", path, what));
     };
@@ -98,18 +105,11 @@ void read_added(const Section& section, std::vector<HeaderField>& into) {
   }
 }
 
-}  // namespace
-
-bool is_field_name(std::string_view name) {
-  return !name.empty() && name.size() < kMostLine &&
-         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
-}
-
 void read_header(const Section& section, HeaderRules& rules) {
   std::vector<Element<std::string>> removed;
   section.read_list("remove", removed, removed_field_form());
   for (auto& element : removed) rules.remove.push_back(std::move(element.value));
-  read_added(section, rules.add);
+  read_fields(section, "add", rules.add);
   section.read("message_id_domain", rules.message_id_domain, domain_form());
   section.read("hide_client", rules.hide_client, boolean_form());
 }

@@ -33,7 +33,7 @@ class NameServerTexts final : public Texts {
 }  // namespace
 
 Task<Report> examine(runtime::Loop& loop, const config::Config& config,
-                     const std::vector<std::string>& roots, Question question) {
+                     const std::vector<relay::TlsFiles>& files, Question question) {
   Report report;
   const UpstreamExamination examination{.loop = loop,
                                         .hostname = config.hostname,
@@ -44,7 +44,7 @@ Task<Report> examine(runtime::Loop& loop, const config::Config& config,
   };
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     if (!is_asked_for(config.upstreams[i])) continue;
-    co_await examine_upstream(examination, config.upstreams[i], roots[i], report);
+    co_await examine_upstream(examination, config.upstreams[i], files[i], report);
   }
   NameServerTexts texts(loop, question.resolver);
   const std::vector<SenderDomain> domains = sender_domains(config, question.domains);

@@ -6,6 +6,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/doctor/report.h"
+#include "proxy/relay/dialer.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/runtime/resolver.h"
 #include "proxy/runtime/task.h"
@@ -20,9 +21,9 @@ struct Question {
   WallTime now = std::chrono::system_clock::now();
 };
 
-/// Examines the upstreams of `config` and the domains that its mail is from. `roots`: for each
-/// upstream the PEM text of its `ca`, or nothing. Everything outlives the call.
+/// Examines the upstreams of `config` and the domains that its mail is from. `files`: for each
+/// upstream what its files say. Everything outlives the call.
 runtime::Task<Report> examine(runtime::Loop& loop, const config::Config& config,
-                              const std::vector<std::string>& roots, Question question);
+                              const std::vector<relay::TlsFiles>& files, Question question);
 
 }  // namespace sallyport::doctor

@@ -46,14 +46,14 @@ std::vector<SocketAddress> at_port(const std::vector<SocketAddress>& addresses,
 
 class Examination {
  public:
-  Examination(const UpstreamExamination& examination, const Upstream& upstream, std::string ca_pem,
-              Report& report)
+  Examination(const UpstreamExamination& examination, const Upstream& upstream,
+              const relay::TlsFiles& files, Report& report)
       : loop_(examination.loop),
         hostname_(examination.hostname),
         resolver_(examination.resolver),
         now_(examination.now),
         upstream_(upstream),
-        ca_pem_(std::move(ca_pem)),
+        files_(files),
         subject_(report, "upstream " + upstream.name) {}
 
   Task<void> run() {
@@ -155,14 +155,16 @@ class Examination {
     if (!reachable_) co_return;
     std::unique_ptr<net::ClientTlsContext> tls;
     if (upstream_.tls != TlsMode::kNone) {
-      auto made = net::ClientTlsContext::make(ca_pem_);
+      auto made = relay::make_tls_context(upstream_, files_);
       if (!made) {
-        subject_.fault("TLS", made.error().text, "check the key ca of the upstream");
+        subject_.fault("TLS", made.error().text, "check ca, certificate and key of the upstream");
         co_return;
       }
       tls = std::move(*made);
     }
-    DirectDialer dialer(loop_, addresses_, upstream_.host, std::move(tls));
+    DirectDialer dialer(loop_, addresses_,
+                        upstream_.server_name.empty() ? upstream_.host : upstream_.server_name,
+                        std::move(tls));
     std::vector<relay::Connection*> under_way;
     trace::Story story;
     auto opened =
@@ -249,7 +251,7 @@ class Examination {
   const runtime::ResolverSettings resolver_;
   const WallTime now_;
   const Upstream& upstream_;
-  const std::string ca_pem_;
+  const relay::TlsFiles& files_;
   Subject subject_;
   std::vector<SocketAddress> addresses_;
   bool reachable_ = false;
@@ -258,8 +260,9 @@ class Examination {
 }  // namespace
 
 Task<void> examine_upstream(const UpstreamExamination& examination,
-                            const config::Upstream& upstream, std::string ca_pem, Report& report) {
-  Examination one(examination, upstream, std::move(ca_pem), report);
+                            const config::Upstream& upstream, const relay::TlsFiles& files,
+                            Report& report) {
+  Examination one(examination, upstream, files, report);
   co_await one.run();
 }
 

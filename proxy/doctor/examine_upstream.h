@@ -6,6 +6,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 #include "proxy/doctor/report.h"
+#include "proxy/relay/dialer.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/runtime/resolver.h"
 #include "proxy/runtime/task.h"
@@ -20,10 +21,10 @@ struct UpstreamExamination {
   WallTime now;  ///< Certificates are held against it.
 };
 
-/// Examines `upstream` and adds what it found to `report`. `ca_pem`: the roots it trusts; empty:
-/// the system's. Logs in, and sends no mail. Everything outlives the call.
+/// Examines `upstream` and adds what it found to `report`. `files`: what those say that it names
+/// for its TLS. Logs in, and sends no mail. Everything outlives the call.
 runtime::Task<void> examine_upstream(const UpstreamExamination& examination,
-                                     const config::Upstream& upstream, std::string ca_pem,
+                                     const config::Upstream& upstream, const relay::TlsFiles& files,
                                      Report& report);
 
 }  // namespace sallyport::doctor

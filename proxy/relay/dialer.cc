@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/net/tls.h"
 #include "proxy/relay/addresses.h"
 #include "proxy/runtime/connect_race.h"
 
@@ -24,6 +23,7 @@ class NetDialer final : public Dialer {
             std::unique_ptr<net::ClientTlsContext> tls)
       : loop_(loop),
         host_(upstream.host),
+        server_name_(upstream.server_name.empty() ? host_ : upstream.server_name),
         addresses_(loop, host_, upstream.port),
         tls_(std::move(tls)) {
     addresses_.look_up_failed = [this](const Error& error, bool first, bool usable) {
@@ -82,7 +82,8 @@ class NetDialer final : public Dialer {
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) override {
     runtime::ByteStream* const wire = stream.get();
     securing_.push_back(wire);
-    auto secured = co_await net::connect_tls(loop_, std::move(stream), *tls_, host_, deadline);
+    auto secured =
+        co_await net::connect_tls(loop_, std::move(stream), *tls_, server_name_, deadline);
     std::erase(securing_, wire);
     if (!secured) co_return fail(std::move(secured.error()));
     co_return std::move(*secured);
@@ -98,6 +99,7 @@ class NetDialer final : public Dialer {
  private:
   runtime::Loop& loop_;
   const std::string host_;
+  const std::string server_name_;
   Addresses addresses_;
   const std::unique_ptr<net::ClientTlsContext> tls_;
   std::vector<runtime::ConnectRace*> races_;    // under way
@@ -107,12 +109,23 @@ class NetDialer final : public Dialer {
 
 }  // namespace
 
+Result<std::unique_ptr<net::ClientTlsContext>> make_tls_context(const config::Upstream& upstream,
+                                                                const TlsFiles& files) {
+  return net::ClientTlsContext::make(net::ClientTlsOptions{
+      .ca = files.ca,
+      .pins = upstream.pins,
+      .certificate = files.certificate,
+      .key = files.key.reveal(),
+      .policy = upstream.tls_policy == config::TlsPolicy::kModern ? net::TlsPolicy::kModern
+                                                                  : net::TlsPolicy::kIntermediate});
+}
+
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
-                                                std::string_view ca_pem) {
+                                                const TlsFiles& files) {
   std::unique_ptr<net::ClientTlsContext> tls;
   if (upstream.tls != config::TlsMode::kNone) {
-    auto made = net::ClientTlsContext::make(ca_pem);
+    auto made = make_tls_context(upstream, files);
     if (!made) return fail(std::move(made.error()));
     tls = std::move(*made);
   }

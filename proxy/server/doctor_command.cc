@@ -46,7 +46,7 @@ ExitCode examine(const DoctorCommand& command) {
   question.resolver.servers = command.name_servers;
   runtime::Loop loop;
   const doctor::Report report =
-      loop.run(doctor::examine(loop, *loaded, settings->roots, std::move(question)));
+      loop.run(doctor::examine(loop, *loaded, settings->files, std::move(question)));
   const std::string text = command.json ? report.json() : report.text();
   std::fwrite(text.data(), 1, text.size(), stdout);
   return report.count(doctor::Weight::kFault) > 0 ? kFailure : kOk;

@@ -29,7 +29,8 @@ class DoctorTest : public testing::Test {
 
   std::string examine_it(Question question = {}) {
     question.resolver = {.servers = server_.address(), .timeout = 100ms, .attempts = 2};
-    return loop_.run(examine(loop_, config_, {"", ""}, std::move(question))).text();
+    const std::vector<relay::TlsFiles> files(config_.upstreams.size());
+    return loop_.run(examine(loop_, config_, files, std::move(question))).text();
   }
 
   runtime::Loop loop_;
