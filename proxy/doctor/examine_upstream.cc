@@ -144,7 +144,10 @@ class Examination {
           open.empty() ? "let this machine out to one of the ports, or ask its network"
                        : fmt::format("say port = {}, which is open", open.front()));
     }
-    if (!closed.empty()) {
+    // Of a server of your own it is not known which ports it has.
+    const config::Provider& provider = *upstream_.provider;
+    const bool has_hosts = !provider.host.empty() || !provider.region_hosts.empty();
+    if (has_hosts && !closed.empty()) {
       subject_.note("connect",
                     fmt::format("other ports of the provider that cannot be reached from here: {}",
                                 fmt::join(closed, ", ")));
@@ -237,7 +240,8 @@ class Examination {
                                    upstream_.provider->username_hint);
         break;
       case Stage::kGreeting:
-        advice = "check host, port and tls of the upstream";
+        advice = attempt.reply ? "try again later, or ask whoever runs the server"
+                               : "check host, port and tls of the upstream";
         break;
       default:
         advice = "ask whoever runs the server";

@@ -217,7 +217,7 @@ runtime::Task<bool> Control::start() {
     co_return false;
   }
   if (admin) serve_admin(std::move(admin));
-  if (*commands) serve_commands(std::move(**commands));
+  if (auto& listening = *commands; listening.has_value()) serve_commands(std::move(*listening));
   co_return true;
 }
 

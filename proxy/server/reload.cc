@@ -103,7 +103,7 @@ runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
   if (moves_socket) {
     if (command_endpoint_) background_.spawn(stop(std::move(command_endpoint_)));
     socket_file_.remove();
-    if (*commands) serve_commands(std::move(**commands));
+    if (auto& listening = *commands; listening.has_value()) serve_commands(std::move(*listening));
   }
   const auto committed = co_await workers_.commit(loop_.after(kLongestAnswer));
   const bool whole = committed && snapshot_.certificates->complaints.empty();

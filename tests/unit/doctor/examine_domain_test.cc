@@ -49,10 +49,10 @@ std::string key(std::size_t octets = 294) {
 }
 
 /// A provider that leaves the reverse-path as it is, and one that does not.
-const config::SenderDns kKeeps{.spf = {"_spf.p.example", "old.p.example"},
-                               .dkim_selectors = {"s1", "s2"}};
+const config::SenderDns kKeeps{
+    .spf = {"_spf.p.example", "old.p.example"}, .dkim_selectors = {"s1", "s2"}, .dkim_hint = {}};
 const config::SenderDns kReplaces{
-    .spf = {"p.example"}, .dkim_selectors = {"s1"}, .replaces_reverse_path = true};
+    .spf = {"p.example"}, .dkim_selectors = {"s1"}, .dkim_hint = {}, .replaces_reverse_path = true};
 
 FakeTexts::Table good() {
   return {{"example.com", {"v=spf1 include:old.p.example -all"}},
