@@ -67,11 +67,6 @@ Form<std::string> removed_field_form() {
 
 }  // namespace
 
-bool is_field_name(std::string_view name) {
-  return !name.empty() && name.size() < kMostLine &&
-         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
-}
-
 void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into) {
   const Table* table = section.open_table(key, kFields);
   if (!table) return;
@@ -103,6 +98,11 @@ void read_fields(const Section& section, std::string_view key, std::vector<Heade
     }
     into.push_back({.name = entry.key, .text = *text});
   }
+}
+
+bool is_field_name(std::string_view name) {
+  return !name.empty() && name.size() < kMostLine &&
+         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
 }
 
 void read_header(const Section& section, HeaderRules& rules) {

@@ -64,7 +64,7 @@ std::vector<Endpoint> read_listeners_of(const Reading& from) {
 }
 
 /// `header`: names of fields and what must stand in them.
-std::vector<HeaderField> read_fields(const Section& section) {
+std::vector<HeaderField> read_wanted_fields(const Section& section) {
   std::vector<HeaderField> fields;
   const auto form = text_form("what the field must have, \"*\" for any text");
   const Table* table = section.open_table(
@@ -174,7 +174,7 @@ Route read_route(const Section& section, const Config& config) {
   route.senders = from.list_of("senders", pattern_form());
   route.authors = from.list_of("authors", pattern_form());
   route.recipients = from.list_of("recipients", pattern_form());
-  route.header = read_fields(section);
+  route.header = read_wanted_fields(section);
   const auto size = size_form(0, 1ull << 30);
   section.read("min_size", route.min_size, size);
   if (section.read("max_size", route.max_size, size) && route.max_size < route.min_size) {
