@@ -259,8 +259,8 @@ std::optional<relay::Delivery> Session::check_content(const Content& content) {
   if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
   transaction_->receipt = std::move(*taken);
   if (transaction_->story) {
-    note_step("limits",
-         fmt::format("within them: {} recipients, {} octets", charge.recipients, charge.bytes));
+    note_step("limits", fmt::format("within them: {} recipients, {} octets", charge.recipients,
+                                    charge.bytes));
   }
   return std::nullopt;
 }
