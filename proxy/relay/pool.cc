@@ -94,6 +94,10 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlin
 Task<std::expected<std::unique_ptr<Connection>, Attempt>> Pool::wait(TimePoint deadline,
                                                                      Caller caller,
                                                                      TimePoint since) {
+  if (caller.story != nullptr) {
+    caller.story->note(loop_.now(), "waiting",
+                       fmt::format("all {} connections are in use", cap_->allowed()));
+  }
   Waiter waiter(loop_, since);
   waiters_.push(caller.user, &waiter);
   cap_->wait(*member_, since, loop_.now());

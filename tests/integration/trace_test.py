@@ -7,6 +7,7 @@ import signal
 import socket
 import stat
 import subprocess
+import threading
 import unittest
 
 from harness import (BINARY, PASSWORD, PATIENCE, USER, Authority, Provider, Sallyport, Scratch, capture_upstream,
@@ -100,6 +101,34 @@ class Traced(unittest.TestCase):
         self.assertIn(("connection", "a reused one, after 1 messages"),
                       [(step["step"], step["words"]) for step in second["steps"]])
 
+    def test_waiting_for_a_connection_is_part_of_the_story(self):
+        held, ended = threading.Event(), threading.Event()
+
+        def hold(_, said):
+            if b"first" in said:
+                held.set()
+                ended.wait(PATIENCE)
+
+        provider = self.enterContext(Provider(self.authority, {"content": hold}))
+        self.addCleanup(ended.set)
+        gateway = self.gateway(smtp_upstream("p", provider, self.authority, extra="max_connections = 1"), workers=2)
+
+        def send(subject):
+            with gateway.client() as client:
+                self.assertEqual(outcome(client, message(subject))[0], 250)
+
+        threads = [threading.Thread(target=send, args=(subject,)) for subject in ("first", "second")]
+        threads[0].start()
+        self.assertTrue(held.wait(PATIENCE))
+        threads[1].start()
+        wait_for("the second to wait", lambda: gateway.metric("sallyport_upstream_pool_waiting") == 1)
+        ended.set()
+        for thread in threads:
+            thread.join()
+        second, = self.trace("--message-id", "second@example.com")
+        self.assertIn(("waiting", "all 1 connections are in use"),
+                      [(step["step"], step["words"]) for step in second["steps"]])
+
     def test_the_last_ones_are_kept_over_all_workers_and_a_reload_changes_how_many(self):
         gateway = self.gateway(capture_upstream("c", self.folder / "mail"), trace=4, workers=3)
 
@@ -159,7 +188,8 @@ class Socket(unittest.TestCase):
             left.bind(str(self.socket))
         with self.gateway() as gateway:
             self.assertEqual(self.ask("/readyz")[0], 200)
-            self.assertEqual(gateway.log_lines("ready")[0]["admin_socket"], str(self.socket))
+            ready, = wait_for("the line", lambda: gateway.log_lines("ready"))
+            self.assertEqual(ready["admin_socket"], str(self.socket))
         self.assertFalse(self.socket.exists())
 
     def test_a_second_process_hears_who_is_there(self):
@@ -171,6 +201,39 @@ class Socket(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(f"process {gateway.process.pid} (sallyport) listens at {self.socket}", done.stderr)
         self.assertEqual(self.ask("/readyz")[0], 200)
+
+    def test_a_successor_takes_it_over_while_this_process_drains(self):
+        held, ended = threading.Event(), threading.Event()
+
+        def hold(_, __):
+            held.set()
+            ended.wait(PATIENCE)
+
+        provider = self.enterContext(Provider(self.authority, {"content": hold}))
+        self.addCleanup(ended.set)
+        first = Sallyport(self.folder, self.authority, smtp_upstream("p", provider, self.authority),
+                          admin=f'socket = "{self.socket}"')
+        second = Sallyport(self.folder / "second", self.authority, smtp_upstream("p", provider, self.authority))
+        second.config.write_text(first.config.read_text())
+        second.admin = first.admin
+        with first:
+            with first.client() as client:
+                client.mail("a@example.com")
+                client.rcpt("b@example.net")
+                client.putcmd("DATA")
+                client.getreply()
+                client.send(message("held").encode() + b"\r\n.\r\n")
+                self.assertTrue(held.wait(PATIENCE))
+                first.signal(signal.SIGTERM)
+                wait_for("the end of its name", lambda: not self.socket.exists())
+                with second:
+                    self.assertEqual(self.ask("/readyz"), (200, "ok\n"))
+                    ended.set()
+                    self.assertEqual(client.getreply()[0], 250)
+                    self.assertEqual(first.process.wait(PATIENCE), 0)
+                    # The first process has ended, and left the second one's socket alone.
+                    self.assertEqual(self.ask("/livez"), (200, "ok\n"))
+        self.assertFalse(self.socket.exists())
 
     def test_a_reload_moves_it(self):
         gateway = self.enterContext(self.gateway())
