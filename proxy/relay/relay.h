@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "metrics/metrics.h"
@@ -88,6 +90,10 @@ class Relay final : public Deliverer {
   void settle(Upstream& upstream, const message::Message& message, const Attempt& attempt);
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
                                       std::size_t others, TimePoint deadline, Caller caller);
+
+  void note(const Caller& caller, std::string_view step, std::string_view words);
+  std::string described(std::optional<std::size_t> route,
+                        std::span<const config::Target> order) const;
 
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;
