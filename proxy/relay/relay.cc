@@ -262,7 +262,12 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       }
       if (!no_tenant && !even_in_trouble && !admits(*upstream, message)) {
         passed_over.push_back(target);
-        note(caller, "passed over", upstream->config.name + ": it is in trouble, or its quota is used up");
+        if (caller.story != nullptr) {
+          note(caller, "passed over",
+               upstream->config.name + (upstream->shared->health.is_troubled()
+                                            ? ": its last attempts failed"
+                                            : ": it takes no more for now"));
+        }
         continue;
       }
       const std::size_t others =

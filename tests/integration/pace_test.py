@@ -95,7 +95,7 @@ class Trouble(unittest.TestCase):
             self.assertIn("no upstream is left: ses: login", said)
             self.assertIn("upstream ses: login for ", said)
             self.assertEqual(gateway.metric("sallyport_upstream_trouble", upstream="ses", kind="login"), 1)
-            self.assertEqual(len(gateway.log_lines("upstream_login_refused")), 1)
+            wait_for("the line", lambda: len(gateway.log_lines("upstream_login_refused")) == 1)
             provider.script.clear()
             # The only upstream of its route is always asked.
             self.assertEqual(outcome(client)[0], 250)

@@ -125,7 +125,9 @@ TEST(Pace, PastMaxWaitTheClientHearsSo) {
 }
 
 TEST(Pace, WhatIsTooMuchForOneSpillsOverToTheNext) {
-  World world({paced("a", 1), upstream("b")});  // the next turn comes in more than `spill_after`
+  config::Upstream a = paced("a", 1);
+  a.spill_after = 100ms;
+  World world({a, upstream("b")});
   const scripts::Upstream good;
   world.host("a").scripts = {good.opening() + good.transaction()};
   world.host("b").scripts = {good.opening() + good.transaction()};

@@ -64,10 +64,10 @@ TEST(Tenants, WhatCannotBeToldIsAnError) {
 
 /// A message as an upstream got it.
 struct Got {
-  std::string upstream;
-  std::string username;
-  std::string password;
-  std::string content;
+  std::string upstream = {};
+  std::string username = {};
+  std::string password = {};
+  std::string content = {};
 };
 
 /// Takes all mail, and notes who was logged in.
