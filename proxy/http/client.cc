@@ -21,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 // All header fields of an answer together.
 constexpr std::size_t kMostHeader = 64 * 1024;
+// A request without a deadline has this one.
+constexpr Duration kLongest = std::chrono::hours(1);
 
 struct HandleEnd {
   void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
@@ -235,7 +237,7 @@ Result<Response> Client::send_here(const Request& request, Duration at_most) con
 
 runtime::Task<Result<Response>> Client::send(runtime::Loop& loop, Request request,
                                              TimePoint deadline) {
-  const Duration at_most = deadline - loop.now();
+  const Duration at_most = std::min<Duration>(deadline - loop.now(), kLongest);
   const auto ends = Clock::now() + at_most;
   const auto handoff = std::make_shared<runtime::Handoff<Result<Response>>>(loop);
   const auto asked = std::make_shared<const Request>(std::move(request));

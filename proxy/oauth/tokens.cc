@@ -39,7 +39,7 @@ Task<Result<Secret>> TokenSource::current(runtime::Loop& loop, TimePoint deadlin
     const std::lock_guard lock(mutex_);
     const TimePoint now = surroundings_.now();
     const bool may_fetch = !fetching_ && now >= not_before_;
-    if (is_good(now)) {
+    if (token_ && is_good(now)) {
       if (now >= renew_at_ && may_fetch) begin_fetch();
       co_return *token_;
     }
@@ -59,7 +59,7 @@ Task<Result<Secret>> TokenSource::after_refusal(runtime::Loop& loop, Secret refu
     const std::lock_guard lock(mutex_);
     const TimePoint now = surroundings_.now();
     const bool is_newest = token_ && token_->reveal() == refused.reveal();
-    if (is_good(now) && !is_newest) co_return *token_;
+    if (token_ && is_good(now) && !is_newest) co_return *token_;
     if (is_newest && now - fetched_at_ < kYoung) {
       co_return fail(ErrorCode::kInvalid, "a token that was fetched only now is refused");
     }

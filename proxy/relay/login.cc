@@ -113,7 +113,7 @@ class Exchange {
   /// RFC 4954 section 4: `*` ends an exchange that we will not go on with.
   Task<Step<Reply>> cancel(std::string why) {
     (void)co_await say("*", "", Secret());
-    co_return misconfigured({ErrorCode::kProtocol, fmt::format("AUTH {}: {}", mechanism_, why)});
+    co_return failed({ErrorCode::kProtocol, fmt::format("AUTH {}: {}", mechanism_, why)});
   }
 
   Task<Result<Secret>> respond(std::string challenge) {

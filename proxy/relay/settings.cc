@@ -85,8 +85,8 @@ TlsFiles read_files(const config::Config& config, const config::Upstream& upstre
                     "a certificate in PEM and its key",
                     upstream.name, upstream.certificate, own.error().text)));
   }
-  const auto tokens = upstream.oauth ? check_oauth(*upstream.oauth) : Result<void>();
-  if (!tokens) {
+  if (!upstream.oauth) return files;
+  if (const auto tokens = check_oauth(*upstream.oauth); !tokens) {
     problems.push_back(problem(
         config, upstream.oauth->origin.place,
         fmt::format("upstream {}: oauth cannot be used: {}", upstream.name, tokens.error().text)));

@@ -148,7 +148,7 @@ TEST(Opening, ScramIsGivenUpWhereTheServerMakesNoSense) {
                                way};
     const Delivery delivery = world.deliver(world.message());
     EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
-    EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4.7.0 "));
+    EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4."));
   }
 }
 
