@@ -19,7 +19,7 @@ namespace {
 using runtime::Task;
 using smtp::Reply;
 
-template <class T = void>
+template <class T>
 using Step = std::expected<T, Attempt>;
 
 // RFC 4954 section 4: an initial response that makes the line longer than this goes after a 334.
@@ -62,7 +62,7 @@ class Exchange {
         mechanism_(mechanism),
         deadline_(deadline) {}
 
-  Task<Step<>> run(const Secret& secret) {
+  Task<Step<Reply>> run(const Secret& secret) {
     auto client = sasl::make_client(
         mechanism_, {.authcid = upstream_.username,
                      .secret = secret,
@@ -80,7 +80,7 @@ class Exchange {
     if (!reply) co_return std::unexpected(std::move(reply.error()));
     if (reply->code != 235) co_return refused(std::move(*reply));
     if (const auto proven = client_->finish(); !proven) co_return misconfigured(proven.error());
-    co_return {};
+    co_return std::move(*reply);
   }
 
  private:
@@ -165,8 +165,9 @@ class Exchange {
 
 }  // namespace
 
-Task<Step<>> log_in(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-                    const Secret& secret, TimePoint deadline) {
+Task<Step<Reply>> log_in(runtime::Loop& loop, Connection& connection,
+                         const config::Upstream& upstream, const Secret& secret,
+                         TimePoint deadline) {
   std::optional<Attempt> refused;
   const std::vector<std::string_view> mechanisms = preferred(upstream);
   for (const std::string_view mechanism : mechanisms) {

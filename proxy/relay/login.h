@@ -13,9 +13,10 @@ namespace sallyport::relay {
 
 /// Logs in with `upstream`'s user name and `secret`, by the first mechanism of its preference that
 /// the connection's EHLO offers, and where that is refused as such (RFC 4954 section 4 and 6: 504,
-/// 534, X.5.4) by the next one. All arguments outlive the call.
-runtime::Task<std::expected<void, Attempt>> log_in(runtime::Loop& loop, Connection& connection,
-                                                   const config::Upstream& upstream,
-                                                   const Secret& secret, TimePoint deadline);
+/// 534, X.5.4) by the next one. Gives the reply that accepts us. All arguments outlive the call.
+runtime::Task<std::expected<smtp::Reply, Attempt>> log_in(runtime::Loop& loop,
+                                                          Connection& connection,
+                                                          const config::Upstream& upstream,
+                                                          const Secret& secret, TimePoint deadline);
 
 }  // namespace sallyport::relay

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/net/tls.h"
 #include "proxy/relay/login.h"
 #include "proxy/runtime/tcp.h"
 
@@ -21,12 +22,20 @@ using Step = std::expected<T, Attempt>;
 constexpr Duration kMostPerAddress = std::chrono::seconds(8);
 constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
 
+/// What a handshake agreed on, in words.
+std::string described(const runtime::ByteStream& stream) {
+  const auto* const secured = dynamic_cast<const net::TlsStream*>(&stream);
+  if (secured == nullptr) return "encrypted";
+  const net::TlsInfo& info = secured->info();
+  return fmt::format("{} {}{}", info.version, info.cipher, info.resumed ? ", resumed" : "");
+}
+
 /// One opening: each step gives nothing, or the attempt that failed.
 class Opening {
  public:
   Opening(runtime::Loop& loop, Dialer& dialer, Credential& credential,
           const config::Upstream& upstream, const std::string& hostname, TimePoint deadline,
-          std::vector<Connection*>& under_way)
+          std::vector<Connection*>& under_way, trace::Story* story)
       : loop_(loop),
         dialer_(dialer),
         credential_(credential),
@@ -34,7 +43,8 @@ class Opening {
         hostname_(hostname),
         deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
         step_deadline_(deadline_),
-        under_way_(under_way) {}
+        under_way_(under_way),
+        story_(story) {}
   ~Opening() { std::erase(under_way_, connection_.get()); }
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -73,6 +83,7 @@ class Opening {
     step_deadline_ = deadline_;
     auto stream = co_await dialer_.connect_next(tried_, deadline_);
     if (!stream) co_return not_connected(std::move(stream.error()));
+    note(Stage::kConnect, tried_.addresses.empty() ? "connected" : tried_.addresses.back().str());
     step_deadline_ = deadline_of_address();
     auto reached = co_await converse(std::move(*stream));
     const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
@@ -121,6 +132,7 @@ class Opening {
 
   /// `secured`: the stream came from the dialer's `secure`, which lets no other peer pass.
   void speak_on(std::unique_ptr<runtime::ByteStream> stream, bool secured) {
+    if (secured) note(Stage::kTls, described(*stream));
     connection_ = std::make_unique<Connection>(loop_, std::move(stream));
     connection_->verified_tls = secured;
     under_way_.push_back(connection_.get());
@@ -161,9 +173,14 @@ class Opening {
     return std::unexpected(std::move(attempt));
   }
 
+  void note(Stage stage, std::string_view words) {
+    if (story_ != nullptr) story_->note(loop_.now(), name(stage), words);
+  }
+
   Task<Step<Reply>> reply_at(Stage stage) {
     auto reply = co_await connection_->read_reply(step_deadline_);
     if (!reply) co_return failed(stage, reply.error());
+    if (story_ != nullptr) note(stage, one_line(*reply));
     co_return std::move(*reply);
   }
 
@@ -233,13 +250,13 @@ class Opening {
   /// A login that is refused may be with a password or token that was replaced meanwhile: then once
   /// more with the new one.
   Task<Step<>> log_in(Secret secret) {
-    auto done = co_await relay::log_in(loop_, *connection_, upstream_, secret, step_deadline_);
+    auto done = co_await try_login(secret);
     const bool refused =
         !done && done.error().reply && done.error().meaning == Meaning::kCredentials;
     if (!refused) co_return done;
     auto other = co_await credential_.after_refusal(std::move(secret), step_deadline_);
     if (!other) co_return done;
-    auto again = co_await relay::log_in(loop_, *connection_, upstream_, *other, step_deadline_);
+    auto again = co_await try_login(*other);
     const bool hung_up = !again && !again.error().reply && is_hang_up(again.error().error);
     if (!hung_up) co_return again;
     // It takes one login a connection.
@@ -247,7 +264,18 @@ class Opening {
     tried_ = {};
     if (auto reached = co_await reach_next(); !reached) co_return reached;
     step_deadline_ = deadline_;
-    co_return co_await relay::log_in(loop_, *connection_, upstream_, *other, step_deadline_);
+    co_return co_await try_login(*other);
+  }
+
+  Task<Step<>> try_login(const Secret& secret) {
+    auto reply = co_await relay::log_in(loop_, *connection_, upstream_, secret, step_deadline_);
+    if (!reply) {
+      const Attempt& attempt = reply.error();
+      if (story_ != nullptr && attempt.reply) note(Stage::kAuth, one_line(*attempt.reply));
+      co_return std::unexpected(std::move(reply.error()));
+    }
+    if (story_ != nullptr) note(Stage::kAuth, one_line(*reply));
+    co_return {};
   }
 
   /// Whoever gives tokens refuses our credential (kInvalid), which the operator must mend; or it
@@ -271,6 +299,7 @@ class Opening {
   TimePoint step_deadline_;  // of the address that is being talked to, or deadline_
   Tried tried_;
   std::vector<Connection*>& under_way_;
+  trace::Story* const story_;
   std::unique_ptr<Connection> connection_;
 };
 
@@ -278,8 +307,9 @@ class Opening {
 
 Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, Credential& credential,
                              const config::Upstream& upstream, const std::string& hostname,
-                             TimePoint deadline, std::vector<Connection*>& under_way) {
-  Opening opening(loop, dialer, credential, upstream, hostname, deadline, under_way);
+                             TimePoint deadline, std::vector<Connection*>& under_way,
+                             trace::Story* story) {
+  Opening opening(loop, dialer, credential, upstream, hostname, deadline, under_way, story);
   co_return co_await opening.run();
 }
 

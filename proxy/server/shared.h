@@ -10,6 +10,7 @@
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/submission/acceptor.h"
+#include "proxy/trace/recent.h"
 
 namespace sallyport::server {
 
@@ -25,6 +26,7 @@ struct Shared {
   oauth::Tokens& tokens;
   submission::ConnectionCount& connections;
   submission::NetworkCount& networks;
+  trace::Recent& traces;
 };
 
 }  // namespace sallyport::server
