@@ -4,13 +4,19 @@
 
 namespace sallyport::config {
 
+bool OutboundProxy::operator==(const OutboundProxy& other) const {
+  return kind == other.kind && host == other.host && port == other.port &&
+         username == other.username && password.reveal() == other.password.reveal();
+}
+
 bool Upstream::operator==(const Upstream& other) const {
   const auto members = [](const Upstream& upstream) {
     return std::tie(upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls,
                     upstream.ca, upstream.username, upstream.max_connections,
                     upstream.max_messages_per_connection, upstream.max_connection_age,
                     upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
-                    upstream.disabled_extensions, upstream.connect_timeout, upstream.path);
+                    upstream.disabled_extensions, upstream.ports, upstream.proxy,
+                    upstream.connect_timeout, upstream.path);
   };
   return members(*this) == members(other) && password.reveal() == other.password.reveal();
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,16 +11,26 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
+#include "proxy/relay/findings.h"
 #include "proxy/runtime/address.h"
 #include "proxy/runtime/byte_stream.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::relay {
 
+/// A port that can't be used, and what it looks like.
+struct BlockedPort {
+  std::uint16_t number = 0;
+  std::string_view state;  ///< Static text: "filtered", "refused" …
+};
+
 /// The addresses that one opening has tried.
 struct Tried {
   std::vector<runtime::SocketAddress> addresses;  ///< The last is the one that is connected.
   bool more = false;                              ///< Is another call of `connect_next` worth it?
+  /// Of the last address, where the upstream has several ports; else those of its settings hold.
+  std::optional<config::UpstreamPort> port = {};
+  std::vector<BlockedPort> blocked = {};  ///< The ports that let nothing out.
 };
 
 /// Makes the streams to one upstream, for one worker.
@@ -49,6 +60,11 @@ class Dialer {
   /// Called for each look-up of the host's name that failed. `first`: the one before did not.
   /// `usable`: earlier addresses are used on. Empty: nobody needs to know.
   std::function<void(const Error& error, bool first, bool usable)> look_up_failed;
+  /// Called when another port than the one before was found to work, and which ones did not: "465
+  /// filtered, 587 refused". Empty: nobody needs to know.
+  std::function<void(std::uint16_t port, const std::string& blocked)> port_found;
+  /// What all workers know of the upstream; null: nothing.
+  std::shared_ptr<Findings> findings;
 };
 
 /// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts;
@@ -56,8 +72,9 @@ class Dialer {
 using MakeDialer = std::function<Result<std::unique_ptr<Dialer>>(
     runtime::Loop& loop, const config::Upstream& upstream, std::string_view ca_pem)>;
 
-/// The real one: looks the name up, tries its addresses (RFC 8305), remembers the one that worked,
-/// verifies chain and name. `loop` outlives it.
+/// The real one: looks the name up, tries its addresses (RFC 8305) on one port after the other,
+/// straight or through the proxy that the settings name, remembers what worked, verifies chain and
+/// name. `loop` outlives it.
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
                                                 std::string_view ca_pem);
