@@ -9,10 +9,17 @@ bool OutboundProxy::operator==(const OutboundProxy& other) const {
          username == other.username && password.reveal() == other.password.reveal();
 }
 
+bool SecretSource::operator==(const SecretSource& other) const {
+  return file == other.file && text.reveal() == other.text.reveal();
+}
+
 bool Upstream::operator==(const Upstream& other) const {
   const auto members = [](const Upstream& upstream) {
     return std::tie(upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls,
-                    upstream.ca, upstream.username, upstream.max_connections,
+                    upstream.ca, upstream.server_name, upstream.pins, upstream.certificate,
+                    upstream.key, upstream.tls_policy, upstream.username,
+                    upstream.secret_key_region, upstream.auth_mechanisms, upstream.oauth,
+                    upstream.headers, upstream.max_connections,
                     upstream.max_messages_per_connection, upstream.max_connection_age,
                     upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
                     upstream.disabled_extensions, upstream.ports, upstream.proxy,

@@ -13,6 +13,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
+#include "proxy/config/oauth.h"
 #include "proxy/config/place.h"
 #include "proxy/config/provider.h"
 #include "proxy/config/rate.h"
@@ -31,14 +32,6 @@ struct Endpoint {
 
 /// Whether clients have to show a certificate.
 enum class ClientCertificates : std::uint8_t { kNone, kRequest, kRequire };
-
-/// A header field as it is written: `NAME: TEXT`, one line.
-struct HeaderField {
-  std::string name;
-  std::string text;
-
-  bool operator==(const HeaderField&) const = default;
-};
 
 /// `[listener.header]`: what becomes of the header section of messages that come in by a listener.
 struct HeaderRules {
@@ -178,9 +171,22 @@ struct Upstream {
   std::uint16_t port = 0;
   TlsMode tls = TlsMode::kImplicit;
   std::string ca;                      ///< PEM file of trusted roots; empty: the system's.
-  std::string username;                ///< Empty: no AUTH.
-  Secret password;                     ///< Already read from its file or environment variable.
-  std::string password_file;           ///< Where it was read from; empty: not from a file.
+  std::string server_name = {};        ///< Whom the certificate must be for; empty: `host`.
+  std::vector<std::string> pins = {};  ///< SHA-256 of public keys, 32 octets each; empty: any key.
+  std::string certificate = {};        ///< PEM file of our own certificate; empty: none.
+  std::string key = {};                ///< PEM file of its key.
+  TlsPolicy tls_policy = TlsPolicy::kIntermediate;
+  std::string username;       ///< Empty: no AUTH.
+  Secret password;            ///< Already read from its file or environment variable.
+  std::string password_file;  ///< Where it was read from; empty: not from a file.
+  /// The password is derived from an AWS secret access key, for this region of SES. Then
+  /// `password_file` holds that key. Empty: it is the password itself.
+  std::string secret_key_region = {};
+  /// SASL mechanisms in order of preference; empty: those that suit the credential.
+  std::vector<std::string> auth_mechanisms = {};
+  std::optional<OAuth> oauth = {};  ///< Then an access token is the password.
+  /// Put before each message. `{id}` in a text stands for our transaction id.
+  std::vector<HeaderField> headers = {};
   std::uint32_t max_connections = 50;  ///< In the whole process.
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
@@ -199,7 +205,8 @@ struct Upstream {
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.
 
-  Origin ca_origin = {};  ///< Of `ca`.
+  Origin ca_origin = {};   ///< Of `ca`.
+  Origin key_origin = {};  ///< Of `certificate`.
 
   /// Alike in all but their origin.
   bool operator==(const Upstream& other) const;

@@ -41,6 +41,14 @@ std::string_view name(Meaning meaning);
 inline constexpr auto kReplyStages = std::to_array<std::string_view>(
     {"greeting", "ehlo", "starttls", "auth", "rset", "mail", "rcpt", "data", "end"});
 
+/// A header field as it is written: `NAME: TEXT`, one line.
+struct HeaderField {
+  std::string name;
+  std::string text;
+
+  bool operator==(const HeaderField&) const = default;
+};
+
 /// One rule: which replies it is for, and what they mean. All that is set must fit.
 struct ReplyRule {
   std::vector<std::string> stages;  ///< Of kReplyStages. Never empty.
@@ -74,9 +82,14 @@ struct Provider {
   std::vector<std::uint16_t> implicit_ports;  ///< In order of preference; empty: not offered.
   std::vector<std::uint16_t> starttls_ports;
   TlsMode tls = TlsMode::kImplicit;
-  std::string username;       ///< Filled in; empty: the user says it.
-  std::string username_hint;  ///< What the user must say there.
-  bool login = false;         ///< Are user name and password required?
+  std::string username;                  ///< Filled in; empty: the user says it.
+  std::string username_hint;             ///< What the user must say there.
+  bool login = false;                    ///< Are user name and password required?
+  bool takes_secret_access_key = false;  ///< May the password be derived from one of AWS?
+  std::string token_url;    ///< Of OAuth 2; may hold "{tenant}"; empty: the user says it.
+  std::string token_scope;  ///< What an access token is asked for.
+  /// Put before each message. `{id}` in a text stands for our transaction id.
+  std::vector<HeaderField> headers;
 
   std::uint32_t max_recipients = 0;    ///< 0: what EHLO says, else 1,000.
   std::uint64_t max_message_size = 0;  ///< Octets; 0: what EHLO says.

@@ -72,17 +72,19 @@ Form<std::string> removed_field_form() {
           }};
 }
 
-void read_added(const Section& section, std::vector<HeaderField>& into) {
-  const Node* node = section.find("add");
+}  // namespace
+
+void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into) {
+  const Node* node = section.find(key);
   if (!node) return;
   const Table* table = std::get_if<Table>(&node->value);
   if (!table) {
-    section.blame("add", fmt::format("is {}; expected {}", describe(*node), kFields));
+    section.blame(key, fmt::format("is {}; expected {}", describe(*node), kFields));
     return;
   }
   std::map<std::string, std::string> first;  // names in lower case, as they are written
   for (const Entry& entry : table->entries) {
-    const std::string path = fmt::format("{}.{}", section.path_of("add"), quote(entry.key));
+    const std::string path = fmt::format("{}.{}", section.path_of(key), quote(entry.key));
     const auto blame_name = [&](std::string_view what) {
       section.problems().add(entry.place, fmt::format("{} {}", path, what));
     };
@@ -110,13 +112,11 @@ void read_added(const Section& section, std::vector<HeaderField>& into) {
   }
 }
 
-}  // namespace
-
 void read_header(const Section& section, HeaderRules& rules) {
   std::vector<Element<std::string>> removed;
   section.read_list("remove", removed, removed_field_form());
   for (auto& element : removed) rules.remove.push_back(std::move(element.value));
-  read_added(section, rules.add);
+  read_fields(section, "add", rules.add);
   section.read("message_id_domain", rules.message_id_domain, domain_form());
   section.read("hide_client", rules.hide_client, boolean_form());
 }

@@ -1,95 +1,79 @@
-// The login of an upstream: a user name, and a password from the config, a file or the environment.
+// The login of an upstream: a user name, and a password, or what a password is made from.
 #include <fmt/format.h>
+
+#include <array>
 
 #include "proxy/config/forms.h"
 #include "proxy/config/sections.h"
+#include "proxy/config/ses_password.h"
 
 namespace sallyport::config {
 namespace {
 
-constexpr std::string_view kExpected =
-    "text, { file = \"/path\" } or { env = \"NAME\" }, holding the password";
 constexpr std::string_view kProviderPassword = "the password the provider gave you";
+constexpr auto kMechanisms = std::to_array<std::string_view>(
+    {"PLAIN", "LOGIN", "SCRAM-SHA-256", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"});
 
-/// The reason why these bytes are no password, or "".
-std::string_view fault_of_password(std::string_view password) {
-  if (password.empty()) return "is empty";
-  if (password.find_first_of("\r\n") != password.npos) return "holds more than one line";
-  if (password.contains('\0')) return "holds a NUL";
-  return "";
+bool takes_token(std::string_view mechanism) {
+  return mechanism == "XOAUTH2" || mechanism == "OAUTHBEARER";
 }
 
-/// Takes what a file or variable held, which `section`'s `key` names.
-void take_password(const Section& section, std::string_view key, const std::string& source,
-                   std::string& bytes, Secret& into) {
-  const std::string_view fault = fault_of_password(bytes);
-  if (!fault.empty()) {
-    section.blame(key, fmt::format("is {}, which {}; expected one line with the password",
-                                   quote(source), fault));
-  }
-  into = Secret::consume(bytes);
-}
-
-void read_password_from_file(const Section& section, const Outside& outside, Upstream& upstream) {
-  std::string& path = upstream.password_file;
-  const auto form =
-      path_form("the path of a file that holds the password", section.problems().file());
-  if (!section.read("file", path, form)) return;
-  Result<std::string> content = outside.read_file(path);
-  if (!content) {
-    section.blame("file", fmt::format("is {}, which cannot be read: {}; expected {}", quote(path),
-                                      content.error().text, form.expected));
-    return;
-  }
-  if (content->ends_with('\n')) content->pop_back();
-  if (content->ends_with('\r')) content->pop_back();
-  take_password(section, "file", path, *content, upstream.password);
-}
-
-void read_password_from_environment(const Section& section, const Outside& outside, Secret& into) {
-  std::string name;
-  const auto form = text_form("the name of an environment variable that holds the password");
-  if (!section.read("env", name, form)) return;
-  auto value = outside.environment(name);
-  if (!value) {
-    section.blame("env",
-                  fmt::format("is {}, which is not set; expected {}", quote(name), form.expected));
-    return;
-  }
-  take_password(section, "env", name, *value, into);
-}
-
-void read_password(const Section& section, const Outside& outside, Upstream& upstream) {
-  const Node* node = section.find("password");
-  if (!node) return;
-  if (const auto* text = std::get_if<std::string>(&node->value)) {
-    const std::string_view fault = fault_of_password(*text);
-    if (!fault.empty()) {
-      section.blame("password", fmt::format("{}; expected {}", fault, kExpected));
+void read_mechanisms(const Section& section, Upstream& upstream) {
+  std::vector<std::pair<std::string_view, std::string>> choices;
+  for (const std::string_view mechanism : kMechanisms) choices.emplace_back(mechanism, mechanism);
+  std::vector<Element<std::string>> mechanisms;
+  section.read_list("auth_mechanisms", mechanisms, choice_form<std::string>(std::move(choices)),
+                    true);
+  for (Element<std::string>& mechanism : mechanisms) {
+    if (upstream.oauth && !takes_token(mechanism.value)) {
+      section.problems().add(
+          mechanism.place,
+          fmt::format("{} is {}, which does not take an access token; expected \"XOAUTH2\" or "
+                      "\"OAUTHBEARER\" where there is oauth",
+                      mechanism.path, quote(mechanism.value)));
     }
-    upstream.password = Secret(*text);
+    upstream.auth_mechanisms.push_back(std::move(mechanism.value));
+  }
+}
+
+/// A password of SES, from the secret access key that stands in its place.
+void read_secret_access_key(const Section& section, const Outside& outside,
+                            const Provider& provider, std::string_view region, Upstream& upstream) {
+  SecretSource key;
+  if (!read_secret(section, "secret_access_key", "the secret access key", schema::kSecret, outside,
+                   key)) {
     return;
   }
-  if (!std::holds_alternative<Table>(node->value)) {
-    section.blame("password", fmt::format("is {}; expected {}", describe_type(*node), kExpected));
+  if (!provider.takes_secret_access_key) {
+    section.blame(
+        "secret_access_key",
+        fmt::format("means nothing to provider \"{}\"; expected password", provider.name));
     return;
   }
-  const auto source = section.table("password", schema::kPassword);
-  if (!source) return;
-  if (source->has("file") && source->has("env")) {
-    section.blame("password", "has both file and env; expected one of the two");
-  } else if (std::get<Table>(node->value).entries.empty()) {
-    section.blame("password", fmt::format("is an empty table; expected {}", kExpected));
-  } else {
-    read_password_from_file(*source, outside, upstream);
-    read_password_from_environment(*source, outside, upstream.password);
+  if (section.has("password")) {
+    section.blame("secret_access_key", "stands beside a password; expected one of the two");
   }
+  if (region.empty()) {
+    section.missing("region", "the region whose password is derived from secret_access_key");
+    return;
+  }
+  upstream.password = ses_smtp_password(key.text.reveal(), region);
+  upstream.password_file = key.file;
+  upstream.secret_key_region = region;
+}
+
+/// The key that stands in place of a password, or "password".
+std::string_view credential_key(const Section& section) {
+  for (const std::string_view key : {"oauth", "secret_access_key"}) {
+    if (section.has(key)) return key;
+  }
+  return "password";
 }
 
 }  // namespace
 
 void read_login(const Section& section, const Outside& outside, const Provider& provider,
-                Upstream& upstream) {
+                std::string_view region, Upstream& upstream) {
   upstream.username = provider.username;
   const auto username = text_form("the user name the provider gave you");
   if (provider.login && upstream.username.empty()) {
@@ -97,12 +81,21 @@ void read_login(const Section& section, const Outside& outside, const Provider& 
   } else {
     section.read("username", upstream.username, username);
   }
-  read_password(section, outside, upstream);
-  const bool has_password = section.has("password");
+  SecretSource password;
+  read_secret(section, "password", "the password", schema::kPassword, outside, password);
+  upstream.password = std::move(password.text);
+  upstream.password_file = std::move(password.file);
+  read_secret_access_key(section, outside, provider, region, upstream);
+  read_oauth(section, outside, provider, upstream);
+  read_mechanisms(section, upstream);
+
+  const std::string_view key = credential_key(section);
+  const bool has_credential = section.has(key);
   const bool logs_in = provider.login || section.has("username");
-  if (logs_in && !has_password) section.missing("password", kProviderPassword);
-  if (has_password && !provider.login && !section.has("username")) {
-    section.missing("username", "one, because there is a password");
+  if (logs_in && !has_credential) section.missing("password", kProviderPassword);
+  if (has_credential && !provider.login && !section.has("username")) {
+    section.missing("username", fmt::format("one, because there is {}",
+                                            key == "password" ? "a password" : std::string(key)));
   }
 }
 

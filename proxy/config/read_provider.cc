@@ -174,6 +174,15 @@ Provider read_provider(const Section& section, Provider base) {
   section.read("username_hint", provider.username_hint,
                text_form("what the user name must be, in words"));
   section.read("login", provider.login, boolean_form());
+  section.read("takes_secret_access_key", provider.takes_secret_access_key, boolean_form());
+  if (section.has("headers")) {
+    provider.headers.clear();
+    read_fields(section, "headers", provider.headers);
+  }
+  if (const auto oauth = section.table("oauth", schema::kProviderOAuth)) {
+    oauth->read("token_url", provider.token_url, text_form("the URL of the token endpoint"));
+    oauth->read("scope", provider.token_scope, text_form("what an access token is asked for"));
+  }
   read_values(section, "id_after", provider.id_after,
               text_form("the words before the message id in the final reply"));
   section.read("id_is_message_id", provider.id_is_message_id, boolean_form());

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "proxy/base/ascii.h"
 #include "proxy/config/forms.h"
 #include "proxy/config/nearest.h"
 #include "proxy/config/provider.h"
@@ -55,8 +56,9 @@ TlsMode tls_of_port(const Provider& provider, std::uint16_t port) {
   return starttls ? TlsMode::kStarttls : TlsMode::kImplicit;
 }
 
-void read_host(const Section& section, const Provider& provider, Upstream& upstream) {
-  std::string region;
+/// Gives the region, as far as one is said or known.
+std::string read_host(const Section& section, const Provider& provider, Upstream& upstream) {
+  std::string region = provider.default_region;
   if (provider.is_regional()) {
     section.read("region", region, text_form("a region of the provider"));
   } else if (section.has("region")) {
@@ -66,12 +68,12 @@ void read_host(const Section& section, const Provider& provider, Upstream& upstr
   const auto form = host_form();
   if (provider.host.empty() && !provider.is_regional()) {
     section.require("host", upstream.host, form);
-    return;
+    return region;
   }
-  if (section.read("host", upstream.host, form) || section.has("host")) return;
+  if (section.read("host", upstream.host, form) || section.has("host")) return region;
   if (const auto host = provider.host_in(region); host && is_domain(*host)) {
     upstream.host = *host;
-    return;
+    return region;
   }
   std::vector<std::string_view> regions;
   regions.reserve(provider.region_hosts.size());
@@ -85,6 +87,7 @@ void read_host(const Section& section, const Provider& provider, Upstream& upstr
   } else {
     section.missing("region", expected);
   }
+  return region;
 }
 
 void read_transport(const Section& section, const Outside& outside, const Provider& provider,
@@ -159,6 +162,19 @@ void check_is_no_loop(const Section& section, const Upstream& upstream,
   }
 }
 
+/// The provider's fields, then ours: one that has the same name goes in place of the provider's.
+void read_headers(const Section& section, const Provider& provider, Upstream& upstream) {
+  std::vector<HeaderField> own;
+  read_fields(section, "headers", own);
+  for (const HeaderField& field : provider.headers) {
+    const bool replaced = std::ranges::any_of(own, [&](const HeaderField& other) {
+      return ascii::equals_ignoring_case(field.name, other.name);
+    });
+    if (!replaced) upstream.headers.push_back(field);
+  }
+  upstream.headers.insert(upstream.headers.end(), own.begin(), own.end());
+}
+
 Upstream read_upstream(const Section& section, const Outside& outside, const Providers& providers,
                        const std::vector<Listener>& listeners, Names& names) {
   Upstream upstream;
@@ -177,10 +193,12 @@ Upstream read_upstream(const Section& section, const Outside& outside, const Pro
     section.blame("path", fmt::format("means nothing to provider \"{}\"; expected no such key",
                                       provider.name));
   }
-  read_host(section, provider, upstream);
+  const std::string region = read_host(section, provider, upstream);
   read_transport(section, outside, provider, upstream);
+  read_upstream_tls(section, outside, upstream);
   check_is_no_loop(section, upstream, listeners);
-  read_login(section, outside, provider, upstream);
+  read_login(section, outside, provider, region, upstream);
+  read_headers(section, provider, upstream);
   read_pool(section, provider, upstream);
   return upstream;
 }

@@ -39,20 +39,48 @@ inline constexpr auto kUser =
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
 inline constexpr auto kLimits =
     std::to_array<std::string_view>({"messages", "recipients", "bytes", "connections"});
-inline constexpr auto kUpstream = std::to_array<std::string_view>(
-    {"name", "provider", "region", "host", "port", "tls", "allow_plaintext", "ca", "username",
-     "password", "max_connections", "max_messages_per_connection", "max_connection_age",
-     "idle_timeout", "connect_timeout", "max_recipients", "max_message_size", "disabled_extensions",
-     "path"});
+inline constexpr auto kUpstream = std::to_array<std::string_view>({"name",
+                                                                   "provider",
+                                                                   "region",
+                                                                   "host",
+                                                                   "port",
+                                                                   "tls",
+                                                                   "allow_plaintext",
+                                                                   "ca",
+                                                                   "server_name",
+                                                                   "pin",
+                                                                   "certificate",
+                                                                   "key",
+                                                                   "min_tls",
+                                                                   "username",
+                                                                   "password",
+                                                                   "secret_access_key",
+                                                                   "auth_mechanisms",
+                                                                   "oauth",
+                                                                   "headers",
+                                                                   "max_connections",
+                                                                   "max_messages_per_connection",
+                                                                   "max_connection_age",
+                                                                   "idle_timeout",
+                                                                   "connect_timeout",
+                                                                   "max_recipients",
+                                                                   "max_message_size",
+                                                                   "disabled_extensions",
+                                                                   "path"});
 inline constexpr auto kProvider = std::to_array<std::string_view>(
     {"name", "like", "title", "checked", "host", "regions", "default_region", "tls", "username",
-     "username_hint", "login", "id_after", "id_is_message_id", "ports", "caps", "reply"});
+     "username_hint", "login", "takes_secret_access_key", "id_after", "id_is_message_id", "headers",
+     "ports", "caps", "oauth", "reply"});
 inline constexpr auto kProviderPorts = std::to_array<std::string_view>({"implicit", "starttls"});
 inline constexpr auto kProviderCaps = std::to_array<std::string_view>(
     {"max_recipients", "max_message_size", "max_connections", "max_messages_per_connection",
      "max_connection_age", "idle_timeout"});
 inline constexpr auto kProviderReply = std::to_array<std::string_view>(
     {"means", "code", "enhanced", "text", "stages", "why", "examples"});
+inline constexpr auto kProviderOAuth = std::to_array<std::string_view>({"token_url", "scope"});
+inline constexpr auto kOAuth = std::to_array<std::string_view>(
+    {"token_url", "tenant", "client_id", "client_secret", "certificate", "key", "token_file",
+     "refresh_token", "service_account", "subject", "scope", "ca", "proxy"});
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
 inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
@@ -87,6 +115,8 @@ inline constexpr Schema kProvider{"[[provider]]", keys::kProvider};
 inline constexpr Schema kProviderPorts{"[provider.ports]", keys::kProviderPorts};
 inline constexpr Schema kProviderCaps{"[provider.caps]", keys::kProviderCaps};
 inline constexpr Schema kProviderReply{"[[provider.reply]]", keys::kProviderReply};
+inline constexpr Schema kProviderOAuth{"[provider.oauth]", keys::kProviderOAuth};
+inline constexpr Schema kOAuth{"an upstream's oauth", keys::kOAuth};
 inline constexpr Schema kPassword{"an upstream's password", keys::kPassword};
 inline constexpr Schema kRoute{"[[route]]", keys::kRoute};
 inline constexpr Schema kSession{"[session]", keys::kSession};
@@ -95,12 +125,16 @@ inline constexpr Schema kLog{"[log]", keys::kLog};
 inline constexpr Schema kAdmin{"[admin]", keys::kAdmin};
 inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 
+/// Other secrets, which are written as a password is.
+inline constexpr Schema kSecret{"a secret", keys::kPassword};
+
 /// Every section, each once.
 inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop,      kListener,      kHeader,       kTls,           kTlsPair,  kAuth,
-     kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,   kUserLimits,
-     kProvider, kProviderPorts, kProviderCaps, kProviderReply, kUpstream, kPassword,
-     kRoute,    kSession,       kMessage,      kLog,           kAdmin,    kMetrics});
+    {kTop,      kListener,      kHeader,       kTls,           kTlsPair,       kAuth,
+     kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,        kUserLimits,
+     kProvider, kProviderPorts, kProviderCaps, kProviderOAuth, kProviderReply, kUpstream,
+     kOAuth,    kPassword,      kRoute,        kSession,       kMessage,       kLog,
+     kAdmin,    kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

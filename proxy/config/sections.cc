@@ -56,8 +56,8 @@ void Names::next_file(const std::string& file) {
 }
 
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
-                           std::string& into) {
-  const auto form = path_form("the path of a PEM file", section.problems().file());
+                           std::string& into, std::string_view expected) {
+  const auto form = path_form(std::string(expected), section.problems().file());
   if (!section.require(key, into, form)) return;
   if (const auto opened = readable(outside, into); !opened) {
     section.blame(key, fmt::format("is {}, which cannot be read: {}; expected {}", quote(into),

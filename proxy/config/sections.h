@@ -55,6 +55,8 @@ void read_process(const Section& top, const Outside& outside, Config& config);
 void read_listeners(const Section& top, const Outside& outside, Config& config);
 /// [listener.header].
 void read_header(const Section& section, HeaderRules& rules);
+/// A table of header fields under `key`: names that are the same for all messages, and their text.
+void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into);
 /// disabled_extensions of a [[listener]] or an [[upstream]].
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin], [metrics]; needs the listeners.
@@ -63,15 +65,25 @@ void read_operation(const Section& top, const Outside& outside, Config& config);
 void read_auth(const Section& top, const Outside& outside, Config& config);
 /// [[upstream]]; needs the listeners, which must not be one.
 void read_upstreams(const Section& top, const Outside& outside, Config& config);
-/// username and password of an [[upstream]].
+/// server_name, pin, certificate, key and min_tls of an [[upstream]].
+void read_upstream_tls(const Section& section, const Outside& outside, Upstream& upstream);
+/// username, password and what stands in its place of an [[upstream]]; `region` as it says.
 void read_login(const Section& section, const Outside& outside, const Provider& provider,
+                std::string_view region, Upstream& upstream);
+/// oauth of an [[upstream]], if there is one.
+void read_oauth(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream);
+/// A secret under `key`: text, { file = "/path" } or { env = "NAME" }. `noun` is what it is, as in
+/// "the password". The file is read, so that what is wrong with it is known. False: it is not
+/// there.
+bool read_secret(const Section& section, std::string_view key, std::string_view noun,
+                 const Schema& schema, const Outside& outside, SecretSource& into);
 /// [[route]]; needs the upstreams, which it refers to.
 void read_routes(const Section& top, Config& config);
 
-/// The path under `key`, of a PEM file that can be read.
+/// The path under `key`, of a file that can be read; `expected` says what it is.
 void require_readable_file(const Section& section, std::string_view key, const Outside& outside,
-                           std::string& into);
+                           std::string& into, std::string_view expected = "the path of a PEM file");
 
 /// The users of a users file. `names`: those that it may not have, and then those that it has.
 std::expected<std::vector<User>, std::vector<Problem>> read_users_text(std::string_view text,

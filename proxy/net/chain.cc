@@ -5,9 +5,14 @@
 #include <openssl/stack.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
 
+#include "proxy/base/base64.h"
+#include "proxy/base/crypto/digest.h"
 #include "proxy/net/certificate_errors.h"
 #include "proxy/net/tls_errors.h"
 #include "proxy/runtime/address.h"
@@ -54,6 +59,24 @@ std::optional<std::string> weakness_of(const STACK_OF(X509) & verified, const st
   return std::nullopt;
 }
 
+/// SHA-256 of a certificate's SubjectPublicKeyInfo, as RFC 7469 section 2.4 pins it.
+std::string pin_of(X509& certificate) {
+  std::uint8_t* der = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(&certificate), &der);
+  if (size <= 0) return {};
+  const bssl::UniquePtr<std::uint8_t> owner(der);
+  const auto digest =
+      crypto::sha256({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
+  return std::string(crypto::as_view(digest));
+}
+
+bool has_pin(const STACK_OF(X509) & verified, std::span<const std::string> pins) {
+  for (std::size_t i = 0; i < sk_X509_num(&verified); ++i) {
+    if (std::ranges::find(pins, pin_of(*sk_X509_value(&verified, i))) != pins.end()) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool is_address(const std::string& host) {
@@ -97,7 +120,13 @@ Result<bssl::UniquePtr<X509>> verify_chain(const STACK_OF(CRYPTO_BUFFER) & chain
   if (auto weakness = weakness_of(*verified, use.whose)) {
     return fail(ErrorCode::kTls, std::move(*weakness));
   }
-  return bssl::UpRef(sk_X509_value(certificates.get(), 0));
+  X509* const leaf = sk_X509_value(certificates.get(), 0);
+  if (!use.pins.empty() && !has_pin(*verified, use.pins)) {
+    return fail(ErrorCode::kTls,
+                use.whose + " and its issuers have none of the pinned keys; its own is sha256/" +
+                    base64::encode(pin_of(*leaf)));
+  }
+  return bssl::UpRef(leaf);
 }
 
 }  // namespace sallyport::net

@@ -1,7 +1,7 @@
 // Whether a chain of certificates is one that we accept, whichever side shows it.
 #pragma once
 
-#include <optional>
+#include <span>
 #include <string>
 
 #include "proxy/base/result.h"
@@ -14,6 +14,8 @@ struct ChainUse {
   const char* purpose;    ///< As BoringSSL names it: "ssl_server" or "ssl_client".
   std::string whose;      ///< "the certificate of mail.example.com": how errors begin.
   std::string host = {};  ///< The leaf must be for this DNS name or IP literal; empty: for any.
+  /// SHA-256 digests of public keys: one of the verified chain must be among them. Empty: any key.
+  std::span<const std::string> pins = {};
   /// What to say of the failed verification.
   std::string (*explain)(X509_STORE_CTX& verification, std::string_view host);
 };

@@ -4,6 +4,7 @@
 
 #include "proxy/net/certificate_errors.h"
 #include "proxy/net/chain.h"
+#include "proxy/net/server_context.h"
 #include "proxy/net/tls_errors.h"
 #include "proxy/net/trusted_roots.h"
 
@@ -41,6 +42,7 @@ ssl_verify_result_t on_certificate(SSL* ssl, std::uint8_t* alert) {
                                            {.purpose = "ssl_server",
                                             .whose = "the certificate of " + side->host,
                                             .host = side->host,
+                                            .pins = context->pins,
                                             .explain = explain});
   ERR_clear_error();
   if (verified) return ssl_verify_ok;
@@ -57,18 +59,37 @@ int on_new_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // it is ours now
 }
 
+/// Our own certificate, for servers that ask for one.
+Result<void> show(SSL_CTX& ssl, const ClientTlsOptions& options) {
+  const auto own = ServerCertificate::make(options.certificate, options.key);
+  if (!own) return fail(own.error());
+  std::vector<CRYPTO_BUFFER*> chain;
+  for (const auto& buffer : (*own)->impl().chain) chain.push_back(buffer.get());
+  if (SSL_CTX_set_chain_and_key(&ssl, chain.data(), chain.size(), (*own)->impl().key.get(),
+                                nullptr) != 1) {
+    return fail(ErrorCode::kInvalid, "certificate and key cannot be used: " + take_reason());
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<std::unique_ptr<ClientTlsContext>> ClientTlsContext::make(std::string_view ca_pem) {
-  auto roots = ca_pem.empty() ? system_roots() : roots_from(ca_pem);
+Result<std::unique_ptr<ClientTlsContext>> ClientTlsContext::make(const ClientTlsOptions& options) {
+  auto roots = options.ca.empty() ? system_roots() : roots_from(options.ca);
   if (!roots) return fail(roots.error());
 
   auto impl = std::make_unique<Impl>();
   impl->roots = std::move(*roots);
+  impl->pins = options.pins;
   impl->ssl.reset(SSL_CTX_new(TLS_with_buffers_method()));
   SSL_CTX* const ssl = impl->ssl.get();
   if (ssl == nullptr || !restrict_protocol(ssl)) {
     return fail(ErrorCode::kSystem, "TLS: " + take_reason());
+  }
+  if (options.policy == TlsPolicy::kModern) SSL_CTX_set_min_proto_version(ssl, TLS1_3_VERSION);
+  if (!options.certificate.empty()) {
+    const auto shown = show(*ssl, options);
+    if (!shown) return fail(shown.error());
   }
   SSL_CTX_set0_buffer_pool(ssl, shared_certificates());
   SSL_CTX_set_custom_verify(ssl, SSL_VERIFY_PEER, on_certificate);

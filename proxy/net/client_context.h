@@ -25,6 +25,7 @@ struct ClientTlsContext::Impl {
 
   HelloSize hello_size;
   bssl::UniquePtr<X509_STORE> roots;
+  std::vector<std::string> pins;
   bssl::UniquePtr<SSL_CTX> ssl;
 
  private:

@@ -103,12 +103,27 @@ class ServerTlsContext {
   const ClientCertificates client_certificates_;
 };
 
+/// What a client demands of a server's certificate, and shows of its own.
+struct ClientTlsOptions {
+  std::string_view ca = {};  ///< PEM: the trusted roots; empty: the system's.
+  /// SHA-256 digests of public keys (SubjectPublicKeyInfo), 32 octets each. Not empty: one of the
+  /// verified chain's keys must be among them, as well as all else that is demanded.
+  std::vector<std::string> pins = {};
+  std::string_view certificate = {};  ///< PEM, leaf first, for servers that ask; empty: none.
+  std::string_view key = {};          ///< PEM.
+  TlsPolicy policy = TlsPolicy::kIntermediate;
+};
+
 /// Whom we trust as a client, and sessions to resume. Immutable but for its session cache; belongs
 /// to one upstream of one worker.
 class ClientTlsContext {
  public:
+  /// kInvalid says what is wrong with a PEM text.
+  static Result<std::unique_ptr<ClientTlsContext>> make(const ClientTlsOptions& options);
   /// Trusts the roots in `ca_pem`, or the system's when it is empty.
-  static Result<std::unique_ptr<ClientTlsContext>> make(std::string_view ca_pem);
+  static Result<std::unique_ptr<ClientTlsContext>> make(std::string_view ca_pem) {
+    return make(ClientTlsOptions{.ca = ca_pem});
+  }
 
   /// Did the last handshake fail because a large ClientHello got no answer? The next one is small,
   /// and worth a try at once.

@@ -14,6 +14,8 @@ constexpr char kAlert = 21;
 constexpr char kHandshake = 22;
 constexpr char kMajorVersion = 3;
 
+constexpr std::uint8_t kCertificateRequired = 116;
+
 constexpr char kDigits[] = "0123456789abcdef";
 
 struct AlertName {
@@ -51,7 +53,7 @@ constexpr AlertName kAlerts[] = {
     {112, "unrecognized_name"},
     {113, "bad_certificate_status_response", true},
     {115, "unknown_psk_identity"},
-    {116, "certificate_required"},
+    {kCertificateRequired, "certificate_required"},
     {120, "no_application_protocol"},
 };
 
@@ -81,8 +83,10 @@ std::string describe_alert(std::uint8_t alert, std::string_view peer) {
   const bool is_known = known != std::end(kAlerts);
   const std::string name = is_known ? std::string(known->name) : std::to_string(alert);
   const bool distrusts = is_known && known->is_of_certificate;
-  return std::string(peer) + (distrusts ? " does not trust our certificate" : " gave up") +
-         " (alert " + name + ")";
+  const std::string_view what = distrusts                       ? " does not trust our certificate"
+                                : alert == kCertificateRequired ? " wants a certificate of ours"
+                                                                : " gave up";
+  return std::string(peer) + std::string(what) + " (alert " + name + ")";
 }
 
 std::string take_reason(std::string_view peer) {

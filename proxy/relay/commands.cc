@@ -60,7 +60,7 @@ void append_dsn(const smtp::MailParameters& said, std::string& commands) {
 }  // namespace
 
 void append_mail(const message::Message& message, const Connection& connection,
-                 std::string& commands) {
+                 std::string& commands, std::uint64_t added) {
   const smtp::Capabilities& offered = connection.capabilities;
   const smtp::MailParameters& said = message.envelope.parameters;
   commands += "MAIL FROM:<";
@@ -69,7 +69,7 @@ void append_mail(const message::Message& message, const Connection& connection,
   }
   commands += '>';
   if (offered.has_size) {
-    fmt::format_to(std::back_inserter(commands), " SIZE={}", message.size());
+    fmt::format_to(std::back_inserter(commands), " SIZE={}", message.size() + added);
   }
   append_body(message, commands);
   if (uses_smtputf8(message, offered)) commands += " SMTPUTF8";

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <iterator>
 #include <optional>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/relay/added_fields.h"
 #include "proxy/smtp/content.h"
 
 namespace sallyport::relay {
@@ -37,8 +40,8 @@ constexpr Duration kHot = seconds(2);
 constexpr std::size_t kMostViewsKept = 256;
 
 /// The whole message is one chunk: it is all there, and its size is known.
-void append_bdat(const message::Message& message, std::string& commands) {
-  fmt::format_to(std::back_inserter(commands), "BDAT {} LAST\r\n", message.body.size());
+void append_bdat(std::uint64_t size, std::string& commands) {
+  fmt::format_to(std::back_inserter(commands), "BDAT {} LAST\r\n", size);
 }
 
 class Sending {
@@ -67,7 +70,6 @@ class Sending {
     std::vector<std::string_view>& stretch = connection_.stretch;
     std::vector<std::string_view>& wire = connection_.wire;
     wire.clear();
-    if (by_bdat_) begin_chunk(wire);
     for (std::uint64_t left = message_.body.size(); true; wire.clear()) {
       stretch.clear();
       if (left > 0) {
@@ -75,6 +77,7 @@ class Sending {
         if (!more) co_return given_up(more.error());
         if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
       }
+      if (!begun) begin(stretch, wire);
       for (const std::string_view piece : stretch) {
         // The prefix is ours, and nobody has looked at it.
         const bool look =
@@ -110,10 +113,16 @@ class Sending {
  private:
   TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
 
-  void begin_chunk(std::vector<std::string_view>& wire) {
-    connection_.commands.clear();
-    append_bdat(message_, connection_.commands);
-    wire.emplace_back(connection_.commands);
+  /// What goes before the body: the chunk's command, and the fields that this upstream gets.
+  void begin(std::span<const std::string_view> stretch, std::vector<std::string_view>& wire) {
+    added_ = added_fields(upstream_, message_, stretch);
+    if (by_bdat_) {
+      connection_.commands.clear();
+      append_bdat(added_.size() + message_.body.size(), connection_.commands);
+      wire.emplace_back(connection_.commands);
+    }
+    if (added_.empty()) return;
+    by_bdat_ ? wire.push_back(added_) : encoder_.feed(added_, wire);
   }
 
   /// A message that can't be sent whole is not ended with a dot, nor its chunk filled up: the
@@ -144,6 +153,7 @@ class Sending {
   const TimePoint deadline_;
   const bool by_bdat_;
   smtp::ContentEncoder encoder_;
+  std::string added_;  // fields before the body
 };
 
 /// The upstream's answer to the content.
@@ -257,14 +267,19 @@ bool goes_at_once(const message::Message& message, const Connection& connection,
 }
 
 Task<Result<void>> write_at_once(runtime::Loop& loop, Connection& connection,
-                                 const message::Message& message, TimePoint deadline) {
-  std::vector<std::string_view>& wire = connection.wire;
-  wire.clear();
-  append_bdat(message, connection.commands);
-  wire.emplace_back(connection.commands);
+                                 const config::Upstream& upstream, const message::Message& message,
+                                 TimePoint deadline) {
+  std::vector<std::string_view>& stretch = connection.stretch;
+  stretch.clear();
   message::BodyReader reader(message.body);
   // It does not suspend: all of the body is in memory, and in one stretch.
-  if (const auto read = co_await reader.next(loop, wire); !read) co_return fail(read.error());
+  if (const auto read = co_await reader.next(loop, stretch); !read) co_return fail(read.error());
+  const std::string added = added_fields(upstream, message, stretch);
+  append_bdat(added.size() + message.body.size(), connection.commands);
+  std::vector<std::string_view>& wire = connection.wire;
+  wire.assign(1, connection.commands);
+  if (!added.empty()) wire.push_back(added);
+  wire.insert(wire.end(), stretch.begin(), stretch.end());
   co_return co_await connection.write(wire, std::min(deadline, loop.after(kBlockTimeout)));
 }
 

@@ -34,6 +34,7 @@ bool goes_at_once(const message::Message& message, const Connection& connection,
 /// Writes `connection.commands`, then the whole content in one chunk, in one write. An error: its
 /// last octet was not handed to the kernel.
 runtime::Task<Result<void>> write_at_once(runtime::Loop& loop, Connection& connection,
+                                          const config::Upstream& upstream,
                                           const message::Message& message, TimePoint deadline);
 
 /// What became of content when a write of it failed with `error`. Its last octet was not handed

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "proxy/net/tls.h"
 #include "proxy/net/tunnel.h"
 #include "proxy/relay/addresses.h"
 #include "proxy/relay/ports.h"
@@ -29,6 +28,7 @@ class NetDialer final : public Dialer {
             std::unique_ptr<net::ClientTlsContext> tls)
       : loop_(loop),
         host_(upstream.host),
+        server_name_(upstream.server_name.empty() ? host_ : upstream.server_name),
         proxy_(upstream.proxy),
         ports_(upstream),
         addresses_(loop, proxy_ ? proxy_->host : host_, proxy_ ? proxy_->port : upstream.port),
@@ -110,7 +110,8 @@ class NetDialer final : public Dialer {
       std::unique_ptr<runtime::ByteStream> stream, TimePoint deadline) override {
     runtime::ByteStream* const wire = stream.get();
     securing_.push_back(wire);
-    auto secured = co_await net::connect_tls(loop_, std::move(stream), *tls_, host_, deadline);
+    auto secured =
+        co_await net::connect_tls(loop_, std::move(stream), *tls_, server_name_, deadline);
     std::erase(securing_, wire);
     if (!secured) co_return fail(std::move(secured.error()));
     co_return std::move(*secured);
@@ -213,6 +214,7 @@ class NetDialer final : public Dialer {
 
   runtime::Loop& loop_;
   const std::string host_;
+  const std::string server_name_;
   const std::optional<config::OutboundProxy> proxy_;
   net::TunnelSettings tunnel_;  // by proxy_
   Ports ports_;
@@ -225,12 +227,23 @@ class NetDialer final : public Dialer {
 
 }  // namespace
 
+Result<std::unique_ptr<net::ClientTlsContext>> make_tls_context(const config::Upstream& upstream,
+                                                                const TlsFiles& files) {
+  return net::ClientTlsContext::make(net::ClientTlsOptions{
+      .ca = files.ca,
+      .pins = upstream.pins,
+      .certificate = files.certificate,
+      .key = files.key.reveal(),
+      .policy = upstream.tls_policy == config::TlsPolicy::kModern ? net::TlsPolicy::kModern
+                                                                  : net::TlsPolicy::kIntermediate});
+}
+
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
-                                                std::string_view ca_pem) {
+                                                const TlsFiles& files) {
   std::unique_ptr<net::ClientTlsContext> tls;
   if (upstream.tls != config::TlsMode::kNone) {
-    auto made = net::ClientTlsContext::make(ca_pem);
+    auto made = make_tls_context(upstream, files);
     if (!made) return fail(std::move(made.error()));
     tls = std::move(*made);
   }

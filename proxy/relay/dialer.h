@@ -5,12 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/base/secret.h"
 #include "proxy/config/config.h"
+#include "proxy/net/tls.h"
 #include "proxy/relay/findings.h"
 #include "proxy/runtime/address.h"
 #include "proxy/runtime/byte_stream.h"
@@ -67,16 +68,30 @@ class Dialer {
   std::shared_ptr<Findings> findings;
 };
 
-/// Gives the dialer of an upstream, or why there can't be one. `ca_pem`: the roots it trusts;
-/// empty: the system's.
+/// What the files say that an upstream names for its TLS, as PEM texts.
+struct TlsFiles {
+  std::string ca = {};           ///< The roots it trusts; empty: the system's.
+  std::string certificate = {};  ///< Its own certificate; empty: none.
+  Secret key = {};
+
+  bool operator==(const TlsFiles& other) const {
+    return ca == other.ca && certificate == other.certificate && key.reveal() == other.key.reveal();
+  }
+};
+
+/// Gives the dialer of an upstream, or why there can't be one.
 using MakeDialer = std::function<Result<std::unique_ptr<Dialer>>(
-    runtime::Loop& loop, const config::Upstream& upstream, std::string_view ca_pem)>;
+    runtime::Loop& loop, const config::Upstream& upstream, const TlsFiles& files)>;
+
+/// How TLS with `upstream` is made. kInvalid says what is wrong with a file.
+Result<std::unique_ptr<net::ClientTlsContext>> make_tls_context(const config::Upstream& upstream,
+                                                                const TlsFiles& files);
 
 /// The real one: looks the name up, tries its addresses (RFC 8305) on one port after the other,
 /// straight or through the proxy that the settings name, remembers what worked, verifies chain and
 /// name. `loop` outlives it.
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
-                                                std::string_view ca_pem);
+                                                const TlsFiles& files);
 
 }  // namespace sallyport::relay

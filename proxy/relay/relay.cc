@@ -111,7 +111,7 @@ Result<Relay::Prepared> Relay::prepare(const Surroundings& surroundings,
     const bool kept = previous != nullptr && previous->find(*prepared.settings_, i);
     if (!kept && !upstream.provider->capture) {
       auto made =
-          surroundings.make_dialer(surroundings.loop, upstream, prepared.settings_->roots[i]);
+          surroundings.make_dialer(surroundings.loop, upstream, prepared.settings_->files[i]);
       if (!made) {
         return fail(made.error().code,
                     fmt::format("upstream {}: {}", upstream.name, made.error().text));
@@ -164,7 +164,7 @@ std::shared_ptr<Upstream> Relay::find(const Settings& settings, std::size_t inde
   if (settings.hostname != settings_->hostname) return nullptr;
   for (std::size_t i = 0; i < upstreams_.size(); ++i) {
     if (settings_->upstreams[i] == settings.upstreams[index] &&
-        settings_->roots[i] == settings.roots[index]) {
+        settings_->files[i] == settings.files[index]) {
       return upstreams_[i];
     }
   }

@@ -25,6 +25,10 @@ Result<std::string> read_file(const std::string& path) {
   return std::move(content).str();
 }
 
+config::Problem problem(const config::Config& config, config::Place place, std::string what) {
+  return {.file = config.file, .line = place.line, .column = place.column, .what = std::move(what)};
+}
+
 /// The roots that `ca` of this upstream names, in PEM; empty for those of the system.
 Result<std::string> read_roots(const config::Upstream& upstream) {
   if (upstream.ca.empty()) return std::string();
@@ -37,29 +41,54 @@ Result<std::string> read_roots(const config::Upstream& upstream) {
   return pem;
 }
 
+/// The certificate that this upstream is shown, with its key.
+Result<void> read_own(const config::Upstream& upstream, TlsFiles& files) {
+  if (upstream.certificate.empty()) return {};
+  auto certificate = read_file(upstream.certificate);
+  if (!certificate) return fail(certificate.error());
+  auto key = read_file(upstream.key);
+  if (!key) return fail(key.error().code, "key: " + key.error().text);
+  files.certificate = std::move(*certificate);
+  files.key = Secret::consume(*key);
+  const auto pair = net::ServerCertificate::make(files.certificate, files.key.reveal());
+  return pair ? Result<void>() : fail(pair.error());
+}
+
+/// Adds what is wrong with them to `problems`.
+TlsFiles read_files(const config::Config& config, const config::Upstream& upstream,
+                    std::vector<config::Problem>& problems) {
+  TlsFiles files;
+  if (auto roots = read_roots(upstream)) {
+    files.ca = std::move(*roots);
+  } else {
+    problems.push_back(
+        problem(config, upstream.ca_origin.place,
+                fmt::format("upstream {}: ca is \"{}\", which cannot be used: {}; expected the "
+                            "certificates of trusted authorities in PEM",
+                            upstream.name, upstream.ca, roots.error().text)));
+  }
+  if (const auto own = read_own(upstream, files); !own) {
+    problems.push_back(problem(
+        config, upstream.key_origin.place,
+        fmt::format("upstream {}: certificate is \"{}\", which cannot be used: {}; expected "
+                    "a certificate in PEM and its key",
+                    upstream.name, upstream.certificate, own.error().text)));
+  }
+  return files;
+}
+
 }  // namespace
 
 std::expected<Settings, std::vector<config::Problem>> read_settings(const config::Config& config) {
   Settings settings{.hostname = config.hostname,
                     .upstreams = config.upstreams,
-                    .roots = {},
+                    .files = {},
                     .routes = config.routes,
                     .partial_rejection = config.partial_rejection,
                     .reply = config.session.reply};
   std::vector<config::Problem> problems;
   for (const config::Upstream& upstream : config.upstreams) {
-    auto roots = read_roots(upstream);
-    if (roots) {
-      settings.roots.push_back(std::move(*roots));
-      continue;
-    }
-    problems.push_back(
-        {.file = config.file,
-         .line = upstream.ca_origin.place.line,
-         .column = upstream.ca_origin.place.column,
-         .what = fmt::format("upstream {}: ca is \"{}\", which cannot be used: {}; expected the "
-                             "certificates of trusted authorities in PEM",
-                             upstream.name, upstream.ca, roots.error().text)});
+    settings.files.push_back(read_files(config, upstream, problems));
   }
   if (!problems.empty()) return std::unexpected(std::move(problems));
   return settings;

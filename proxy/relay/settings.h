@@ -8,6 +8,7 @@
 
 #include "proxy/config/config.h"
 #include "proxy/config/load.h"
+#include "proxy/relay/dialer.h"
 
 namespace sallyport::relay {
 
@@ -17,7 +18,7 @@ namespace sallyport::relay {
 struct Settings {
   std::string hostname;  ///< Said in EHLO.
   std::vector<config::Upstream> upstreams;
-  std::vector<std::string> roots;  ///< For each upstream the PEM text of its `ca`; empty: no file.
+  std::vector<TlsFiles> files;  ///< For each upstream what its files say.
   std::vector<config::Route> routes;
   config::PartialRejection partial_rejection = config::PartialRejection::kReject;
   config::ReplyWords reply = config::ReplyWords::kUpstream;

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/relay/added_fields.h"
+
 namespace sallyport::relay {
 namespace {
 
@@ -56,9 +58,10 @@ std::optional<Reply> check_size(const Message& message, const Connection& connec
   const std::uint64_t configured = upstream.max_message_size;
   const std::uint64_t limit = configured == 0 || offered == 0 ? std::max(configured, offered)
                                                               : std::min(configured, offered);
-  if (limit == 0 || message.size() <= limit) return std::nullopt;
+  const std::uint64_t size = message.size() + most_added(upstream, message);
+  if (limit == 0 || size <= limit) return std::nullopt;
   return Reply(552, {5, 3, 4},
-               fmt::format("The message has {} octets, and upstream {} takes {}", message.size(),
+               fmt::format("The message has {} octets, and upstream {} takes {}", size,
                            upstream.name, limit));
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "proxy/base/ascii.h"
+#include "proxy/relay/added_fields.h"
 #include "proxy/relay/commands.h"
 #include "proxy/relay/content.h"
 #include "proxy/relay/suited.h"
@@ -108,7 +109,7 @@ class Transaction {
       commands += "RSET\r\n";
     } else if (command == kMail) {
       ++connection_.mails;
-      append_mail(message_, connection_, commands);
+      append_mail(message_, connection_, commands, most_added(upstream_, message_));
     } else if (command == data()) {
       commands += "DATA\r\n";
     } else {
@@ -168,7 +169,7 @@ class Transaction {
     append_command(kMail);
     append_command(kFirstRcpt);
     flight_ = {.first = kMail, .size = 2};
-    written_ = co_await write_at_once(loop_, connection_, message_, deadlines_.overall);
+    written_ = co_await write_at_once(loop_, connection_, upstream_, message_, deadlines_.overall);
     for (const std::size_t next : {kMail, kFirstRcpt}) {
       const bool handed_over = written_ && !verdict_;
       const auto reply = co_await connection_.read_reply(

@@ -74,13 +74,17 @@ std::string changes(const Snapshot& before, const Snapshot& after) {
   list.add_if(a.limits != b.limits, "limits");
   add_tables(list, "upstream", a.upstreams, b.upstreams,
              [](const config::Upstream& upstream) { return upstream.name; });
-  // Those that are named and have not changed may still have new roots in their files.
+  // Those that are named and have not changed may still have something new in their files.
   for (std::size_t i = 0; i < b.upstreams.size(); ++i) {
     const auto known = std::ranges::find(a.upstreams, b.upstreams[i]);
     if (known == a.upstreams.end()) continue;
     const auto index = static_cast<std::size_t>(known - a.upstreams.begin());
-    list.add_if(before.relaying->roots[index] != after.relaying->roots[i],
-                fmt::format("upstream {} (ca)", b.upstreams[i].name));
+    const relay::TlsFiles& old_files = before.relaying->files[index];
+    const relay::TlsFiles& new_files = after.relaying->files[i];
+    const std::string& name = b.upstreams[i].name;
+    list.add_if(old_files.ca != new_files.ca, fmt::format("upstream {} (ca)", name));
+    list.add_if(old_files.ca == new_files.ca && old_files != new_files,
+                fmt::format("upstream {} (certificate)", name));
   }
   list.add_if(a.routes != b.routes, "routes");
   list.add_if(a.partial_rejection != b.partial_rejection, "partial_rejection");

@@ -44,8 +44,10 @@ std::vector<std::string> Snapshot::certificate_files() const {
 std::vector<std::string> Snapshot::secret_files() const {
   std::vector<std::string> files = {config->auth.file};
   for (const config::PasswdFile& source : config->auth.sources) files.push_back(source.path);
-  for (const config::Upstream& upstream : config->upstreams)
-    files.push_back(upstream.password_file);
+  for (const config::Upstream& upstream : config->upstreams) {
+    files.insert(files.end(),
+                 {upstream.password_file, upstream.ca, upstream.certificate, upstream.key});
+  }
   return files;
 }
 

@@ -80,7 +80,7 @@ Providers::Providers(runtime::Loop& loop, bool scripted)
 
 relay::MakeDialer Providers::dialers() {
   return [this](runtime::Loop&, const config::Upstream& upstream,
-                std::string_view) -> Result<std::unique_ptr<relay::Dialer>> {
+                const relay::TlsFiles&) -> Result<std::unique_ptr<relay::Dialer>> {
     return std::make_unique<ScriptDialer>(*this, upstream.name);
   };
 }

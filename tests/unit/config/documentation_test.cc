@@ -78,10 +78,12 @@ Documented documented(const Schema& section) {
   if (section.name == schema::kUserLimits.name) return {"[limits]", ""};
   for (const auto& [name, prefix] : {std::pair(schema::kProviderPorts.name, "ports."),
                                      std::pair(schema::kProviderCaps.name, "caps."),
+                                     std::pair(schema::kProviderOAuth.name, "oauth."),
                                      std::pair(schema::kProviderReply.name, "reply.")}) {
     if (section.name == name) return {"[[provider]]", prefix};
   }
   if (section.name == schema::kPassword.name) return {"[[upstream]]", "password."};
+  if (section.name == schema::kOAuth.name) return {"[[upstream]]", "oauth."};
   if (section.name == schema::kHeader.name) return {"[[listener]]", "header."};
   return {std::string(section.name), ""};
 }
@@ -153,7 +155,8 @@ TEST(Documentation, HasExamplesThatAreAccepted) {
   for (const std::string_view path :
        {"/etc/sallyport/tls/tls.crt", "/etc/sallyport/tls/tls.key", "/etc/sallyport/users.toml",
         "/etc/sallyport/htpasswd", "/etc/ssl/internal-ca.pem", "/etc/sallyport/devices-ca.pem",
-        "/etc/sallyport/old/tls.crt", "/etc/sallyport/old/tls.key"}) {
+        "/etc/sallyport/old/tls.crt", "/etc/sallyport/old/tls.key", "/etc/sallyport/relay.crt",
+        "/etc/sallyport/relay.key", "/var/run/secrets/azure/tokens/azure-identity-token"}) {
     outside.files[std::string(path)] = "";
   }
   outside.files["/run/secrets/smarthost"] = "hunter2\n";
@@ -190,6 +193,9 @@ std::string with_a_date(const Schema& section, std::string_view key) {
   }
   if (section.name == schema::kPassword.name) {
     return fmt::format("[[upstream]]\nprovider = 'smtp'\npassword = {{ {} }}", pair);
+  }
+  if (section.name == schema::kOAuth.name) {
+    return fmt::format("[[upstream]]\nprovider = 'smtp'\noauth = {{ {} }}", pair);
   }
   if (section.name == schema::kHeader.name) {
     return fmt::format("[[listener]]\n[listener.header]\n{}", pair);

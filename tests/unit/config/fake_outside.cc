@@ -18,7 +18,7 @@ std::string completed(std::string_view text) {
   if (!text.contains("listener")) {
     whole += "[[listener]]\naddress = \"127.0.0.1:2525\"\ntls = \"none\"\n";
   }
-  if (!text.contains("auth")) {
+  if (!text.contains("[auth")) {
     whole += fmt::format("[[auth.user]]\nname = \"app\"\npassword = \"{}\"\n", kHash);
   }
   if (!text.contains("[upstream]]")) {

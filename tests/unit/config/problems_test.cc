@@ -613,6 +613,120 @@ TEST(Problems, OfAnUpstreamsLogin) {
             "password"}}});
 }
 
+TEST(Problems, OfAnUpstreamsTls) {
+  expect({
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nserver_name = 'x y'\n"
+       "pin = ['sha256/AAAA']\nmin_tls = '1.1'\ncertificate = 'tls.crt'",
+       {"c.toml:1:1: upstream[1].key is missing; expected the path of a PEM file",
+        "c.toml:5:15: upstream[1].server_name is \"x y\"; expected a host name or an IP address "
+        "without brackets and port",
+        "c.toml:6:8: upstream[1].pin[1] is \"sha256/AAAA\"; expected the SHA-256 of a public key "
+        "in "
+        "base64, such as \"sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=\"",
+        "c.toml:7:11: upstream[1].min_tls is \"1.1\"; expected \"1.2\" or \"1.3\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = '127.0.0.1'\ntls = 'none'\n"
+       "min_tls = '1.3'",
+       {"c.toml:6:11: upstream[1].min_tls means nothing without TLS; expected tls = \"implicit\" "
+        "or "
+        "\"starttls\""}},
+      {"[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\npin = []",
+       {"c.toml:5:7: upstream[1].pin is an empty array; expected at least one element, each the "
+        "SHA-256 of a public key in "
+        "base64, such as \"sha256/YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=\""}},
+  });
+}
+
+TEST(Problems, OfTheMechanisms) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "username = 'u'\npassword = 'p'\nauth_mechanisms = ['NTLM']"),
+              ElementsAre("c.toml:7:20: upstream[1].auth_mechanisms[1] is \"NTLM\"; expected "
+                          "\"PLAIN\", \"LOGIN\", \"SCRAM-SHA-256\", \"CRAM-MD5\", \"XOAUTH2\" or "
+                          "\"OAUTHBEARER\""));
+  EXPECT_THAT(
+      problems_of(start + "username = 'u'\nauth_mechanisms = ['PLAIN']\noauth = { token_url = "
+                          "'https://t', client_id = 'c', client_secret = 's', scope = 's' }"),
+      ElementsAre(
+          "c.toml:6:20: upstream[1].auth_mechanisms[1] is \"PLAIN\", which does not take an "
+          "access token; expected \"XOAUTH2\" or \"OAUTHBEARER\" where there is oauth"));
+}
+
+TEST(Problems, OfOAuth) {
+  const std::string start =
+      "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
+  const std::pair<std::string_view, std::vector<std::string>> cases[] = {
+      {"oauth = {}",
+       {"c.toml:6:9: upstream[1].oauth.client_secret is missing; expected a credential: "
+        "'client_secret', 'certificate', 'token_file', 'refresh_token' or 'service_account'",
+        "c.toml:6:9: upstream[1].oauth.token_url is missing; expected the https URL of the token "
+        "endpoint",
+        "c.toml:6:9: upstream[1].oauth.client_id is missing; expected the id of the application at "
+        "the token server",
+        "c.toml:6:9: upstream[1].oauth.scope is missing; expected what the access token is asked "
+        "for"}},
+      {"[upstream.oauth]\ntoken_url = 'http://t/token'\nclient_id = 'c'\nscope = 's'\n"
+       "client_secret = { file = 'lost' }",
+       {"c.toml:7:13: upstream[1].oauth.token_url is \"http://t/token\"; expected the https URL of "
+        "the token endpoint",
+        "c.toml:10:26: upstream[1].oauth.client_secret.file is \"lost\", which cannot be read: No "
+        "such file or directory; expected the path of a file that holds the client secret"}},
+      {"[upstream.oauth]\ntoken_url = 'https://t'\nclient_id = 'c'\nscope = 's'\n"
+       "client_secret = 'x'\ntoken_file = 'password'",
+       {"c.toml:11:14: upstream[1].oauth.token_file stands beside client_secret; expected one "
+        "credential"}},
+      {"password = 'p'\noauth = { token_url = 'https://t', client_id = 'c', client_secret = 's', "
+       "scope = 's', tenant = 't', subject = 'x' }",
+       {"c.toml:6:12: upstream[1].password stands beside oauth; expected one of the two",
+        "c.toml:7:96: upstream[1].oauth.tenant means nothing beside token_url; expected one of the "
+        "two",
+        "c.toml:7:111: upstream[1].oauth.subject means nothing without service_account; expected "
+        "no such key"}},
+      {"oauth = { token_url = 'https://t', client_id = 'c', refresh_token = 'r', proxy = 'x' }",
+       {"c.toml:6:82: upstream[1].oauth.proxy is \"x\"; expected the URL of an HTTP proxy, such as "
+        "\"http://proxy.example.com:3128\""}},
+      {"oauth = { token_url = 'https://t', client_id = 'c', refresh_token = 'r', client_secret = "
+       "'s' }",
+       {"accepted"}},
+      {"oauth = { client_id = 'c', service_account = 'lost.json', scope = 's' }",
+       {"c.toml:6:46: upstream[1].oauth.service_account is \"lost.json\", which cannot be read: No "
+        "such file or directory; expected the path of the JSON key file of a service account"}},
+  };
+  for (const auto& [text, problems] : cases) {
+    EXPECT_EQ(problems_of(start + std::string(text)), problems) << text;
+  }
+  EXPECT_THAT(problems_of("[[upstream]]\nname = 'a'\nprovider = 'microsoft-365'\nusername = 'u'\n"
+                          "oauth = { client_id = 'c', client_secret = 's' }"),
+              ElementsAre("c.toml:5:9: upstream[1].oauth.tenant is missing; expected the id or "
+                          "domain of the tenant"));
+}
+
+TEST(Problems, OfASecretAccessKey) {
+  const std::string ses =
+      "[[upstream]]\nname = 'a'\nprovider = 'ses'\nusername = 'AKIA'\nregion = 'eu-central-1'\n";
+  EXPECT_THAT(problems_of(ses + "secret_access_key = 'some+secret+key'"), ElementsAre("accepted"));
+  EXPECT_THAT(problems_of(ses + "secret_access_key = 'k'\npassword = 'p'"),
+              ElementsAre("c.toml:6:21: upstream[1].secret_access_key stands beside a password; "
+                          "expected one of the two"));
+  EXPECT_THAT(
+      problems_of("[[upstream]]\nname = 'a'\nprovider = 'ses'\nusername = 'AKIA'\nhost = "
+                  "'vpce.example.com'\nsecret_access_key = 'k'"),
+      ElementsAre("c.toml:1:1: upstream[1].region is missing; expected the region whose password "
+                  "is derived from secret_access_key"));
+  EXPECT_THAT(problems_of(std::string(kUpstream) + "secret_access_key = 'k'"),
+              ElementsAre("c.toml:6:21: upstream[1].secret_access_key means nothing to provider "
+                          "\"smtp\"; expected password"));
+}
+
+TEST(Problems, OfFieldsForEachMessage) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "headers = { Subject = 'x' }"),
+              ElementsAre("c.toml:5:13: upstream[1].headers.\"Subject\" is a field that belongs to "
+                          "each message; expected one that is the same for all"));
+  EXPECT_THAT(problems_of(start + "headers = 'X-A: b'"),
+              ElementsAre("c.toml:5:11: upstream[1].headers is \"X-A: b\"; expected a table of "
+                          "field names and their text, such as { \"X-Environment\" = "
+                          "\"production\" }"));
+}
+
 TEST(Problems, OfPresets) {
   expect({
       {"[[upstream]]\nname = 'a'\nprovider = 'ses'",

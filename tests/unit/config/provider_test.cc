@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proxy/config/ses_password.h"
 #include "tests/unit/config/fake_outside.h"
 
 namespace sallyport::config {
@@ -34,6 +35,59 @@ TEST(Provider, Ses) {
   EXPECT_EQ(ses.max_recipients, 50u);
   EXPECT_EQ(ses.idle_timeout, 8s);
   EXPECT_EQ(ses.max_connection_age, 5min);
+}
+
+TEST(Provider, SesDerivesItsPasswordFromASecretAccessKey) {
+  // What terraform's provider for AWS expects of its ses_smtp_password_v4, and values computed by
+  // the script in the SES developer guide ("Obtaining your SES SMTP credentials by converting").
+  const struct {
+    const char* region;
+    const char* key;
+    const char* password;
+  } vectors[] = {
+      {"eu-central-1", "some+secret+key", "BMXhUYlu5Z3gSXVQORxlVa7XPaz91aGWdfHxvkOZdWZ2"},
+      {"us-east-1", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+       "BOntiZFm/r+5s3psZ/RpsjB+aSGsj2J0rXdiLuO0cQL7"},
+      {"ap-southeast-2", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+       "BAzbEzGWYFtl2/Y5jYjbyS2pCdLjqoO1eApa0aYnOPqb"},
+  };
+  for (const auto& vector : vectors) {
+    EXPECT_EQ(ses_smtp_password(vector.key, vector.region).reveal(), vector.password);
+  }
+  FakeOutside outside = usual_outside();
+  outside.files["key"] = "some+secret+key\n";
+  const Config config = accepted(
+      "[[upstream]]\nname = 'a'\nprovider = 'ses'\nregion = 'eu-central-1'\nusername = 'AKIA'\n"
+      "secret_access_key = { file = 'key' }",
+      outside);
+  ASSERT_EQ(config.upstreams.size(), 1u);
+  EXPECT_EQ(config.upstreams[0].password.reveal(), vectors[0].password);
+  EXPECT_EQ(config.upstreams[0].password_file, "key");
+  EXPECT_EQ(config.upstreams[0].secret_key_region, "eu-central-1");
+}
+
+TEST(Provider, TheTokensOfMicrosoftAndGoogleNeedOnlyACredential) {
+  const Upstream office = upstream(
+      "provider = 'microsoft-365'\nusername = 'a@example.com'\n"
+      "oauth = { tenant = 'example.com', client_id = 'c', token_file = 'password' }");
+  ASSERT_TRUE(office.oauth);
+  EXPECT_EQ(office.oauth->token_url,
+            "https://login.microsoftonline.com/example.com/oauth2/v2.0/token");
+  EXPECT_EQ(office.oauth->scope, "https://outlook.office365.com/.default");
+  const Upstream gmail = upstream(
+      "provider = 'gmail'\nusername = 'a@example.com'\noauth = { service_account = 'password' }");
+  ASSERT_TRUE(gmail.oauth);
+  EXPECT_EQ(gmail.oauth->scope, "https://mail.google.com/");
+  EXPECT_EQ(gmail.oauth->subject, "a@example.com");
+}
+
+TEST(Provider, FieldsOfItsOwnGoWithEachMessage) {
+  const Upstream resend = upstream("provider = 'resend'\npassword = 're_key'");
+  EXPECT_THAT(resend.headers, testing::ElementsAre(HeaderField{"Resend-Idempotency-Key", "{key}"}));
+  const Upstream tagged =
+      upstream("provider = 'resend'\npassword = 're_key'\nheaders = { X-Tag = 'app' }");
+  EXPECT_THAT(tagged.headers, testing::ElementsAre(HeaderField{"Resend-Idempotency-Key", "{key}"},
+                                                   HeaderField{"X-Tag", "app"}));
 }
 
 TEST(Provider, Sendgrid) {

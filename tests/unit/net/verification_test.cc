@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <fstream>
 
+#include "proxy/base/base64.h"
+#include "proxy/base/crypto/digest.h"
+#include "proxy/net/pem.h"
 #include "tests/unit/net/tls_fixture.h"
 
 namespace sallyport::net {
@@ -125,6 +128,114 @@ TEST_F(Verification, TheSystemsRootsAreThoseOfSslCertFileIfItIsSet) {
   if (std::filesystem::exists("/etc/ssl/certs/ca-certificates.crt")) {
     EXPECT_NE(refusal(server(), *client_trusting("")), "");
   }
+}
+
+/// The pin of a certificate's key, computed as `openssl x509 -pubkey | openssl pkey -outform der |
+/// openssl dgst -sha256` does.
+std::string pin_of(const std::string& pem) {
+  const auto certificates = parse_certificates(pem).value();
+  const bssl::UniquePtr<EVP_PKEY> key(X509_get_pubkey(certificates.front().get()));
+  std::uint8_t* der = nullptr;
+  const int size = i2d_PUBKEY(key.get(), &der);
+  const bssl::UniquePtr<std::uint8_t> owner(der);
+  return std::string(crypto::as_view(
+      crypto::sha256({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)})));
+}
+
+TEST_F(Verification, AnyKeyOfTheChainMayBePinned) {
+  const auto identity = ca_.issue();
+  const auto server_context = server_of(identity);
+  const std::string other = pin_of(ca_.issue().certificate);
+  const auto pinning = [&](std::vector<std::string> pins) {
+    return ClientTlsContext::make({.ca = ca_.root(), .pins = std::move(pins)}).value();
+  };
+  EXPECT_EQ(refusal(server_context, *pinning({pin_of(identity.certificate)})), "");
+  EXPECT_EQ(refusal(server_context, *pinning({other, pin_of(identity.certificate)})), "");
+  EXPECT_EQ(refusal(server_context, *pinning({pin_of(ca_.root())})), "");
+  EXPECT_EQ(refusal(server_context, *pinning({other})),
+            "the certificate of mail.example.com and its issuers have none of the pinned keys; its "
+            "own is sha256/" +
+                base64::encode(pin_of(identity.certificate)));
+}
+
+TEST_F(Verification, APinReplacesNothingElse) {
+  const auto identity = ca_.issue({.names = {"other.example.com"}});
+  const auto context =
+      ClientTlsContext::make({.ca = ca_.root(), .pins = {pin_of(identity.certificate)}}).value();
+  EXPECT_EQ(refusal(server_of(identity), *context),
+            "the certificate of mail.example.com is for other.example.com");
+  const auto foreign = support::self_signed();
+  const auto pinned =
+      ClientTlsContext::make({.ca = ca_.root(), .pins = {pin_of(foreign.certificate)}}).value();
+  EXPECT_NE(refusal(server_of(foreign), *pinned), "");
+}
+
+TEST_F(Verification, AResumedSessionIsHeldAgainstThePins) {
+  for (const bool tls12 : {false, true}) {
+    const auto identity = ca_.issue();
+    const auto server_context = server_of(identity);
+    const auto context =
+        ClientTlsContext::make({.ca = ca_.root(), .pins = {pin_of(identity.certificate)}}).value();
+    if (tls12) limit_to_tls12(*context);
+    for (const bool resumed : {false, true}) {
+      Ends ends = shake(server_context, *context);
+      ASSERT_TRUE(ends.client) << ends.client.error().text;
+      EXPECT_EQ((*ends.client)->info().resumed, resumed);
+      loop_.run(expect_a_conversation(loop_, ends));
+    }
+    context->impl().pins = {std::string(32, 'x')};
+    EXPECT_TRUE(refusal(server_context, *context).contains("none of the pinned keys"));
+  }
+}
+
+TEST_F(Verification, AServerMayBeAskedForTls13) {
+  const auto modern =
+      ClientTlsContext::make({.ca = ca_.root(), .policy = TlsPolicy::kModern}).value();
+  EXPECT_EQ(refusal(server(), *modern), "");
+  limit_to_tls12(*client());
+  const auto old = server();
+  for (const auto& context : old->impl().contexts) {
+    SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  }
+  EXPECT_EQ(refusal(old, *client()), "");
+  const Ends ends = shake(old, *modern);
+  ASSERT_FALSE(ends.client);
+  EXPECT_EQ(ends.client.error().code, ErrorCode::kProtocol);
+  EXPECT_EQ(ends.client.error().text, "TLS handshake: the server gave up (alert protocol_version)");
+}
+
+TEST_F(Verification, ShowsItsOwnCertificateToServersThatAsk) {
+  const support::TestCa devices("Devices");
+  const auto own = devices.issue({.names = {}, .subject = "gateway"});
+  const auto asking = server_with({.certificates = {certificate()},
+                                   .client_ca = devices.root(),
+                                   .client_certificates = ClientCertificates::kRequire});
+  const auto showing =
+      ClientTlsContext::make({.ca = ca_.root(), .certificate = own.certificate, .key = own.key})
+          .value();
+  for (int i = 0; i < 2; ++i) {  // the second is resumed
+    Ends ends = shake(asking, *showing);
+    ASSERT_TRUE(ends.server) << ends.server.error().text;
+    EXPECT_EQ((*ends.server)->info().client_certificate, "CN=gateway");
+    loop_.run(expect_a_conversation(loop_, ends));
+  }
+  // Without one a server of TLS 1.3 says no after our side of the handshake is over.
+  Ends ends = shake(asking, *client());
+  ASSERT_TRUE(ends.client);
+  const auto read = [](Loop& loop, runtime::ByteStream& stream) -> Task<std::string> {
+    const auto octets = co_await stream.read(loop.after(1h));
+    co_return octets ? "" : octets.error().text;
+  };
+  EXPECT_EQ(loop_.run(read(loop_, **ends.client)),
+            "TLS: the server wants a certificate of ours (alert certificate_required)");
+}
+
+TEST_F(Verification, SaysWhatIsWrongWithItsOwnCertificate) {
+  const auto own = ca_.issue();
+  const auto made = ClientTlsContext::make(
+      {.ca = ca_.root(), .certificate = own.certificate, .key = ca_.issue().key});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().text, "the key does not belong to the first certificate");
 }
 
 TEST_F(Verification, AHostThatCannotBeANameIsAnErrorNotACrash) {

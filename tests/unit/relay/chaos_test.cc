@@ -281,7 +281,7 @@ TEST(Chaos, AMessageIsWhereWeSaidItIsAndNowhereElse) {
     ConnectionCaps caps;
     const Surroundings surroundings{
         chaos.loop, logger, metrics, caps,
-        [&](Loop&, const config::Upstream&, std::string_view) -> Result<std::unique_ptr<Dialer>> {
+        [&](Loop&, const config::Upstream&, const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
           return std::make_unique<MoodyDialer>(chaos);
         }};
     const auto cap = caps.of(config->upstreams[0]);

@@ -245,7 +245,7 @@ class Deployment {
     if (c.at == At::kContent) a_.capacity = 200;
     const Surroundings surroundings{loop_, logger_, metrics_, caps_,
                                     [this](Loop&, const config::Upstream& up,
-                                           std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                           const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
                                       return dial_faulty(up.name == "a" ? a_ : b_);
                                     }};
     cap_ = caps_.of(config_->upstreams[0]);

@@ -81,7 +81,7 @@ TEST(Ports, ARefusedPortIsPassedOverAndTheNextOneRemembered) {
   closed->reset();
 
   const auto dialer =
-      make_net_dialer(loop, automatic({{refused, TlsMode::kNone}, {works, TlsMode::kNone}}), "")
+      make_net_dialer(loop, automatic({{refused, TlsMode::kNone}, {works, TlsMode::kNone}}), {})
           .value();
   std::vector<std::string> found;
   dialer->findings = std::make_shared<Findings>();

@@ -99,7 +99,7 @@ TEST(Relay, UnderResetsNoMessageIsDeferredBeforeEachUpstreamWasAsked) {
   const Manner manner{.resets = [&random] { return random() % 50 == 0; }};  // 2 %
   const Surroundings surroundings{loop, logger, metrics, caps,
                                   [&](runtime::Loop& l, const config::Upstream&,
-                                      std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                      const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
                                     return dial_willing(l, servers, count, manner);
                                   }};
   const auto relay =

@@ -60,7 +60,7 @@ struct Crowd {
     config.routes.push_back({.senders = {}, .upstreams = {0, 1}});
     const Surroundings surroundings{loop, logger, metrics, caps,
                                     [&](runtime::Loop& l, const config::Upstream& to,
-                                        std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                        const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
                                       return to.name == "a" ? dial_willing(l, servers, a, manner)
                                                             : dial_willing(l, servers, b, plenty);
                                     }};

@@ -58,7 +58,7 @@ void work(Shared& shared, int tasks, int messages) {
   runtime::TaskGroup servers(loop);
   const Surroundings surroundings{
       loop, shared.logger, shared.metrics, shared.caps,
-      [&](Loop& l, const config::Upstream&, std::string_view) -> Result<std::unique_ptr<Dialer>> {
+      [&](Loop& l, const config::Upstream&, const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
         return dial_willing(l, servers, shared.count, shared.manner);
       }};
   const auto relay = Relay::make(surroundings, shared.config).value();
@@ -108,7 +108,7 @@ TEST(Workers, AnIdleConnectionIsGivenUpForWhoWaitsElsewhere) {
   runtime::TaskGroup servers(loop);
   const Surroundings surroundings{
       loop, shared.logger, shared.metrics, shared.caps,
-      [&](Loop& l, const config::Upstream&, std::string_view) -> Result<std::unique_ptr<Dialer>> {
+      [&](Loop& l, const config::Upstream&, const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
         return dial_willing(l, servers, shared.count, shared.manner);
       }};
   const auto first = Relay::make(surroundings, shared.config).value();

@@ -123,7 +123,7 @@ Relay& World::relay() {
 void World::reload() {
   const Surroundings surroundings{loop, *logger_, metrics, caps,
                                   [this](runtime::Loop&, const config::Upstream& upstream,
-                                         std::string_view) -> Result<std::unique_ptr<Dialer>> {
+                                         const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {
                                     return std::make_unique<ScriptedDialer>(*this,
                                                                             host(upstream.name));
                                   }};

@@ -31,9 +31,9 @@ Snapshot snapshot_of(config::Config config, std::string root = "") {
   Snapshot snapshot;
   relay::Settings settings{.hostname = config.hostname,
                            .upstreams = config.upstreams,
-                           .roots = {},
+                           .files = {},
                            .routes = config.routes};
-  settings.roots.assign(config.upstreams.size(), root);
+  settings.files.assign(config.upstreams.size(), {.ca = root});
   snapshot.config = std::make_shared<const config::Config>(std::move(config));
   snapshot.certificates = std::make_shared<const Certificates>();
   snapshot.relaying = std::make_shared<const relay::Settings>(std::move(settings));

@@ -85,7 +85,7 @@ class PatientDialer final : public relay::Dialer {
 };
 
 Settings settings_with(const std::vector<std::string>& names) {
-  Settings settings{.hostname = "gateway.example", .upstreams = {}, .roots = {}, .routes = {}};
+  Settings settings{.hostname = "gateway.example", .upstreams = {}, .files = {}, .routes = {}};
   config::Route route;
   for (const std::string& name : names) {
     config::Upstream upstream;
@@ -95,7 +95,7 @@ Settings settings_with(const std::vector<std::string>& names) {
     upstream.tls = config::TlsMode::kNone;
     route.upstreams.push_back(settings.upstreams.size());
     settings.upstreams.push_back(std::move(upstream));
-    settings.roots.emplace_back();
+    settings.files.emplace_back();
   }
   settings.routes = {route};
   return settings;
@@ -152,7 +152,7 @@ struct World {
   Waits waits = [](const std::string&) { return 1s; };
   RelayInForce relay{{loop, logger, metrics, caps,
                       [this](runtime::Loop& own, const config::Upstream& upstream,
-                             std::string_view) -> Result<std::unique_ptr<relay::Dialer>> {
+                             const relay::TlsFiles&) -> Result<std::unique_ptr<relay::Dialer>> {
                         if (upstream.host.empty()) return fail(ErrorCode::kInvalid, "no host");
                         return std::make_unique<PatientDialer>(
                             own, servers, upstream.name,
@@ -247,7 +247,7 @@ INSTANTIATE_TEST_SUITE_P(
         Change{"First", [](Settings& settings) { settings.upstreams[0].username = "new"; }},
         Change{"Second", [](Settings& settings) { settings.upstreams[1].username = "new"; }},
         Change{"Both", [](Settings& settings) { settings.hostname = "new.example"; }},
-        Change{"Roots", [](Settings& settings) { settings.roots[0] = "new"; }},
+        Change{"Roots", [](Settings& settings) { settings.files[0].ca = "new"; }},
         Change{"Rules",
                [](Settings& settings) {
                  settings.partial_rejection = config::PartialRejection::kDeliver;
