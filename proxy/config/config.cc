@@ -15,15 +15,14 @@ bool SecretSource::operator==(const SecretSource& other) const {
 
 bool Upstream::operator==(const Upstream& other) const {
   const auto members = [](const Upstream& upstream) {
-    return std::tie(upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls,
-                    upstream.ca, upstream.server_name, upstream.pins, upstream.certificate,
-                    upstream.key, upstream.tls_policy, upstream.username,
-                    upstream.secret_key_region, upstream.auth_mechanisms, upstream.oauth,
-                    upstream.headers, upstream.max_connections,
-                    upstream.max_messages_per_connection, upstream.max_connection_age,
-                    upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
-                    upstream.disabled_extensions, upstream.ports, upstream.proxy,
-                    upstream.connect_timeout, upstream.path);
+    return std::tie(
+        upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls, upstream.ca,
+        upstream.server_name, upstream.pins, upstream.certificate, upstream.key,
+        upstream.tls_policy, upstream.username, upstream.secret_key_region,
+        upstream.auth_mechanisms, upstream.oauth, upstream.headers, upstream.max_connections,
+        upstream.max_messages_per_connection, upstream.max_connection_age, upstream.idle_timeout,
+        upstream.max_recipients, upstream.max_message_size, upstream.disabled_extensions,
+        upstream.ports, upstream.proxy, upstream.connect_timeout, upstream.path);
   };
   return members(*this) == members(other) && password.reveal() == other.password.reveal();
 }

@@ -21,7 +21,7 @@ constexpr auto kUsual = std::to_array<UpstreamPort>({{465, TlsMode::kImplicit},
                                                      {2587, TlsMode::kStarttls},
                                                      {2525, TlsMode::kStarttls},
                                                      {443, TlsMode::kImplicit}});
-constexpr std::uint16_t kSmtpPort = 25;  // blocked nearly everywhere: the last
+constexpr std::uint16_t kSmtpPort = 25;    // blocked nearly everywhere: the last
 constexpr std::size_t kMostOfLogin = 255;  // RFC 1929
 
 bool has(const std::vector<std::uint16_t>& ports, std::uint16_t port) {
@@ -100,7 +100,8 @@ void choose_ports(const Section& section, const Provider& provider, Upstream& up
     std::erase_if(ports, [&](const UpstreamPort& port) { return port.tls != upstream.tls; });
   }
   if (ports.empty()) {
-    section.blame("port", "is \"auto\", and there is no port to try with this tls; expected a port");
+    section.blame("port",
+                  "is \"auto\", and there is no port to try with this tls; expected a port");
     ports.push_back(kUsual.front());
   }
   upstream.port = ports.front().number;
@@ -137,8 +138,9 @@ void read_outbound_proxy(const Section& section, const Outside& outside, Upstrea
     section.missing("proxy_username", "one, because there is proxy_password");
   }
   if (username.size() > kMostOfLogin || password.text.reveal().size() > kMostOfLogin) {
-    section.blame("proxy_username", "goes with a login that is too long for a proxy; expected 255 "
-                                    "octets at most, for the password as well");
+    section.blame("proxy_username",
+                  "goes with a login that is too long for a proxy; expected 255 "
+                  "octets at most, for the password as well");
   }
   if (!upstream.proxy) return;
   upstream.proxy->username = std::move(username);

@@ -139,9 +139,9 @@ class Tunnel {
     if (!status.starts_with('2')) {
       const bool wants_login = status.starts_with("407");
       return fail(ErrorCode::kNetwork,
-                  wants_login ? fmt::format("the proxy refuses our login: {}", status)
-                              : fmt::format("the proxy does not connect us to {}: {}", target(),
-                                            status));
+                  wants_login
+                      ? fmt::format("the proxy refuses our login: {}", status)
+                      : fmt::format("the proxy does not connect us to {}: {}", target(), status));
     }
     received_.erase(0, end + 4);
     return {};

@@ -56,8 +56,7 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       findings_(cap, &cap->findings),
       pool_(loop, config, std::move(hostname),
             observed(std::move(dialer), config, upstream_metrics, logger, findings_),
-            std::move(cap),
-            upstream_metrics),
+            std::move(cap), upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
   findings_->forget();
 }

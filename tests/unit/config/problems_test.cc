@@ -729,12 +729,13 @@ TEST(Problems, OfTheWayOut) {
                           "with this tls; expected a port"));
   for (const char* const proxy :
        {"'proxy:3128'", "'https://proxy:3128'", "'http://proxy'", "'http://user:pass@proxy:3128'",
-        "'http://proxy:0'", "'socks5://proxy:99999'", "'socks5://:1080'", "'http://proxy:3128/x'"}) {
-    EXPECT_THAT(problems_of(start + "proxy = " + proxy),
-                ElementsAre(testing::AllOf(
-                    testing::StartsWith("c.toml:5:9: upstream[1].proxy is "),
-                    testing::EndsWith("; expected \"http://HOST:PORT\" or "
-                                      "\"socks5://HOST:PORT\", without a login"))))
+        "'http://proxy:0'", "'socks5://proxy:99999'", "'socks5://:1080'",
+        "'http://proxy:3128/x'"}) {
+    EXPECT_THAT(
+        problems_of(start + "proxy = " + proxy),
+        ElementsAre(testing::AllOf(testing::StartsWith("c.toml:5:9: upstream[1].proxy is "),
+                                   testing::EndsWith("; expected \"http://HOST:PORT\" or "
+                                                     "\"socks5://HOST:PORT\", without a login"))))
         << proxy;
   }
   EXPECT_THAT(
@@ -751,10 +752,10 @@ TEST(Problems, OfTheWayOut) {
   EXPECT_THAT(problems_of(proxy + "proxy_password = 'p'"),
               ElementsAre("c.toml:1:1: upstream[1].proxy_username is missing; expected one, "
                           "because there is proxy_password"));
-  EXPECT_THAT(problems_of(proxy + "proxy_password = 'p'\nproxy_username = '" +
-                          std::string(256, 'u') + "'"),
-              ElementsAre(testing::StartsWith("c.toml:7:18: upstream[1].proxy_username goes with a "
-                                              "login that is too long for a proxy")));
+  EXPECT_THAT(
+      problems_of(proxy + "proxy_password = 'p'\nproxy_username = '" + std::string(256, 'u') + "'"),
+      ElementsAre(testing::StartsWith("c.toml:7:18: upstream[1].proxy_username goes with a "
+                                      "login that is too long for a proxy")));
 }
 
 TEST(Problems, OfFieldsForEachMessage) {

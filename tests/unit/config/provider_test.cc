@@ -59,8 +59,8 @@ TEST(Provider, AutoTriesThePortsThatItHas) {
                               {25, kStarttls}}));
   const Upstream starttls =
       upstream("provider = 'smtp'\nhost = 'b.example'\nport = 'auto'\ntls = 'starttls'");
-  EXPECT_EQ(starttls.ports, (Ports{
-                                {587, kStarttls}, {2587, kStarttls}, {2525, kStarttls}, {25, kStarttls}}));
+  EXPECT_EQ(starttls.ports,
+            (Ports{{587, kStarttls}, {2587, kStarttls}, {2525, kStarttls}, {25, kStarttls}}));
   EXPECT_EQ(starttls.port, 587);
   EXPECT_THAT(upstream("provider = 'smtp'\nhost = 'b.example'\nport = 587").ports,
               testing::IsEmpty());

@@ -88,28 +88,29 @@ const std::string kNameRequest = "\x05\x01\x00\x03\x0csmtp.example\x01\xd1"s;
 
 TEST(Tunnel, ConnectGivesTheStreamOfTheHost) {
   for (const std::size_t piece : {std::size_t{1}, support::kUnlimited}) {
-    const Outcome outcome =
-        run(Kind::kHttp,
-            {{kConnect + "\r\n", "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n" + kGreeting}},
-            "smtp.example", "", piece);
+    const Outcome outcome = run(
+        Kind::kHttp,
+        {{kConnect + "\r\n", "HTTP/1.1 200 Connection established\r\nVia: x\r\n\r\n" + kGreeting}},
+        "smtp.example", "", piece);
     EXPECT_TRUE(outcome.opened);
     EXPECT_EQ(outcome.first_octets, kGreeting);
   }
 }
 
 TEST(Tunnel, ConnectLogsIn) {
-  const Outcome outcome =
-      run(Kind::kHttp,
-          {{kConnect + "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n"}},
-          "smtp.example.", "user");  // a dot at the end is ours alone
+  const Outcome outcome = run(
+      Kind::kHttp,
+      {{kConnect + "Proxy-Authorization: Basic dXNlcjpwYXNz\r\n\r\n", "HTTP/1.0 200 OK\r\n\r\n"}},
+      "smtp.example.", "user");  // a dot at the end is ours alone
   EXPECT_TRUE(outcome.opened);
 }
 
 TEST(Tunnel, AnIpv6LiteralHasBracketsInHttp) {
-  const Outcome outcome = run(
-      Kind::kHttp,
-      {{"CONNECT [2001:db8::1]:465 HTTP/1.1\r\nHost: [2001:db8::1]:465\r\n\r\n", "HTTP/1.1 200 \r\n\r\n"}},
-      "2001:db8::1");
+  const Outcome outcome =
+      run(Kind::kHttp,
+          {{"CONNECT [2001:db8::1]:465 HTTP/1.1\r\nHost: [2001:db8::1]:465\r\n\r\n",
+            "HTTP/1.1 200 \r\n\r\n"}},
+          "2001:db8::1");
   EXPECT_TRUE(outcome.opened);
 }
 
@@ -148,10 +149,10 @@ TEST(Tunnel, Socks5GivesTheStreamOfTheHost) {
     for (const std::string& bound :
          {"\x01\x7f\x00\x00\x01\x04\x38"s, "\x04"s + std::string(16, '\x01') + "\x04\x38",
           "\x03\x02gw\x04\x38"s}) {
-      const Outcome outcome = run(Kind::kSocks5,
-                                  {{"\x05\x01\x00"s, "\x05\x00"s},
-                                   {kNameRequest, "\x05\x00\x00"s + bound + kGreeting}},
-                                  "smtp.example", "", piece);
+      const Outcome outcome =
+          run(Kind::kSocks5,
+              {{"\x05\x01\x00"s, "\x05\x00"s}, {kNameRequest, "\x05\x00\x00"s + bound + kGreeting}},
+              "smtp.example", "", piece);
       EXPECT_TRUE(outcome.opened);
       EXPECT_EQ(outcome.first_octets, kGreeting);
     }

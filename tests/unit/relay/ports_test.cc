@@ -71,10 +71,10 @@ std::uint16_t port_of(const runtime::TcpListener& listener) { return listener.lo
 
 TEST(Ports, ARefusedPortIsPassedOverAndTheNextOneRemembered) {
   Loop loop;
-  auto closed = runtime::TcpListener::listen(
-      loop, runtime::SocketAddress::parse("127.0.0.1", 0).value());
-  auto open = runtime::TcpListener::listen(
-      loop, runtime::SocketAddress::parse("127.0.0.1", 0).value());
+  auto closed =
+      runtime::TcpListener::listen(loop, runtime::SocketAddress::parse("127.0.0.1", 0).value());
+  auto open =
+      runtime::TcpListener::listen(loop, runtime::SocketAddress::parse("127.0.0.1", 0).value());
   ASSERT_TRUE(closed && open);
   const std::uint16_t refused = port_of(**closed);
   const std::uint16_t works = port_of(**open);
@@ -101,8 +101,8 @@ TEST(Ports, ARefusedPortIsPassedOverAndTheNextOneRemembered) {
     EXPECT_EQ(tried.blocked.size(), i == 0 ? 1u : 0u);
   }
   EXPECT_EQ(dialer->findings->working_port(), works);
-  EXPECT_EQ(found, std::vector{std::to_string(works) + ": " + std::to_string(refused) +
-                               " refused"});
+  EXPECT_EQ(found,
+            std::vector{std::to_string(works) + ": " + std::to_string(refused) + " refused"});
 
   open->reset();
   const auto fails = [](Loop& l, Dialer& d) -> Task<std::string> {
