@@ -8,6 +8,7 @@
 #include "auth/password_hash.h"
 #include "proxy/server/check_users.h"
 #include "proxy/server/command_line.h"
+#include "proxy/server/explain_route.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"
@@ -43,6 +44,7 @@ int perform(const HashPasswordCommand&) {
 int perform(const ProvidersCommand& command) { return print_providers(command); }
 
 int perform(const ExplainCommand& command) { return explain_reply(command); }
+int perform(const ExplainRouteCommand& command) { return print_route(command); }
 
 int perform(const VersionCommand&) {
   std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);

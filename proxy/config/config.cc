@@ -9,6 +9,15 @@ bool OutboundProxy::operator==(const OutboundProxy& other) const {
          username == other.username && password.reveal() == other.password.reveal();
 }
 
+std::vector<Target> in_order(const std::vector<std::size_t>& upstreams) {
+  std::vector<Target> targets;
+  for (const std::size_t upstream : upstreams) {
+    const auto priority = static_cast<std::uint32_t>(targets.size() + 1);
+    targets.push_back({.upstream = upstream, .priority = priority});
+  }
+  return targets;
+}
+
 bool SecretSource::operator==(const SecretSource& other) const {
   return file == other.file && text.reveal() == other.text.reveal();
 }

@@ -96,6 +96,14 @@ struct Limits {
   bool operator==(const Limits&) const = default;
 };
 
+/// `labels` of a user, or what a route asks of them: a name and its value.
+struct Label {
+  std::string name;
+  std::string value;
+
+  bool operator==(const Label&) const = default;
+};
+
 /// One user that may authenticate: from `[[auth.user]]`, the users file or a password file.
 struct User {
   std::string name;                     ///< The authentication identity (authcid).
@@ -103,6 +111,8 @@ struct User {
   std::vector<AddressPattern> senders;  ///< Empty: any sender.
   Limits limits;                        ///< Already merged with `[limits]`.
   std::vector<IpNetwork> networks{};    ///< From where it may log in; empty: from anywhere.
+  std::vector<std::string> groups{};    ///< For routes and credentials; the first is `{group}`.
+  std::vector<Label> labels{};          ///< In the order of the file, each name once.
 
   bool operator==(const User&) const = default;
 };
@@ -112,6 +122,8 @@ struct UserRule {
   std::string match;  ///< A name in which `*` stands for any octets; case of A-Z does not count.
   std::vector<AddressPattern> senders;  ///< Empty: any sender.
   Limits limits;                        ///< Already merged with `[limits]`.
+  std::vector<std::string> groups{};    ///< As of a User.
+  std::vector<Label> labels{};          ///< As of a User.
 
   bool operator==(const UserRule&) const = default;
 };
@@ -225,10 +237,33 @@ enum class Overflow : std::uint8_t {
 /// Whose words the client hears once an upstream has accepted its message.
 enum class ReplyWords : std::uint8_t { kUpstream, kOurs };
 
-/// `[[route]]`: the first whose patterns match the reverse-path decides the upstreams.
+/// One upstream of a route.
+struct Target {
+  std::size_t upstream = 0;    ///< An index into Config::upstreams.
+  std::uint32_t priority = 1;  ///< The lowest is asked first.
+  std::uint32_t weight = 1;    ///< Its share among those of the same priority; 0: after them.
+
+  bool operator==(const Target&) const = default;
+};
+
+/// Targets that are asked in this order, each with a priority of its own.
+std::vector<Target> in_order(const std::vector<std::size_t>& upstreams);
+
+/// `[[route]]`: the first that a message matches decides its upstreams. A condition that is empty
+/// holds for every message; all that are there must hold.
 struct Route {
-  std::vector<AddressPattern> senders;  ///< Empty: every sender.
-  std::vector<std::size_t> upstreams;   ///< Indices into Config::upstreams, in order of preference.
+  std::vector<AddressPattern> senders = {};     ///< One matches the reverse-path.
+  std::vector<Target> upstreams = {};           ///< In the order of priority; never empty.
+  std::string name = {};                        ///< For logs and `sallyport explain`; may be empty.
+  std::vector<std::string> users = {};          ///< The user is one of these, whatever the case.
+  std::vector<std::string> groups = {};         ///< The user is in one of these.
+  std::vector<Label> labels = {};               ///< The user has all of these; `*` in values.
+  std::vector<Endpoint> listeners = {};         ///< The message came in by one of these.
+  std::vector<AddressPattern> authors = {};     ///< Every address in From: matches one of these.
+  std::vector<AddressPattern> recipients = {};  ///< Every recipient matches one of these.
+  std::vector<HeaderField> header = {};         ///< There is a field for each; `*` in texts.
+  std::uint64_t min_size = 0;                   ///< Octets.
+  std::uint64_t max_size = ~std::uint64_t{0};   ///< Octets.
 
   bool operator==(const Route&) const = default;
 };
@@ -300,7 +335,7 @@ struct Config {
   Auth auth;
   Limits limits;  ///< For users that set none.
   std::vector<Upstream> upstreams;
-  std::vector<Route> routes;  ///< Never empty: without `[[route]]` one with all upstreams.
+  std::vector<Route> routes;  ///< Without `[[route]]` one with all upstreams: never empty.
   PartialRejection partial_rejection = PartialRejection::kReject;
   Session session;
   Message message;

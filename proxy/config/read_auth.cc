@@ -69,6 +69,21 @@ Limits read_own_limits(const Section& section, const Limits& defaults) {
   return limits ? read_limits(*limits, defaults) : defaults;
 }
 
+/// The groups of a user, each once.
+std::vector<std::string> read_groups(const Section& section) {
+  std::vector<Element<std::string>> read;
+  section.read_list("groups", read, text_form("the name of a group"));
+  std::vector<std::string> groups;
+  for (auto& [name, place, path] : read) {
+    if (std::ranges::find(groups, name) != groups.end()) {
+      section.problems().add(
+          place, fmt::format("{} is {} again; expected each group once", path, quote(name)));
+    }
+    groups.push_back(std::move(name));
+  }
+  return groups;
+}
+
 UserRule read_rule(const Section& section, const Limits& defaults) {
   UserRule rule;
   section.read("match", rule.match, text_form("a user name, in which * stands for anything"));
@@ -81,6 +96,8 @@ UserRule read_rule(const Section& section, const Limits& defaults) {
   }
   rule.senders = read_senders(section);
   rule.limits = read_own_limits(section, defaults);
+  rule.groups = read_groups(section);
+  rule.labels = read_labels(section);
   return rule;
 }
 
@@ -103,6 +120,8 @@ void give_rights(const std::vector<UserRule>& rules, const Limits& defaults, Use
       rules, [&](const UserRule& each) { return ascii::matches_wildcard(each.match, user.name); });
   if (rule == rules.end()) return;
   user.limits = rule->limits;
+  user.groups = rule->groups;
+  user.labels = rule->labels;
   if (user.senders.empty()) user.senders = rule->senders;
 }
 
@@ -148,6 +167,25 @@ void read_users_file(const Section& section, const Outside& outside, Names& name
 
 }  // namespace
 
+std::vector<Label> read_labels(const Section& section) {
+  std::vector<Label> labels;
+  const auto form = text_form("the text of the label");
+  const Table* table = section.open_table(
+      "labels", "a table of labels and their text, such as { team = \"billing\" }");
+  if (!table) return labels;
+  for (const Entry& entry : table->entries) {
+    const auto text = form.read(entry.value);
+    if (text) {
+      labels.push_back({.name = entry.key, .value = *text});
+      continue;
+    }
+    section.problems().add(entry.value.place,
+                           fmt::format("{}.{} is {}; expected {}", section.path_of("labels"),
+                                       quote(entry.key), describe(entry.value), form.expected));
+  }
+  return labels;
+}
+
 Limits read_limits(const Section& section, const Limits& defaults) {
   Limits limits = defaults;
   section.read("messages", limits.messages, rate_form(false));
@@ -169,6 +207,8 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
     section.require("password", user.password_hash, password_hash_form());
     user.senders = read_senders(section);
     user.limits = read_own_limits(section, defaults);
+    user.groups = read_groups(section);
+    user.labels = read_labels(section);
     users.push_back(std::move(user));
   }
   return users;

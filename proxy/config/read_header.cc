@@ -13,7 +13,6 @@ namespace sallyport::config {
 namespace {
 
 constexpr std::size_t kMostLine = 998;  // RFC 5322 section 2.1.1, without CRLF
-constexpr std::string_view kFieldName = "the name of a header field, such as \"User-Agent\"";
 constexpr std::string_view kFieldText =
     "text of printable ASCII, without blanks at its ends, that makes a line of at most 998 octets "
     "with its name";
@@ -38,12 +37,6 @@ constexpr std::array<std::string_view, 13> kOfEachMessage = {"Date",
 bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
   return std::ranges::any_of(
       names, [name](std::string_view other) { return ascii::equals_ignoring_case(name, other); });
-}
-
-/// RFC 5322 section 3.6.8: field-name.
-bool is_field_name(std::string_view name) {
-  return !name.empty() && name.size() < kMostLine &&
-         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
 }
 
 /// Without these the body means something else: RFC 2045 sections 3 to 6.
@@ -75,13 +68,8 @@ Form<std::string> removed_field_form() {
 }  // namespace
 
 void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into) {
-  const Node* node = section.find(key);
-  if (!node) return;
-  const Table* table = std::get_if<Table>(&node->value);
-  if (!table) {
-    section.blame(key, fmt::format("is {}; expected {}", describe(*node), kFields));
-    return;
-  }
+  const Table* table = section.open_table(key, kFields);
+  if (!table) return;
   std::map<std::string, std::string> first;  // names in lower case, as they are written
   for (const Entry& entry : table->entries) {
     const std::string path = fmt::format("{}.{}", section.path_of(key), quote(entry.key));
@@ -110,6 +98,11 @@ void read_fields(const Section& section, std::string_view key, std::vector<Heade
     }
     into.push_back({.name = entry.key, .text = *text});
   }
+}
+
+bool is_field_name(std::string_view name) {
+  return !name.empty() && name.size() < kMostLine &&
+         std::ranges::all_of(name, [](char c) { return c > 32 && c < 127 && c != ':'; });
 }
 
 void read_header(const Section& section, HeaderRules& rules) {

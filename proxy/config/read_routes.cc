@@ -1,11 +1,14 @@
-// [[route]]: which senders' mail goes to which upstreams, in which order.
+// [[route]]: which mail goes to which upstreams, in which order.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
 
 #include "proxy/config/forms.h"
 #include "proxy/config/nearest.h"
 #include "proxy/config/sections.h"
+#include "proxy/config/values.h"
 
 namespace sallyport::config {
 namespace {
@@ -24,32 +27,161 @@ std::string unknown_upstream(const std::string& name, const std::vector<Upstream
                      names.empty() ? "the name of an [[upstream]]" : list(names, '"', "or"));
 }
 
-Route read_route(const Section& section, const std::vector<Upstream>& upstreams) {
-  Route route;
-  std::vector<Element<AddressPattern>> senders;
-  section.read_list("senders", senders, pattern_form(), true);
-  for (auto& sender : senders) route.senders.push_back(std::move(sender.value));
+/// Where the conditions of a route are read from, and what they may name.
+struct Reading {
+  const Section& section;
+  const Config& config;
 
+  template <class T>
+  std::vector<T> list_of(std::string_view key, const Form<T>& form) const {
+    std::vector<Element<T>> read;
+    section.read_list(key, read, form, true);
+    std::vector<T> values;
+    for (auto& element : read) values.push_back(std::move(element.value));
+    return values;
+  }
+};
+
+std::vector<Endpoint> read_listeners_of(const Reading& from) {
+  std::vector<Element<Endpoint>> read;
+  from.section.read_list("listeners", read, endpoint_form(), true);
+  std::vector<Endpoint> listeners;
+  for (const auto& [address, place, path] : read) {
+    const auto& all = from.config.listeners;
+    if (std::ranges::find(all, address, &Listener::address) == all.end()) {
+      std::vector<std::string> known;
+      for (const Listener& listener : all) known.push_back(str(listener.address));
+      const std::vector<std::string_view> names(known.begin(), known.end());
+      from.section.problems().add(
+          place,
+          fmt::format("{} is {}, but no [[listener]] has that address; expected {}", path,
+                      quote(str(address)),
+                      names.empty() ? "the address of a [[listener]]" : list(names, '"', "or")));
+    }
+    listeners.push_back(address);
+  }
+  return listeners;
+}
+
+/// `header`: names of fields and what must stand in them.
+std::vector<HeaderField> read_wanted_fields(const Section& section) {
+  std::vector<HeaderField> fields;
+  const auto form = text_form("what the field must have, \"*\" for any text");
+  const Table* table = section.open_table(
+      "header", "a table of field names and their text, such as { \"X-Priority\" = \"bulk*\" }");
+  if (!table) return fields;
+  for (const Entry& entry : table->entries) {
+    const std::string path = fmt::format("{}.{}", section.path_of("header"), quote(entry.key));
+    if (!is_field_name(entry.key)) {
+      section.problems().add(entry.place,
+                             fmt::format("{} is no field; expected {}", path, kFieldName));
+      continue;
+    }
+    const auto text = form.read(entry.value);
+    if (text) {
+      fields.push_back({.name = entry.key, .text = *text});
+    } else {
+      section.problems().add(entry.value.place, fmt::format("{} is {}; expected {}", path,
+                                                            describe(entry.value), form.expected));
+    }
+  }
+  return fields;
+}
+
+constexpr std::uint32_t kMostPriority = 1000;
+
+/// The name of an upstream, or a table with it: what both are written as.
+Form<const Node*> target_form() {
+  return {.expected = "the name of an [[upstream]], or { name, priority, weight }",
+          .read = [](const Node& node) -> std::expected<const Node*, std::string> {
+            const bool fits = std::holds_alternative<std::string>(node.value) ||
+                              std::holds_alternative<Table>(node.value);
+            return fits ? std::expected<const Node*, std::string>(&node) : std::unexpected("");
+          }};
+}
+
+/// The target that an element of `upstreams` stands for, and the name of its upstream.
+struct Named {
+  Target target;
+  std::string name;
+  Place place;
+  std::string path;
+};
+
+std::optional<Named> read_target(const Section& route, const Element<const Node*>& element,
+                                 std::uint32_t position) {
+  Named named{.target = {.upstream = 0, .priority = position},
+              .name = {},
+              .place = element.place,
+              .path = element.path};
   const auto form = text_form("the name of an [[upstream]]");
+  if (std::holds_alternative<Table>(element.value->value)) {
+    const Section table(*element.value, element.path, schema::kTarget, route.problems());
+    table.read("priority", named.target.priority, integer_form<std::uint32_t>(1, kMostPriority));
+    table.read("weight", named.target.weight, integer_form<std::uint32_t>(0, kMostPriority));
+    if (!table.require("name", named.name, form)) return std::nullopt;
+    named.place = table.place_of("name");
+    named.path = table.path_of("name");
+    return named;
+  }
+  const auto name = form.read(*element.value);
+  if (!name) {
+    route.problems().add(element.place, fmt::format("{} is {}; expected {}", element.path,
+                                                    describe(*element.value), form.expected));
+    return std::nullopt;
+  }
+  named.name = *name;
+  return named;
+}
+
+std::vector<Target> read_targets(const Section& section, const std::vector<Upstream>& upstreams) {
   if (!section.has("upstreams")) {
     section.missing("upstreams", "an array of names of [[upstream]]s, the preferred one first");
   }
-  std::vector<Element<std::string>> names;
-  section.read_list("upstreams", names, form, true);
-  for (const auto& [name, place, path] : names) {
+  std::vector<Element<const Node*>> elements;
+  section.read_list("upstreams", elements, target_form(), true);
+  std::vector<Target> targets;
+  for (std::size_t i = 0; i < elements.size(); ++i) {
+    auto named = read_target(section, elements[i], static_cast<std::uint32_t>(i + 1));
+    if (!named) continue;
+    auto& [target, name, place, path] = *named;
     const auto found = std::ranges::find(upstreams, name, &Upstream::name);
     if (found == upstreams.end()) {
       section.problems().add(place, fmt::format("{} {}", path, unknown_upstream(name, upstreams)));
       continue;
     }
-    const auto index = static_cast<std::size_t>(found - upstreams.begin());
-    if (std::ranges::find(route.upstreams, index) != route.upstreams.end()) {
+    target.upstream = static_cast<std::size_t>(found - upstreams.begin());
+    if (std::ranges::find(targets, target.upstream, &Target::upstream) != targets.end()) {
       section.problems().add(
           place, fmt::format("{} is {} again; expected each upstream once", path, quote(name)));
       continue;
     }
-    route.upstreams.push_back(index);
+    // Behind those of the same priority: the order of the file.
+    const auto behind = std::ranges::upper_bound(targets, target.priority, {}, &Target::priority);
+    targets.insert(behind, target);
   }
+  return targets;
+}
+
+Route read_route(const Section& section, const Config& config) {
+  const Reading from{section, config};
+  Route route;
+  section.read("name", route.name, text_form("a name of your choice"));
+  route.users = from.list_of("users", text_form("the name of a user"));
+  route.groups = from.list_of("groups", text_form("the name of a group"));
+  route.labels = read_labels(section);
+  route.listeners = read_listeners_of(from);
+  route.senders = from.list_of("senders", pattern_form());
+  route.authors = from.list_of("authors", pattern_form());
+  route.recipients = from.list_of("recipients", pattern_form());
+  route.header = read_wanted_fields(section);
+  const auto size = size_form(0, 1ull << 30);
+  section.read("min_size", route.min_size, size);
+  if (section.read("max_size", route.max_size, size) && route.max_size < route.min_size) {
+    section.blame("max_size", fmt::format("is {}, below min_size; expected {} at least",
+                                          route.max_size, route.min_size));
+  }
+  route.upstreams = read_targets(section, config.upstreams);
   return route;
 }
 
@@ -57,12 +189,12 @@ Route read_route(const Section& section, const std::vector<Upstream>& upstreams)
 
 void read_routes(const Section& top, Config& config) {
   for (const Section& section : top.tables("route", schema::kRoute)) {
-    config.routes.push_back(read_route(section, config.upstreams));
+    config.routes.push_back(read_route(section, config));
   }
   if (!top.lacks("route")) return;
-  Route all;
-  for (std::size_t i = 0; i < config.upstreams.size(); ++i) all.upstreams.push_back(i);
-  config.routes.push_back(std::move(all));
+  std::vector<std::size_t> all(config.upstreams.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  config.routes.push_back({.upstreams = in_order(all)});
 }
 
 }  // namespace sallyport::config

@@ -31,11 +31,11 @@ inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =
     std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "source"});
-inline constexpr auto kAuthUser =
-    std::to_array<std::string_view>({"name", "match", "password", "senders", "limits"});
+inline constexpr auto kAuthUser = std::to_array<std::string_view>(
+    {"name", "match", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kAuthSource = std::to_array<std::string_view>({"type", "path", "format"});
 inline constexpr auto kUser =
-    std::to_array<std::string_view>({"name", "password", "senders", "limits"});
+    std::to_array<std::string_view>({"name", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
 inline constexpr auto kLimits =
     std::to_array<std::string_view>({"messages", "recipients", "bytes", "connections"});
@@ -85,7 +85,10 @@ inline constexpr auto kOAuth = std::to_array<std::string_view>(
     {"token_url", "tenant", "client_id", "client_secret", "certificate", "key", "token_file",
      "refresh_token", "service_account", "subject", "scope", "ca", "proxy"});
 inline constexpr auto kPassword = std::to_array<std::string_view>({"file", "env"});
-inline constexpr auto kRoute = std::to_array<std::string_view>({"senders", "upstreams"});
+inline constexpr auto kRoute = std::to_array<std::string_view>(
+    {"name", "users", "groups", "labels", "listeners", "senders", "authors", "recipients", "header",
+     "min_size", "max_size", "upstreams"});
+inline constexpr auto kTarget = std::to_array<std::string_view>({"name", "priority", "weight"});
 inline constexpr auto kSession = std::to_array<std::string_view>(
     {"max_recipients", "overflow", "reply", "max_messages", "max_errors", "max_auth_failures",
      "max_connections", "max_connections_per_network", "max_unauthenticated_per_network",
@@ -122,6 +125,7 @@ inline constexpr Schema kProviderOAuth{"[provider.oauth]", keys::kProviderOAuth}
 inline constexpr Schema kOAuth{"an upstream's oauth", keys::kOAuth};
 inline constexpr Schema kPassword{"an upstream's password", keys::kPassword};
 inline constexpr Schema kRoute{"[[route]]", keys::kRoute};
+inline constexpr Schema kTarget{"an upstream of a route", keys::kTarget};
 inline constexpr Schema kSession{"[session]", keys::kSession};
 inline constexpr Schema kMessage{"[message]", keys::kMessage};
 inline constexpr Schema kLog{"[log]", keys::kLog};
@@ -136,8 +140,8 @@ inline constexpr auto kAll = std::to_array<Schema>(
     {kTop,      kListener,      kHeader,       kTls,           kTlsPair,       kAuth,
      kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,        kUserLimits,
      kProvider, kProviderPorts, kProviderCaps, kProviderOAuth, kProviderReply, kUpstream,
-     kOAuth,    kPassword,      kRoute,        kSession,       kMessage,       kLog,
-     kAdmin,    kMetrics});
+     kOAuth,    kPassword,      kRoute,        kTarget,        kSession,       kMessage,
+     kLog,      kAdmin,         kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

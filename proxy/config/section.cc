@@ -138,6 +138,14 @@ std::optional<Section> Section::table(std::string_view key, const Schema& schema
   return std::nullopt;
 }
 
+const Table* Section::open_table(std::string_view key, std::string_view expected) const {
+  const Node* node = find(key);
+  if (!node) return nullptr;
+  const Table* table = std::get_if<Table>(&node->value);
+  if (!table) blame(key, fmt::format("is {}; expected {}", describe(*node), expected));
+  return table;
+}
+
 std::vector<Section> Section::tables(std::string_view key, const Schema& schema) const {
   std::vector<Section> sections;
   const Node* node = find(key);

@@ -117,6 +117,9 @@ class Section {
     return true;
   }
 
+  /// The table under `key`, whose keys are the user's own. Null if it is not there, or is none,
+  /// which is a problem.
+  const Table* open_table(std::string_view key, std::string_view expected) const;
   /// The table under `key`, if it is there and is one.
   std::optional<Section> table(std::string_view key, const Schema& schema) const;
   /// The tables of `[[key]]`; none if it isn't there.

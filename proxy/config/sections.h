@@ -55,6 +55,9 @@ void read_process(const Section& top, const Outside& outside, Config& config);
 void read_listeners(const Section& top, const Outside& outside, Config& config);
 /// [listener.header].
 void read_header(const Section& section, HeaderRules& rules);
+/// Is this the name of a header field (RFC 5322 section 3.6.8)? `kFieldName` is what to expect.
+bool is_field_name(std::string_view name);
+inline constexpr std::string_view kFieldName = "the name of a header field, such as \"User-Agent\"";
 /// A table of header fields under `key`: names that are the same for all messages, and their text.
 void read_fields(const Section& section, std::string_view key, std::vector<HeaderField>& into);
 /// disabled_extensions of a [[listener]] or an [[upstream]].
@@ -82,12 +85,14 @@ void read_login(const Section& section, const Outside& outside, const Provider& 
 /// oauth of an [[upstream]], if there is one.
 void read_oauth(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream);
+/// `labels` of a user or a route.
+std::vector<Label> read_labels(const Section& section);
 /// A secret under `key`: text, { file = "/path" } or { env = "NAME" }. `noun` is what it is, as in
 /// "the password". The file is read, so that what is wrong with it is known. False: it is not
 /// there.
 bool read_secret(const Section& section, std::string_view key, std::string_view noun,
                  const Schema& schema, const Outside& outside, SecretSource& into);
-/// [[route]]; needs the upstreams, which it refers to.
+/// [[route]]; needs the listeners and upstreams, which it refers to.
 void read_routes(const Section& top, Config& config);
 
 /// The path under `key`, of a file that can be read; `expected` says what it is.

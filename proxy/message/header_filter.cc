@@ -45,6 +45,11 @@ bool has_mbox_date(std::string_view line) {
   return day.size() == 3 && kDays.contains(day) && month.size() == 3 && kMonths.contains(month);
 }
 
+std::string unfolded(std::string value) {
+  std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
+  return std::string(ascii::trim(value));
+}
+
 }  // namespace
 
 HeaderFilter::HeaderFilter(const config::HeaderRules& rules) {
@@ -248,6 +253,17 @@ void HeaderFilter::read_value(Cut& cut) {
 
 /// Notes what the name of a field tells; true if the field is passed on.
 bool HeaderFilter::admit(std::string_view name) {
+  if (watching_) {
+    const auto is = [name](std::string_view other) {
+      return ascii::equals_ignoring_case(name, other);
+    };
+    keeping_ = std::ranges::any_of(*watching_, is) && watched_octets_ <= kMostAuthorOctets;
+    if (keeping_) watched_.push_back({.name = std::string(name), .text = {}});
+  }
+  return judge(name);
+}
+
+bool HeaderFilter::judge(std::string_view name) {
   const auto is = [name](std::string_view other) {
     return ascii::equals_ignoring_case(name, other);
   };
@@ -312,6 +328,15 @@ void HeaderFilter::admit_author(Author author) {
 }
 
 void HeaderFilter::keep_value(std::string_view octets) {
+  if (keeping_) {
+    watched_octets_ += octets.size();
+    if (watched_octets_ <= kMostAuthorOctets) {
+      watched_.back().text += octets;
+    } else {
+      watched_.pop_back();
+      keeping_ = false;
+    }
+  }
   if (!utf8::is_ascii(octets)) (dropping_ ? facts_.removed_8bit : facts_.has_8bit) = true;
   if (field_ == Field::kAuthor) {
     author_octets_ += octets.size();
@@ -329,9 +354,15 @@ void HeaderFilter::keep_value(std::string_view octets) {
 
 std::string HeaderFilter::message_id() const {
   if (message_id_.size() > kMostMessageId) return {};
-  std::string unfolded = message_id_;
-  std::erase_if(unfolded, [](char c) { return c == '\r' || c == '\n'; });
-  return std::string(ascii::trim(unfolded));
+  return unfolded(message_id_);
+}
+
+std::vector<config::HeaderField> HeaderFilter::watched() const {
+  std::vector<config::HeaderField> fields;
+  for (const config::HeaderField& field : watched_) {
+    fields.push_back({.name = field.name, .text = unfolded(field.text)});
+  }
+  return fields;
 }
 
 bool HeaderFilter::has(Author author) const {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -76,6 +77,12 @@ class HeaderFilter {
   /// `rules` outlive it.
   explicit HeaderFilter(const config::HeaderRules& rules);
 
+  /// From the next field on the values of fields of these names are kept for `watched`, whether
+  /// they are passed on or not.
+  void watch(std::shared_ptr<const std::vector<std::string>> names) {
+    watching_ = std::move(names);
+  }
+
   /// Appends to `kept` views of what is to be passed on of `piece` and of octets held back earlier.
   /// They point into `piece`, this filter or static storage, and hold until the next call.
   void feed(std::string_view piece, std::vector<std::string_view>& kept);
@@ -94,6 +101,11 @@ class HeaderFilter {
   /// views hold as long as this. kLimit past kMostAuthorOctets or kMostAuthorFields: whoever must
   /// know who a message claims to be from can't know it.
   Result<std::vector<std::string_view>> fields(Author author) const;
+
+  /// The fields that were watched for, in order, unfolded and without blanks at the ends of their
+  /// text. One that does not fit in `kMostAuthorOctets`, with those before it, is left out: no
+  /// field is cut short.
+  std::vector<config::HeaderField> watched() const;
 
   /// The first Message-ID, unfolded, for the log; empty when there is none or it is longer than a
   /// line may be.
@@ -148,6 +160,7 @@ class HeaderFilter {
   void decide(Cut& cut, bool keep, std::string_view before);
   bool admit(std::string_view name);
   bool is_removed(std::string_view name) const;
+  bool judge(std::string_view name);
   void admit_author(Author author);
   void keep_value(std::string_view octets);
 
@@ -169,6 +182,10 @@ class HeaderFilter {
   std::uint64_t ended_at_ = 0;  // the line that ended the header section, if it was not empty
   std::optional<GuessedEnd> guessed_end_;
   std::string message_id_;
+  std::shared_ptr<const std::vector<std::string>> watching_;  // names; null: none
+  std::vector<config::HeaderField> watched_;
+  std::size_t watched_octets_ = 0;
+  bool keeping_ = false;            // the value that is read belongs to the last of `watched_`
   std::uint32_t told_ = 0;          // the number in this X-Received-Removed field
   std::uint32_t told_earlier_ = 0;  // the sum of those in earlier ones
 };

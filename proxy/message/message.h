@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "proxy/config/config.h"
 #include "proxy/message/body.h"
 #include "proxy/message/envelope.h"
 
@@ -25,6 +27,9 @@ struct Message {
   /// A line of the body behind the prefix may begin with a dot. False only where a ContentDecoder
   /// saw that none does: whoever encodes it for DATA need not look again.
   bool may_have_dotted_line = true;
+
+  /// The fields of the header section that routes look at, as the client sent them.
+  std::vector<config::HeaderField> watched_fields = {};
 
   /// Octets that the upstream gets.
   std::uint64_t size() const { return body.size(); }

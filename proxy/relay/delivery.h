@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "proxy/base/clock.h"
+#include "proxy/config/config.h"
 #include "proxy/message/message.h"
 #include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/task.h"
@@ -32,6 +35,7 @@ std::string_view name(Outcome outcome);
 struct Delivery {
   Outcome outcome = Outcome::kDeferred;
   smtp::Reply reply;           ///< What the client hears (the table of docs/architecture.md).
+  std::string route;           ///< The name of the route it went by; empty: it has none.
   std::string upstream;        ///< The last one tried; empty if none was.
   std::string upstream_reply;  ///< Its reply as one line, or what went wrong with it.
   std::string upstream_id;     ///< Its message id, where its reply has one.
@@ -55,8 +59,12 @@ struct Caller {
   /// to go to: once content was sent, the delivery goes on to its end. Null, or outlives the
   /// delivery.
   runtime::Cancellation* gone = nullptr;
-  /// The user whose message it is: users take turns where deliveries wait. Outlives the delivery.
+  /// The user whose message it is: users take turns where deliveries wait. Outlives the delivery,
+  /// as does all that follows, which routes and credentials look at.
   std::string_view user = {};
+  std::span<const std::string> groups = {};    ///< Of the user.
+  std::span<const config::Label> labels = {};  ///< Of the user.
+  const config::Endpoint* listener = nullptr;  ///< By which the message came in; null: by none.
 };
 
 /// Who delivers. One a worker; the session calls it from the same loop.
@@ -67,10 +75,13 @@ class Deliverer {
   /// value.
   virtual runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
                                           Caller caller) = 0;
-  /// Recipients that every upstream of this sender's route takes in one transaction, as far as is
-  /// known: past it RCPT is answered 452 4.5.3, so that one client verdict stands for one upstream
-  /// transaction.
-  virtual std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const = 0;
+  /// Recipients that every upstream takes in one transaction, as far as is known, of each route
+  /// that a message with this reverse-path may go by: past it RCPT is answered 452 4.5.3, so that
+  /// one client verdict stands for one upstream transaction.
+  virtual std::uint32_t max_recipients(const smtp::ReversePath& reverse_path,
+                                       const Caller& caller) const = 0;
+  /// The names of the header fields that routes look at: `Message::watched_fields`. Null: none.
+  virtual std::shared_ptr<const std::vector<std::string>> watched_fields() const { return nullptr; }
 };
 
 }  // namespace sallyport::relay

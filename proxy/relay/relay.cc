@@ -89,6 +89,10 @@ Delivery not_tried(const message::Message& message, smtp::EnhancedCode status, s
   return delivery;
 }
 
+Traits traits_of(const message::Message& message) {
+  return {.envelope = message.envelope, .size = message.size(), .fields = message.watched_fields};
+}
+
 /// An attempt that another one followed, in one line for the log.
 std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
   return fmt::format("{} {}: {}", upstream.config.name, name(attempt.stage),
@@ -98,7 +102,11 @@ std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
 }  // namespace
 
 Relay::Relay(runtime::Loop& loop, std::shared_ptr<const Settings> settings)
-    : loop_(loop), settings_(std::move(settings)), router_(settings_->routes), deliveries_(loop) {}
+    : loop_(loop),
+      settings_(std::move(settings)),
+      router_(settings_->routes),
+      random_(std::random_device{}()),
+      deliveries_(loop) {}
 
 Result<Relay::Prepared> Relay::prepare(const Surroundings& surroundings,
                                        std::shared_ptr<const Settings> settings,
@@ -182,22 +190,26 @@ Task<Delivery> Relay::deliver(const message::Message& message, TimePoint deadlin
 Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadline,
                                 Caller caller) {
   const TimePoint begun = loop_.now();
-  const auto route = router_.upstreams_for(message.envelope.reverse_path);
+  const auto found = router_.find(traits_of(message), caller);
+  std::vector<config::Target> drawn;
+  const auto route =
+      found ? router_.order(*found, random_, drawn) : std::span<const config::Target>();
   Delivery delivery;
+  if (found) delivery.route = router_.route(*found).name;
   Upstream* last = nullptr;
   std::optional<Attempt> decisive;
   // An upstream in trouble is passed over as long as another may take the message: those that are
   // well are asked first, then the rest.
-  std::vector<std::size_t> passed_over;
+  std::vector<config::Target> passed_over;
   for (const bool even_in_trouble : {false, true}) {
-    const auto candidates = even_in_trouble ? std::span<const std::size_t>(passed_over) : route;
-    for (const std::size_t index : candidates) {
+    const auto candidates = even_in_trouble ? std::span<const config::Target>(passed_over) : route;
+    for (const config::Target& target : candidates) {
       // An attempt may have ended by itself just before everything was cut off.
       const bool over = cut_off_ || loop_.now() >= deadline;
       if (decisive && (over || is_final(*decisive))) break;
-      Upstream& upstream = *upstreams_[index];
+      Upstream& upstream = *upstreams_[target.upstream];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
-        passed_over.push_back(index);
+        passed_over.push_back(target);
         continue;
       }
       const std::size_t others =
@@ -214,7 +226,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
     }
   }
   if (!decisive) {
-    co_return not_tried(message, {4, 4, 4}, "no upstream serves this sender", cause::kNoUpstream);
+    co_return not_tried(message, {4, 4, 4}, "no route serves this message", cause::kNoUpstream);
   }
 
   delivery.outcome = outcome_of(*decisive);
@@ -260,11 +272,14 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
   co_return attempt;
 }
 
-std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path) const {
+std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path,
+                                    const Caller& caller) const {
   std::uint32_t most = std::numeric_limits<std::uint32_t>::max();
-  for (const std::size_t index : router_.upstreams_for(reverse_path)) {
-    most = std::min(most, upstreams_[index]->max_recipients());
-  }
+  router_.each_possible(reverse_path, caller, [this, &most](const config::Route& route) {
+    for (const config::Target& target : route.upstreams) {
+      most = std::min(most, upstreams_[target.upstream]->max_recipients());
+    }
+  });
   return most;
 }
 

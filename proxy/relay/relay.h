@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -55,7 +56,11 @@ class Relay final : public Deliverer {
 
   runtime::Task<Delivery> deliver(const message::Message& message, TimePoint deadline,
                                   Caller caller = {}) override;
-  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
+  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path,
+                               const Caller& caller) const override;
+  std::shared_ptr<const std::vector<std::string>> watched_fields() const override {
+    return router_.watched_fields();
+  }
 
   /// Deliveries under way.
   std::size_t deliveries() const { return deliveries_.count(); }
@@ -81,6 +86,7 @@ class Relay final : public Deliverer {
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;
   const Router router_;
+  std::minstd_rand random_;                           // for the weights of routes
   std::vector<std::shared_ptr<Upstream>> upstreams_;  // as settings_->upstreams
   runtime::InFlight deliveries_;
   bool draining_ = false;

@@ -111,20 +111,32 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   list.add_option("name", providers.name, "A provider");
   ExplainCommand reply;
   CLI::App& meaning = *app.add_subcommand(
-      "explain", "Say what a reply of a provider means here, and by which rule");
+      "explain",
+      "Say what a reply of a provider means here, and by which rule; or, with --to, which route a "
+      "message takes, and why");
   CLI::Option* const by_provider =
       meaning.add_option("--provider", reply.provider, "The provider that said it");
   CLI::Option* const by_upstream =
       meaning.add_option("--upstream", reply.upstream, "The upstream that said it");
-  CLI::Option* const of_config =
-      meaning.add_option("-c,--config", reply.config, "The configuration with that upstream");
+  CLI::Option* const of_config = meaning.add_option(
+      "-c,--config", reply.config, "The configuration with that upstream, or with the routes");
   by_upstream->needs(of_config)->excludes(by_provider);
-  of_config->needs(by_upstream);
   meaning.add_option("--stage", reply.stage, "The command it answers (default: any)")
       ->check(CLI::IsMember(
           std::vector<std::string>(config::kReplyStages.begin(), config::kReplyStages.end())));
-  meaning.add_option("reply", reply.reply, "The reply, such as \"454 Throttling failure\"")
-      ->required();
+  CLI::Option* const replied =
+      meaning.add_option("reply", reply.reply, "The reply, such as \"454 Throttling failure\"");
+  ExplainRouteCommand route;
+  CLI::Option* const to =
+      meaning.add_option("--to", route.to, "A recipient of the message; may be repeated");
+  to->excludes(replied)->excludes(by_provider)->excludes(by_upstream);
+  meaning.add_option("--user", route.user, "Who sends it")->needs(to);
+  meaning.add_option("--from", route.from, "Its reverse-path (default: none)")->needs(to);
+  meaning.add_option("--header", route.header, "A field of it, \"NAME: TEXT\"; may be repeated")
+      ->needs(to);
+  meaning.add_option("--listener", route.listener, "The address of the listener it comes in by")
+      ->needs(to);
+  meaning.add_option("--size", route.size, "Its size in octets")->needs(to);
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
 
@@ -150,6 +162,16 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   if (check) return CheckCommand{config, users};
   if (hash) return HashPasswordCommand{};
   if (list) return providers;
+  if (meaning && *to) {
+    route.config = *of_config ? reply.config : kDefaultConfig;
+    return route;
+  }
+  if (meaning && !*replied) {
+    return not_understood("explain: expected a reply, or --to for the route of a message");
+  }
+  if (meaning && *of_config && !*by_upstream) {
+    return not_understood("explain: --config needs --upstream, or --to");
+  }
   if (meaning) return reply;
   return VersionCommand{};
 }

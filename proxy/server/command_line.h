@@ -1,8 +1,10 @@
 // The command line: what was asked for, or what to say instead.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace sallyport::server {
 
@@ -35,6 +37,16 @@ struct ExplainCommand {
   std::string stage;  ///< Empty: any.
   std::string reply;
 };
+/// Which route of `config` a message takes.
+struct ExplainRouteCommand {
+  std::string config = {};
+  std::string user = {};
+  std::string from = {};  ///< Empty or `<>`: the null reverse-path.
+  std::vector<std::string> to = {};
+  std::vector<std::string> header = {};  ///< `NAME: TEXT` each.
+  std::string listener = {};             ///< Empty: by none.
+  std::uint64_t size = 0;
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -43,7 +55,7 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, VersionCommand, PrintCommand>;
+                                 ExplainCommand, ExplainRouteCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

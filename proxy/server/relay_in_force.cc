@@ -51,8 +51,14 @@ runtime::Task<relay::Delivery> RelayInForce::deliver(const message::Message& mes
   co_return co_await relay->deliver(message, deadline, caller);
 }
 
-std::uint32_t RelayInForce::max_recipients(const smtp::ReversePath& reverse_path) const {
-  return relay_ ? relay_->max_recipients(reverse_path) : std::numeric_limits<std::uint32_t>::max();
+std::uint32_t RelayInForce::max_recipients(const smtp::ReversePath& reverse_path,
+                                           const relay::Caller& caller) const {
+  return relay_ ? relay_->max_recipients(reverse_path, caller)
+                : std::numeric_limits<std::uint32_t>::max();
+}
+
+std::shared_ptr<const std::vector<std::string>> RelayInForce::watched_fields() const {
+  return relay_ ? relay_->watched_fields() : nullptr;
 }
 
 std::size_t RelayInForce::deliveries() const {

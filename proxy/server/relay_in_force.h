@@ -35,7 +35,9 @@ class RelayInForce final : public relay::Deliverer {
 
   runtime::Task<relay::Delivery> deliver(const message::Message& message, TimePoint deadline,
                                          relay::Caller caller) override;
-  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path) const override;
+  std::uint32_t max_recipients(const smtp::ReversePath& reverse_path,
+                               const relay::Caller& caller) const override;
+  std::shared_ptr<const std::vector<std::string>> watched_fields() const override;
 
   /// Deliveries under way, those of older relays included.
   std::size_t deliveries() const;

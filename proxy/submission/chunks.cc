@@ -41,6 +41,7 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     const smtp::MailParameters& said = transaction_->envelope.parameters;
     transaction_->content =
         std::make_unique<Content>(context_.budget, config().message, gate_.settings, said.size);
+    transaction_->content->watch(context_.deliverer.watched_fields());
     if (auto room = std::exchange(transaction_->room, std::nullopt)) {
       transaction_->content->adopt(std::move(*room));
     }

@@ -168,6 +168,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
+  content.watch(context_.deliverer.watched_fields());
   if (auto room = std::exchange(transaction_->room, std::nullopt)) content.adopt(std::move(*room));
   const auto received = co_await receive(content);
   if (!received) co_return end(received.error());
@@ -190,7 +191,8 @@ runtime::Task<void> Session::submit(Content& content) {
   const TimePoint deadline = after(config().session.upstream_timeout);
   runtime::Cancellation gone;
   dialog_.stream()->watch_peer(&gone);
-  const relay::Caller caller{.gone = &gone, .user = login_->identity.name()};
+  relay::Caller caller = this->caller();
+  caller.gone = &gone;
   relay::Delivery delivery;
   if (config().session.overflow == config::Overflow::kSplit) {
     delivery = co_await deliver_in_parts(context_.deliverer, message,
@@ -273,6 +275,7 @@ message::Message Session::assemble(Content& content) {
       .now = context_.wall_time(),
   };
   const message::HeaderFacts& facts = content.header().facts();
+  std::vector<config::HeaderField> watched = content.header().watched();
   message::Body body = content.take_body();
   body.set_prefix(message::trace_fields(trace, facts, gate_.settings.header.add));
   return {.id = std::string(transaction_->id.view()),
@@ -283,7 +286,16 @@ message::Message Session::assemble(Content& content) {
           .has_8bit = content.has_8bit(),
           .has_8bit_header = content.has_8bit_header(),
           .is_binary = content.is_binary(),
-          .may_have_dotted_line = content.may_have_dotted_line()};
+          .may_have_dotted_line = content.may_have_dotted_line(),
+          .watched_fields = std::move(watched)};
+}
+
+relay::Caller Session::caller() const {
+  const config::User& user = login_->identity.user();
+  return {.user = user.name,
+          .groups = user.groups,
+          .labels = user.labels,
+          .listener = &gate_.settings.address};
 }
 
 void Session::charge_for(const relay::Delivery& delivery, std::uint64_t recipients,

@@ -38,6 +38,10 @@ class Content {
   void adopt(message::Reservation room) {
     if (body_) body_->adopt(std::move(room));
   }
+  /// Header fields that are kept for `header().watched()`; null: none. Before the first octet.
+  void watch(std::shared_ptr<const std::vector<std::string>> names) {
+    header_.watch(std::move(names));
+  }
   /// It comes by BDAT and not by DATA. `binary`: MAIL declared that it is no text.
   void expect_chunks(bool binary) { decoder_.emplace<smtp::ChunkDecoder>(binary); }
   /// The next chunk begins. Only after `expect_chunks`.

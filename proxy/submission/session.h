@@ -184,6 +184,8 @@ class Session {
   /// Why the message is refused; nullopt: it is not.
   std::optional<relay::Delivery> check_content(const Content& content);
   message::Message assemble(Content& content);
+  /// Who hands messages in, for the relay. Holds until the login is renewed.
+  relay::Caller caller() const;
   /// Keeps of the receipt what an upstream has, or may have; the rest goes back with it.
   void charge_for(const relay::Delivery& delivery, std::uint64_t recipients, std::uint64_t size);
   runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,

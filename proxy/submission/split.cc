@@ -68,7 +68,7 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
   Delivery delivery;
   while (sent < all.size()) {
     const std::size_t limit =
-        std::min(most, deliverer.max_recipients(message.envelope.reverse_path));
+        std::min(most, deliverer.max_recipients(message.envelope.reverse_path, caller));
     const std::size_t size = std::min(std::max<std::size_t>(limit, 1), all.size() - sent);
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(sent);
     part.assign(std::move_iterator(first),
@@ -76,8 +76,8 @@ runtime::Task<Delivery> deliver_in_parts(relay::Deliverer& deliverer, message::M
     Delivery next = co_await deliverer.deliver(message, deadline, caller);
     if (next.outcome == Outcome::kDelivered) caller.gone = nullptr;
     std::ranges::move(part, first);
-    const bool too_many =
-        asks_for_fewer(next) && deliverer.max_recipients(message.envelope.reverse_path) < size;
+    const bool too_many = asks_for_fewer(next) &&
+                          deliverer.max_recipients(message.envelope.reverse_path, caller) < size;
     const bool failed = next.outcome != Outcome::kDelivered && !too_many;
     if (next.outcome == Outcome::kDelivered || next.outcome == Outcome::kUnknown) {
       reached += size - std::min<std::size_t>(next.refused_recipients, size);

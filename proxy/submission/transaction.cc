@@ -69,8 +69,8 @@ void Session::mail(std::string_view arguments) {
     return;
   }
   const auto& reverse_path = transaction_->envelope.reverse_path;
-  const std::uint64_t at_a_time =
-      std::min(config().session.max_recipients, context_.deliverer.max_recipients(reverse_path));
+  const std::uint64_t at_a_time = std::min(
+      config().session.max_recipients, context_.deliverer.max_recipients(reverse_path, caller()));
   transaction_->max_recipients =
       std::min(most_recipients(config().session, at_a_time),
                login_->limits->most_recipients().value_or(~std::uint64_t{0}));

@@ -55,6 +55,7 @@ void log_transaction(log::Logger& logger, const TransactionRecord& record) {
   line.field("size", record.size);
   if (!record.message_id.empty()) line.field("message_id", record.message_id);
   if (delivery) line.field("code", delivery->reply.code);
+  if (delivery && !delivery->route.empty()) line.field("route", delivery->route);
   if (delivery && !delivery->upstream.empty()) {
     line.field("upstream", delivery->upstream).field("upstream_reply", delivery->upstream_reply);
     if (!delivery->upstream_id.empty()) line.field("upstream_id", delivery->upstream_id);

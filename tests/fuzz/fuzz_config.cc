@@ -41,7 +41,9 @@ void check_config(const Config& config) {
   FUZZ_CHECK(!config.routes.empty());
   for (const Route& route : config.routes) {
     FUZZ_CHECK(!route.upstreams.empty());
-    for (const std::size_t index : route.upstreams) FUZZ_CHECK(index < config.upstreams.size());
+    for (const Target& target : route.upstreams) {
+      FUZZ_CHECK(target.upstream < config.upstreams.size());
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -82,9 +83,10 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
   }
   if (users_.empty()) users_.push_back(make_user({"user", "app", "secret"}));
   if (config_->upstreams.empty()) add_upstream({"upstream", "provider"});
-  config_->routes.emplace_back();
-  for (std::size_t i = 0; i < config_->upstreams.size(); ++i) {
-    config_->routes.back().upstreams.push_back(i);
+  if (config_->routes.empty()) {
+    std::vector<std::size_t> all(config_->upstreams.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+    config_->routes.push_back({.upstreams = config::in_order(all)});
   }
   surroundings_.emplace(relay::Surroundings{
       .loop = loop_,
@@ -125,8 +127,8 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
 Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
-  static const std::set<std::string> settings = {"listener", "user",     "upstream",
-                                                 "set",      "segments", "authenticator-fails"};
+  static const std::set<std::string> settings = {
+      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route"};
   return settings.contains(directive);
 }
 
@@ -140,6 +142,8 @@ void Stage::set(const Step& step) {
     users_.push_back(make_user(words));
   } else if (words[0] == "upstream" && words.size() >= 2) {
     add_upstream(words);
+  } else if (words[0] == "route" && words.size() >= 2) {
+    add_route(words);
   } else if (words[0] == "set" && words.size() == 3) {
     set_value(words[1], words[2]);
   } else if (words[0] == "listener" && words.size() >= 2) {
@@ -246,6 +250,8 @@ config::User Stage::make_user(const std::vector<std::string>& words) {
       for (const auto& pattern : split(value, ',')) {
         user.senders.push_back(*config::AddressPattern::parse(pattern));
       }
+    } else if (key == "groups") {
+      user.groups = split(value, ',');
     } else if (key == "messages") {
       user.limits.messages = rate(value, false);
     } else if (key == "recipients") {
@@ -311,6 +317,43 @@ void Stage::add_upstream(const std::vector<std::string>& words) {
     }
   }
   config_->upstreams.push_back(std::move(upstream));
+}
+
+void Stage::add_route(const std::vector<std::string>& words) {
+  config::Route route;
+  std::vector<std::size_t> upstreams;
+  for (const std::string& name : split(words[1], ',')) {
+    const auto found = std::ranges::find(config_->upstreams, name, &config::Upstream::name);
+    if (found == config_->upstreams.end())
+      throw std::invalid_argument("@route: no upstream " + name);
+    upstreams.push_back(static_cast<std::size_t>(found - config_->upstreams.begin()));
+  }
+  route.upstreams = config::in_order(upstreams);
+  const auto patterns = [](const std::string& value) {
+    std::vector<config::AddressPattern> all;
+    for (const auto& each : split(value, ',')) all.push_back(*config::AddressPattern::parse(each));
+    return all;
+  };
+  for (std::size_t i = 2; i < words.size(); ++i) {
+    const std::size_t equals = words[i].find('=');
+    const std::string key = words[i].substr(0, equals);
+    const std::string value = words[i].substr(equals + 1);
+    const std::size_t colon = value.find(':');
+    const std::map<std::string, std::function<void()>> keys = {
+        {"name", [&] { route.name = value; }},
+        {"users", [&] { route.users = split(value, ','); }},
+        {"groups", [&] { route.groups = split(value, ','); }},
+        {"senders", [&] { route.senders = patterns(value); }},
+        {"authors", [&] { route.authors = patterns(value); }},
+        {"recipients", [&] { route.recipients = patterns(value); }},
+        {"header",
+         [&] { route.header.push_back({value.substr(0, colon), value.substr(colon + 1)}); }},
+        {"min_size", [&] { route.min_size = number(value); }},
+    };
+    if (!keys.contains(key)) throw std::invalid_argument("@route knows no " + key);
+    keys.at(key)();
+  }
+  config_->routes.push_back(std::move(route));
 }
 
 std::unique_ptr<support::MemoryStream> Stage::connect() {

@@ -71,6 +71,7 @@ class Stage {
   static config::User make_user(const std::vector<std::string>& words);
   void reload_users();
   void add_upstream(const std::vector<std::string>& words);
+  void add_route(const std::vector<std::string>& words);
   runtime::Task<void> host(std::list<submission::Session>::iterator session);
 
   runtime::Loop& loop_;

@@ -178,7 +178,9 @@ class Keeper final : public relay::Deliverer {
     delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
     co_return delivery;
   }
-  std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
+  std::uint32_t max_recipients(const smtp::ReversePath&, const relay::Caller&) const override {
+    return 100;
+  }
 
   bool slow = false;
   std::vector<Delivered> kept;

@@ -83,6 +83,7 @@ Documented documented(const Schema& section) {
     if (section.name == name) return {"[[provider]]", prefix};
   }
   if (section.name == schema::kPassword.name) return {"[[upstream]]", "password."};
+  if (section.name == schema::kTarget.name) return {"[[route]]", "upstreams."};
   if (section.name == schema::kOAuth.name) return {"[[upstream]]", "oauth."};
   if (section.name == schema::kHeader.name) return {"[[listener]]", "header."};
   return {std::string(section.name), ""};
@@ -193,6 +194,9 @@ std::string with_a_date(const Schema& section, std::string_view key) {
   }
   if (section.name == schema::kPassword.name) {
     return fmt::format("[[upstream]]\nprovider = 'smtp'\npassword = {{ {} }}", pair);
+  }
+  if (section.name == schema::kTarget.name) {
+    return fmt::format("[[route]]\nupstreams = [{{ {} }}]", pair);
   }
   if (section.name == schema::kOAuth.name) {
     return fmt::format("[[upstream]]\nprovider = 'smtp'\noauth = {{ {} }}", pair);

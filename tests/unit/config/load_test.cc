@@ -121,7 +121,7 @@ TEST_F(Example, KnowsItsUpstreams) {
 TEST_F(Example, Routes) {
   ASSERT_EQ(config_.routes.size(), 1u);
   EXPECT_THAT(texts(config_.routes[0].senders), ElementsAre("*@billing.example.com"));
-  EXPECT_THAT(config_.routes[0].upstreams, ElementsAre(0, 1));
+  EXPECT_THAT(config_.routes[0].upstreams, testing::ElementsAreArray(in_order({0, 1})));
 }
 
 TEST(Load, WhatIsNotSaidHasItsDefault) {
@@ -268,7 +268,7 @@ TEST(Load, WithoutRoutesAllMailGoesToAllUpstreamsInOrder) {
       "[[upstream]]\nname = 'b'\nprovider = 'capture'\npath = '/b'\n");
   ASSERT_EQ(config.routes.size(), 1u);
   EXPECT_TRUE(config.routes[0].senders.empty());
-  EXPECT_THAT(config.routes[0].upstreams, ElementsAre(0, 1));
+  EXPECT_THAT(config.routes[0].upstreams, testing::ElementsAreArray(in_order({0, 1})));
 }
 
 TEST(Load, RoutesMayComeBeforeTheUpstreamsTheyName) {
@@ -277,7 +277,7 @@ TEST(Load, RoutesMayComeBeforeTheUpstreamsTheyName) {
       "[[upstream]]\nname = 'a'\nprovider = 'capture'\npath = '/a'\n"
       "[[upstream]]\nname = 'b'\nprovider = 'capture'\npath = '/b'\n");
   ASSERT_EQ(config.routes.size(), 1u);
-  EXPECT_THAT(config.routes[0].upstreams, ElementsAre(1, 0));
+  EXPECT_THAT(config.routes[0].upstreams, testing::ElementsAreArray(in_order({1, 0})));
 }
 
 TEST(Load, RelativePathsBeginAtTheConfigsFolder) {

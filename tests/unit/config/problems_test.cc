@@ -116,15 +116,13 @@ TEST(Problems, OfTablesThatAreNone) {
        {"c.toml: listener is missing; expected at least one [[listener]] with an address"}},
       {"[[route]]\nupstreams = 'out'",
        {"c.toml:2:13: route[1].upstreams is \"out\"; expected an array; each element the name of "
-        "an "
-        "[[upstream]]"}},
+        "an [[upstream]], or { name, priority, weight }"}},
       {"[[route]]\nsenders = []\nupstreams = []",
        {"c.toml:2:11: route[1].senders is an empty array; expected at least one element, each "
         "\"*\", "
         "\"*@example.com\", \"*@*.example.com\", \"name@example.com\" or \"<>\"",
         "c.toml:3:13: route[1].upstreams is an empty array; expected at least one element, each "
-        "the "
-        "name of an [[upstream]]"}},
+        "the name of an [[upstream]], or { name, priority, weight }"}},
   });
 }
 
@@ -811,10 +809,87 @@ TEST(Problems, OfRoutes) {
         "c.toml:10:25: route[1].upstreams[2] is \"smarthost\", but no [[upstream]] has that name; "
         "expected \"ses\" or \"mailgun\"",
         "c.toml:10:45: route[1].upstreams[4] is \"ses\" again; expected each upstream once",
-        "c.toml:10:52: route[1].upstreams[5] is 5; expected the name of an [[upstream]]"}},
+        "c.toml:10:52: route[1].upstreams[5] is 5; expected the name of an [[upstream]], or { "
+        "name, priority, weight }"}},
       {texts[2],
        {"c.toml:10:12: route[1].senders[1] is \"nobody\"; expected \"*\", \"*@example.com\", "
         "\"*@*.example.com\", \"name@example.com\" or \"<>\""}},
+  });
+}
+
+TEST(Problems, OfConditionsOfRoutes) {
+  const auto route = [](std::string_view keys) {
+    return fmt::format(
+        "{}[[listener]]\naddress = '[::1]:2525'\ntls = 'none'\n[[route]]\nupstreams = ['ses']\n{}",
+        kUpstreams, keys);
+  };
+  const std::vector<std::string> texts = {
+      route("listeners = ['[::]:587', 5]"),
+      route("header = { 'X Y' = 'a', X-Kind = 1 }\nlabels = { team = 5 }"),
+      route("header = 'X-Kind: bulk'\nlabels = ['team']"),
+      route("min_size = '1MB'\nmax_size = 10"),
+      route(std::string("authors = ['nobody']\nrecipients = []\nname = ''\ngroups = [1]\n") +
+            fmt::format("[[auth.user]]\nname = 'a'\npassword = '{}'", kHash)),
+      std::string(kUpstreams) +
+          "[[route]]\nupstreams = [{ name = 'sess' }, { priority = 0, weight = 1001, nam = 'ses' "
+          "}, "
+          "{ weight = 2 }, { name = 'mailgun' }, 'mailgun']"};
+  expect({
+      {texts[0],
+       {"c.toml:14:14: route[1].listeners[1] is \"[::]:587\", but no [[listener]] has that "
+        "address; "
+        "expected \"[::1]:2525\"",
+        "c.toml:14:26: route[1].listeners[2] is 5; expected an IP address and a port, such as "
+        "\"[::]:465\" or \"127.0.0.1:2525\""}},
+      {texts[1],
+       {"c.toml:14:12: route[1].header.\"X Y\" is no field; expected the name of a header field, "
+        "such "
+        "as \"User-Agent\"",
+        "c.toml:14:34: route[1].header.\"X-Kind\" is 1; expected what the field must have, \"*\" "
+        "for "
+        "any text",
+        "c.toml:15:19: route[1].labels.\"team\" is 5; expected the text of the label"}},
+      {texts[2],
+       {"c.toml:14:10: route[1].header is \"X-Kind: bulk\"; expected a table of field names and "
+        "their "
+        "text, such as { \"X-Priority\" = \"bulk*\" }",
+        "c.toml:15:10: route[1].labels is an array; expected a table of labels and their text, "
+        "such "
+        "as { team = \"billing\" }"}},
+      {texts[3],
+       {"c.toml:15:12: route[1].max_size is 10, below min_size; expected 1000000 at least"}},
+      {texts[4],
+       {"c.toml:14:12: route[1].authors[1] is \"nobody\"; expected \"*\", \"*@example.com\", "
+        "\"*@*.example.com\", \"name@example.com\" or \"<>\"",
+        "c.toml:15:14: route[1].recipients is an empty array; expected at least one element, each "
+        "\"*\", \"*@example.com\", \"*@*.example.com\", \"name@example.com\" or \"<>\"",
+        "c.toml:16:8: route[1].name is \"\": it is empty; expected a name of your choice",
+        "c.toml:17:11: route[1].groups[1] is 1; expected the name of a group"}},
+      {texts[5],
+       {"c.toml:10:23: route[1].upstreams[1].name is \"sess\", but no [[upstream]] has that name; "
+        "did "
+        "you mean \"ses\"?",
+        "c.toml:10:46: route[1].upstreams[2].priority is 0; expected an integer from 1 to 1000",
+        "c.toml:10:58: route[1].upstreams[2].weight is 1001; expected an integer from 0 to 1000",
+        "c.toml:10:64: unknown key 'nam' in an upstream of a route; did you mean 'name'?",
+        "c.toml:10:79: route[1].upstreams[3].name is missing; expected the name of an [[upstream]]",
+        "c.toml:10:117: route[1].upstreams[5] is \"mailgun\" again; expected each upstream once"}},
+  });
+}
+
+TEST(Problems, OfGroupsAndLabels) {
+  const auto user = [](std::string_view keys) {
+    return fmt::format("[[auth.user]]\nname = 'a'\npassword = '{}'\n{}", kHash, keys);
+  };
+  const std::vector<std::string> texts = {user("groups = ['x', 'x', 5]"),
+                                          user("labels = { team = '', n = 1 }")};
+  expect({
+      {texts[0],
+       {"c.toml:4:16: auth.user[1].groups[2] is \"x\" again; expected each group once",
+        "c.toml:4:21: auth.user[1].groups[3] is 5; expected the name of a group"}},
+      {texts[1],
+       {"c.toml:4:19: auth.user[1].labels.\"team\" is \"\"; expected the text of the label",
+        "c.toml:4:27: auth.user[1].labels.\"n\" is 1; expected the text of the label"}},
   });
 }
 

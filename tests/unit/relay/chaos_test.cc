@@ -271,7 +271,7 @@ TEST(Chaos, AMessageIsWhereWeSaidItIsAndNowhereElse) {
       made.max_messages_per_connection = 10;
       config->upstreams.push_back(std::move(made));
     }
-    config->routes.push_back({.senders = {}, .upstreams = {0, 1}});
+    config->routes.push_back({.senders = {}, .upstreams = config::in_order({0, 1})});
     if (seed % 2 == 0) config->partial_rejection = config::PartialRejection::kDeliver;
 
     log::Logger logger({.least = log::Level::kError, .descriptor = -1});

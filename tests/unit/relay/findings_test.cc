@@ -32,12 +32,12 @@ TEST(Findings, OfOneWorkerAreKnownToTheOthers) {
   World world({upstream("a")});
   const message::Message message = world.message();
   const auto& path = message.envelope.reverse_path;
-  EXPECT_EQ(world.relay().max_recipients(path), 1000u);
+  EXPECT_EQ(world.relay().max_recipients(path, {}), 1000u);
   const auto cap = world.caps.of(upstream("a"));  // as another worker's pool gets it
   cap->findings.takes(20, world.loop.now());
-  EXPECT_EQ(world.relay().max_recipients(path), 20u);
+  EXPECT_EQ(world.relay().max_recipients(path, {}), 20u);
   cap->findings.states(10);
-  EXPECT_EQ(world.relay().max_recipients(path), 10u);
+  EXPECT_EQ(world.relay().max_recipients(path, {}), 10u);
 }
 
 TEST(Findings, EndWithTheSettingsThatTheyWereMadeWith) {
@@ -48,7 +48,7 @@ TEST(Findings, EndWithTheSettingsThatTheyWereMadeWith) {
   world.caps.of(upstream("a"))->findings.takes(20, world.loop.now());
   world.config().upstreams[0].host = "other.example";
   world.reload();
-  EXPECT_EQ(world.relay().max_recipients(path), 1000u);
+  EXPECT_EQ(world.relay().max_recipients(path, {}), 1000u);
 }
 
 }  // namespace

@@ -231,8 +231,8 @@ class Deployment {
       made.tls = c.starttls ? config::TlsMode::kStarttls : config::TlsMode::kImplicit;
       config_->upstreams.push_back(std::move(made));
     }
-    config_->routes.push_back({.senders = {}, .upstreams = {0}});
-    if (with_other) config_->routes.front().upstreams.push_back(1);
+    config_->routes.push_back(
+        {.upstreams = with_other ? config::in_order({0, 1}) : config::in_order({0})});
     content_ = "\r\nSubject: x\r\n\r\n";
     for (int i = 0; i < 20; ++i)
       content_ += "A line of a message that takes more than one write.\r\n";

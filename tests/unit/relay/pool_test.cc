@@ -177,7 +177,7 @@ TEST(Pool, AReloadKeepsWarmConnectionsOfUnchangedUpstreams) {
   world.host("a").scripts = {kGood.opening() + kGood.transaction() + kGood.transaction()};
   (void)world.deliver(world.message());
   world.config().upstreams.pop_back();
-  world.config().routes[0].upstreams = {0};
+  world.config().routes[0].upstreams = config::in_order({0});
   world.reload();
   EXPECT_TRUE(world.deliver(world.message()).reused_connection);
 }

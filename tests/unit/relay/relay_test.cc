@@ -92,7 +92,7 @@ TEST(Relay, UnderResetsNoMessageIsDeferredBeforeEachUpstreamWasAsked) {
     made.max_messages_per_connection = 5;
     config.upstreams.push_back(std::move(made));
   }
-  config.routes.push_back({.senders = {}, .upstreams = {0, 1}});
+  config.routes.push_back({.senders = {}, .upstreams = config::in_order({0, 1})});
   runtime::TaskGroup servers(loop);
   Count count;
   std::minstd_rand random(1);

@@ -201,13 +201,13 @@ TEST(Limits, MoreRecipientsThanRcptmaxComeAgainAndAreSplitAtRcpt) {
   World world({upstream("a")});
   world.host("a").scripts = {kTakesTwo.opening() + kTwo};
   const message::Message too_many = world.message(recipients(3));
-  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path), 1000u);
+  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path, {}), 1000u);
   const Delivery delivery = world.deliver(too_many);
   EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
   EXPECT_EQ(delivery.reply.wire(),
             "452 4.5.3 id1 not sent: it has 3 recipients, and upstream a takes 2 at a time\r\n");
   // What the session asks at MAIL: the third RCPT will hear 452 4.5.3.
-  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path), 2u);
+  EXPECT_EQ(world.relay().max_recipients(too_many.envelope.reverse_path, {}), 2u);
   EXPECT_EQ(world.deliver(world.message(recipients(2))).outcome, Outcome::kDelivered);
 }
 
@@ -218,7 +218,7 @@ TEST(Limits, TheConfigMayAllowLess) {
   world.host("a").scripts = {kTakesTwo.opening() + kTakesTwo.transaction()};
   const message::Message message = world.message();
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDelivered);
-  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1u);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 1u);
 }
 
 TEST(Limits, RcptmaxIsThatOfTheLastEhlo) {
@@ -230,9 +230,9 @@ TEST(Limits, RcptmaxIsThatOfTheLastEhlo) {
                              unlimited.opening() + unlimited.transaction()};
   const message::Message message = world.message();
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDelivered);
-  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 2u);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 2u);
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDelivered);
-  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 1000u);
 }
 
 TEST(Limits, AnotherUpstreamMayTakeThemAll) {

@@ -57,7 +57,7 @@ struct Crowd {
     made.tls = config::TlsMode::kNone;
     config.upstreams = {made, made};
     config.upstreams[1].name = "b";
-    config.routes.push_back({.senders = {}, .upstreams = {0, 1}});
+    config.routes.push_back({.senders = {}, .upstreams = config::in_order({0, 1})});
     const Surroundings surroundings{loop, logger, metrics, caps,
                                     [&](runtime::Loop& l, const config::Upstream& to,
                                         const TlsFiles&) -> Result<std::unique_ptr<Dialer>> {

@@ -532,16 +532,16 @@ TEST(TooManyRecipients, AreLearnedFromTheReplyToRcptAndKeptTo) {
                                  "U: 250 ok\nU: 250 ok\nU: 250 ok\nU: " + refusal +
                                  "\nU: 354 Go on\nU! stall\n"};
       const message::Message message = world.message(kThree);
-      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 1000u);
       const Delivery delivery = world.deliver(message);
       EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
       EXPECT_EQ(
           delivery.reply.wire(),
           "452 4.5.3 id1 not sent: it has 3 recipients, and upstream a takes 2 at a time\r\n");
       EXPECT_THAT(world.host("a").contents, ElementsAre());
-      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 2u);
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 2u);
       world.pass(61min);
-      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+      EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 1000u);
     }
   }
 }
@@ -565,7 +565,7 @@ TEST(TooManyRecipients, AreNoLimitWhenTheFirstOneIsRefused) {
                              "U: 452 4.5.3 Too many\nU: 554 5.5.1 No valid recipients\n"};
   const message::Message message = world.message(kThree);
   EXPECT_EQ(world.deliver(message).outcome, Outcome::kDeferred);
-  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path), 1000u);
+  EXPECT_EQ(world.relay().max_recipients(message.envelope.reverse_path, {}), 1000u);
 }
 
 TEST(Transaction, InDeliverModeNobodyIsDroppedWhoMayBeTakenLater) {

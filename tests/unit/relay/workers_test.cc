@@ -26,7 +26,7 @@ struct Shared {
     upstream.tls = config::TlsMode::kNone;
     upstream.max_connections = 3;
     made.upstreams.push_back(std::move(upstream));
-    made.routes.push_back({.senders = {}, .upstreams = {0}});
+    made.routes.push_back({.senders = {}, .upstreams = config::in_order({0})});
     config = std::make_shared<const config::Config>(std::move(made));
   }
 

@@ -85,10 +85,9 @@ World::World(std::vector<config::Upstream> upstreams)
       scripts_(loop) {
   config_->hostname = "gw.example";
   config_->upstreams = std::move(upstreams);
-  config::Route route;
-  route.upstreams.resize(config_->upstreams.size());
-  std::iota(route.upstreams.begin(), route.upstreams.end(), 0u);
-  config_->routes.push_back(std::move(route));
+  std::vector<std::size_t> all(config_->upstreams.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  config_->routes.push_back({.upstreams = config::in_order(all)});
 }
 
 World::~World() {

@@ -23,7 +23,7 @@ config::Config plain() {
     config.upstreams.push_back(std::move(upstream));
   }
   config.auth.users.push_back({.name = "app", .password_hash = "x", .senders = {}, .limits = {}});
-  config.routes.push_back({.senders = {}, .upstreams = {0, 1}});
+  config.routes.push_back({.senders = {}, .upstreams = config::in_order({0, 1})});
   return config;
 }
 

@@ -69,6 +69,26 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
   }
 }
 
+TEST(CommandLine, ExplainsAReplyOrARoute) {
+  EXPECT_EQ(std::get<ExplainCommand>(parse({"explain", "--provider", "ses", "454 x"})).reply,
+            "454 x");
+  const auto route = std::get<ExplainRouteCommand>(
+      parse({"explain", "--to", "a@x.example", "--to", "b@x.example", "--user", "app", "--header",
+             "X-Kind: bulk", "--size", "12"}));
+  EXPECT_EQ(route.config, "/etc/sallyport/sallyport.toml");
+  EXPECT_EQ(route.to.size(), 2u);
+  EXPECT_EQ(route.header.size(), 1u);
+  EXPECT_EQ(route.size, 12u);
+  EXPECT_EQ(
+      std::get<ExplainRouteCommand>(parse({"explain", "-c", "c.toml", "--to", "a@b.c"})).config,
+      "c.toml");
+  EXPECT_NE(printed({"explain"}).text.find("expected a reply, or --to"), std::string::npos);
+  EXPECT_NE(printed({"explain", "-c", "c.toml", "454 x"}).text.find("--config needs --upstream"),
+            std::string::npos);
+  EXPECT_EQ(printed({"explain", "--user", "app"}).exit_code, kUsage);
+  EXPECT_EQ(printed({"explain", "--to", "a@b.c", "--provider", "ses"}).exit_code, kUsage);
+}
+
 TEST(CommandLine, TakesNoPasswordAsAnArgument) {
   EXPECT_EQ(printed({"hash-password", "hunter2"}).exit_code, kUsage);
   EXPECT_EQ(printed({"hash-password", "hunter2"}).text.find("hunter2"), std::string::npos);

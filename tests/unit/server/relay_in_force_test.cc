@@ -86,18 +86,18 @@ class PatientDialer final : public relay::Dialer {
 
 Settings settings_with(const std::vector<std::string>& names) {
   Settings settings{.hostname = "gateway.example", .upstreams = {}, .files = {}, .routes = {}};
-  config::Route route;
+  std::vector<std::size_t> all;
   for (const std::string& name : names) {
     config::Upstream upstream;
     upstream.name = name;
     upstream.host = name + ".example";
     upstream.connect_timeout = 24h;
     upstream.tls = config::TlsMode::kNone;
-    route.upstreams.push_back(settings.upstreams.size());
+    all.push_back(settings.upstreams.size());
     settings.upstreams.push_back(std::move(upstream));
     settings.files.emplace_back();
   }
-  settings.routes = {route};
+  settings.routes = {{.upstreams = config::in_order(all)}};
   return settings;
 }
 

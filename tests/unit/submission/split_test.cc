@@ -57,7 +57,9 @@ class Script final : public relay::Deliverer {
     if (next.reply.code == 452) most = learned;
     co_return next;
   }
-  std::uint32_t max_recipients(const smtp::ReversePath&) const override { return most; }
+  std::uint32_t max_recipients(const smtp::ReversePath&, const relay::Caller&) const override {
+    return most;
+  }
 
   std::deque<Delivery> verdicts;
   std::vector<std::string> parts;

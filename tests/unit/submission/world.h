@@ -29,7 +29,9 @@ class Taker final : public relay::Deliverer {
     delivery.reply = {250, {2, 0, 0}, "Ok: " + message.id};
     co_return delivery;
   }
-  std::uint32_t max_recipients(const smtp::ReversePath&) const override { return 100; }
+  std::uint32_t max_recipients(const smtp::ReversePath&, const relay::Caller&) const override {
+    return 100;
+  }
 
   int delivered = 0;
   // Of the last one:
