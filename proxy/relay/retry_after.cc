@@ -15,8 +15,8 @@ using std::chrono::seconds;
 
 // What stands before the number.
 constexpr auto kLeads = std::to_array<std::string_view>(
-    {"try again in ", "try again after ", "retry in ", "retry after ", "retry-after: ",
-     "retry-after=", "please wait ", "wait for "});
+    {"try again in ", "try again after ", "retry in ", "retry after ",
+     "retry-after: ", "retry-after=", "please wait ", "wait for "});
 constexpr seconds kMost = std::chrono::hours(24);
 
 /// Seconds in the unit that `text` begins with; 0: no unit that is known.

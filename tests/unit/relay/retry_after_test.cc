@@ -20,9 +20,9 @@ TEST(RetryAfter, IsReadFromTheWordsOfProviders) {
 
 TEST(RetryAfter, IsNotMadeUp) {
   for (const char* const text :
-       {"Try again later", "", "try again in a while", "retry after 0 seconds", "try again in 3 days",
-        "try again in 99999 hours", "retry in 99999999999999 s", "message 12 waits for 3 seconds",
-        "retry after -5 s"}) {
+       {"Try again later", "", "try again in a while", "retry after 0 seconds",
+        "try again in 3 days", "try again in 99999 hours", "retry in 99999999999999 s",
+        "message 12 waits for 3 seconds", "retry after -5 s"}) {
     EXPECT_FALSE(retry_after(text)) << text;
   }
 }

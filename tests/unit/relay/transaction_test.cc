@@ -223,7 +223,8 @@ TEST(Transaction, WhenAllRecipientsAreRefused) {
     const char* replies;
     const char* heard;
   } cases[] = {
-      {PartialRejection::kReject, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a", "550 5.1.1 a (id1)\r\n"},
+      {PartialRejection::kReject, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a",
+       "550 5.1.1 a (id1)\r\n"},
       {PartialRejection::kDeliver, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a",
        "550 5.1.1 a (id1)\r\n"},
       {PartialRejection::kReject, "550 5.1.1 a\nU: 553 5.1.2 b\nU: 450 4.1.1 c", "550-5.1.1 id1 "},
