@@ -340,7 +340,10 @@ struct Config {
   Session session;
   Message message;
   std::optional<Endpoint> admin;
-  Origin admin_origin = {};  ///< Of `admin.address`.
+  Origin admin_origin = {};         ///< Of `admin.address`.
+  std::string admin_socket;         ///< Path of the unix socket for commands; empty: none.
+  Origin admin_socket_origin = {};  ///< Of `admin.socket`.
+  std::uint32_t trace = 0;          ///< The last messages that are kept for `sallyport trace`.
   Log log;
   Metrics metrics;
 

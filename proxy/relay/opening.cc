@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/base64.h"
+#include "proxy/net/tls.h"
 #include "proxy/runtime/tcp.h"
 
 namespace sallyport::relay {
@@ -25,18 +26,28 @@ using Step = std::expected<T, Attempt>;
 constexpr Duration kMostPerAddress = std::chrono::seconds(8);
 constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
 
+/// What a handshake agreed on, in words.
+std::string described(const runtime::ByteStream& stream) {
+  const auto* const secured = dynamic_cast<const net::TlsStream*>(&stream);
+  if (secured == nullptr) return "encrypted";
+  const net::TlsInfo& info = secured->info();
+  return fmt::format("{} {}{}", info.version, info.cipher, info.resumed ? ", resumed" : "");
+}
+
 /// One opening: each step gives nothing, or the attempt that failed.
 class Opening {
  public:
   Opening(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way)
+          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way,
+          trace::Story* story)
       : loop_(loop),
         dialer_(dialer),
         upstream_(upstream),
         hostname_(hostname),
         deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
         step_deadline_(deadline_),
-        under_way_(under_way) {}
+        under_way_(under_way),
+        story_(story) {}
   ~Opening() { std::erase(under_way_, connection_.get()); }
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -67,6 +78,7 @@ class Opening {
     step_deadline_ = deadline_;
     auto stream = co_await dialer_.connect_next(tried_, deadline_);
     if (!stream) co_return not_connected(std::move(stream.error()));
+    note(Stage::kConnect, tried_.addresses.empty() ? "connected" : tried_.addresses.back().str());
     step_deadline_ = deadline_of_address();
     auto reached = co_await converse(std::move(*stream));
     const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
@@ -119,6 +131,7 @@ class Opening {
 
   /// `secured`: the stream came from the dialer's `secure`, which lets no other peer pass.
   void speak_on(std::unique_ptr<runtime::ByteStream> stream, bool secured) {
+    if (secured) note(Stage::kTls, described(*stream));
     connection_ = std::make_unique<Connection>(loop_, std::move(stream));
     connection_->verified_tls = secured;
     under_way_.push_back(connection_.get());
@@ -159,9 +172,14 @@ class Opening {
     return std::unexpected(std::move(attempt));
   }
 
+  void note(Stage stage, std::string_view words) {
+    if (story_ != nullptr) story_->note(loop_.now(), name(stage), words);
+  }
+
   Task<Step<Reply>> reply_at(Stage stage) {
     auto reply = co_await connection_->read_reply(step_deadline_);
     if (!reply) co_return failed(stage, reply.error());
+    if (story_ != nullptr) note(stage, one_line(*reply));
     co_return std::move(*reply);
   }
 
@@ -319,6 +337,7 @@ class Opening {
   TimePoint step_deadline_;  // of the address that is being talked to, or deadline_
   Tried tried_;
   std::vector<Connection*>& under_way_;
+  trace::Story* const story_;
   std::unique_ptr<Connection> connection_;
 };
 
@@ -326,8 +345,8 @@ class Opening {
 
 Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
                              const std::string& hostname, TimePoint deadline,
-                             std::vector<Connection*>& under_way) {
-  Opening opening(loop, dialer, upstream, hostname, deadline, under_way);
+                             std::vector<Connection*>& under_way, trace::Story* story) {
+  Opening opening(loop, dialer, upstream, hostname, deadline, under_way, story);
   co_return co_await opening.run();
 }
 

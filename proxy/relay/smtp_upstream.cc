@@ -1,5 +1,7 @@
 #include "proxy/relay/smtp_upstream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -140,6 +142,10 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
   smtp::Capabilities& offered = lease.connection->capabilities;
   if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
   if (findings_->is_pipelining_broken(loop_.now())) offered.pipelining = false;
+  if (caller.story != nullptr && lease.reused) {
+    caller.story->note(loop_.now(), "connection",
+                       fmt::format("a reused one, after {} messages", lease.connection->messages));
+  }
   lease.connection->may_go_at_once = !findings_->is_chunking_broken(loop_.now());
   findings_->states(offered.limits.rcpt_max);
   const TimePoint begun = loop_.now();

@@ -310,7 +310,7 @@ class Sallyport:
     _hash = None
 
     def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2,
-                 tls="", submission_extra="", prefix=()):
+                 tls="", submission_extra="", prefix=(), admin=""):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
@@ -319,7 +319,7 @@ class Sallyport:
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
         self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout,
-                           workers=workers, tls=tls, submission_extra=submission_extra)
+                           workers=workers, tls=tls, submission_extra=submission_extra, admin=admin)
         self.write_config()
         self.process = None
 
@@ -349,6 +349,7 @@ key = "{self.authority.key}"
 {parts['tls']}
 [admin]
 address = "127.0.0.1:{self.admin}"
+{parts['admin']}
 [[auth.user]]
 name = "{USER}"
 password = "{self.hash_password()}"

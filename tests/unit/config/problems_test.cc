@@ -101,6 +101,16 @@ TEST(Problems, OfTypesAndRanges) {
       {"[admin]",
        {"c.toml:1:1: admin.address is missing; expected an IP address and a port, such as "
         "\"[::]:465\" or \"127.0.0.1:2525\""}},
+      {"[admin]\nsocket = 5",
+       {"c.toml:2:10: admin.socket is 5; expected the path of a unix socket"}},
+      {"[admin]\nsocket = 's'\ntrace = 1000001",
+       {"c.toml:3:9: admin.trace is 1000001; expected an integer from 0 to 1000000"}},
+      {"[admin]\naddress = '127.0.0.1:9'\ntrace = 5",
+       {"c.toml:3:9: admin.trace means nothing without admin.socket, by which messages are asked "
+        "for; expected admin.socket as well"}},
+      {"[admin]\nsocket = '/" + std::string(107, 'x') + "'",
+       {"c.toml:2:10: admin.socket is \"/" + std::string(59, 'x') +
+        "…\", which has 108 octets; expected at most 107"}},
   });
 }
 
