@@ -93,23 +93,27 @@ class Opening {
 
   Task<Step<>> converse(std::unique_ptr<runtime::ByteStream> wire) {
     Result<std::unique_ptr<runtime::ByteStream>> stream = std::move(wire);
-    if (upstream_.tls == config::TlsMode::kImplicit) {
+    if (tls() == config::TlsMode::kImplicit) {
       stream = co_await dialer_.secure(std::move(*stream), step_deadline_);
       if (!stream) co_return tls_failed(stream.error());
     }
-    speak_on(std::move(*stream), upstream_.tls == config::TlsMode::kImplicit);
+    speak_on(std::move(*stream), tls() == config::TlsMode::kImplicit);
 
     if (const auto greeted = co_await greeting(); !greeted) {
       co_return std::unexpected(greeted.error());
     }
     if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
-    if (upstream_.tls != config::TlsMode::kStarttls) co_return {};
+    if (tls() != config::TlsMode::kStarttls) co_return {};
     if (const auto secured = co_await starttls(); !secured) {
       co_return std::unexpected(secured.error());
     }
     // RFC 3207 section 4.2: what was learned in clear is forgotten.
     co_return co_await ehlo();
   }
+
+  /// How TLS begins on the port that is being talked to.
+  config::TlsMode tls() const { return tried_.port ? tried_.port->tls : upstream_.tls; }
+  std::uint16_t port() const { return tried_.port ? tried_.port->number : upstream_.port; }
 
   /// A throttle, a quota or a refused account holds at every address of the upstream.
   static bool is_about_us(const Attempt& attempt) {
@@ -158,8 +162,8 @@ class Opening {
     if (attempt.error.code == ErrorCode::kTls) attempt.end = End::kMisconfigured;
     if (attempt.error.code == ErrorCode::kInvalid) {
       attempt.error.code = ErrorCode::kProtocol;
-      if (upstream_.tls == config::TlsMode::kImplicit) {
-        attempt.error.text += fmt::format("; try tls = \"starttls\" for port {}", upstream_.port);
+      if (tls() == config::TlsMode::kImplicit) {
+        attempt.error.text += fmt::format("; try tls = \"starttls\" for port {}", port());
       }
     }
     return std::unexpected(std::move(attempt));
@@ -203,12 +207,12 @@ class Opening {
   Attempt no_greeting(Attempt attempt) const {
     const ErrorCode code = attempt.error.code;
     const bool may_want_tls =
-        upstream_.tls != config::TlsMode::kImplicit &&
+        tls() != config::TlsMode::kImplicit &&
         (code == ErrorCode::kTimeout || code == ErrorCode::kClosed || code == ErrorCode::kProtocol);
     if (!may_want_tls) return attempt;
     if (code == ErrorCode::kTimeout) attempt.error.text = "the upstream sent no greeting";
     attempt.error.text +=
-        fmt::format("; if port {} expects TLS at once, try tls = \"implicit\"", upstream_.port);
+        fmt::format("; if port {} expects TLS at once, try tls = \"implicit\"", port());
     return attempt;
   }
 
@@ -218,7 +222,7 @@ class Opening {
     if (!reply) co_return std::unexpected(reply.error());
     // RFC 5321 section 3.2: HELO is for a server that does not know EHLO, and has no extensions.
     const bool needs_extensions =
-        !upstream_.username.empty() || upstream_.tls == config::TlsMode::kStarttls;
+        !upstream_.username.empty() || tls() == config::TlsMode::kStarttls;
     if (reply->is_permanent() && !needs_extensions) {
       const std::string plain = fmt::format("HELO {}\r\n", hostname_);
       reply = co_await ask(Stage::kEhlo, plain);

@@ -23,9 +23,10 @@ bool went_through(const Attempt& attempt) {
          attempt.end != End::kUnsuited;
 }
 
-/// Counts failed look-ups, and logs the first of a row.
+/// Counts failed look-ups, and logs the first of a row; logs ports that are blocked.
 std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::Upstream& upstream,
-                                 metrics::UpstreamMetrics& metrics, log::Logger& logger) {
+                                 metrics::UpstreamMetrics& metrics, log::Logger& logger,
+                                 std::shared_ptr<Findings> findings) {
   dialer->look_up_failed = [name = upstream.name, &metrics, &logger](const Error& error, bool first,
                                                                      bool usable) {
     metrics.look_up_failures.add();
@@ -35,6 +36,12 @@ std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::U
                   {"error", error.text},
                   {"used", usable ? "the last answer" : "nothing"}});
   };
+  dialer->port_found = [name = upstream.name, &logger](std::uint16_t port,
+                                                       const std::string& blocked) {
+    logger.write(log::Level::kWarning, "upstream_port_blocked",
+                 {{"upstream", name}, {"port", port}, {"blocked", blocked}});
+  };
+  dialer->findings = std::move(findings);
   return dialer;
 }
 
@@ -51,8 +58,8 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       logger_(logger),
       findings_(cap, &cap->findings),
       pool_(loop, config, std::move(hostname),
-            observed(std::move(dialer), config, upstream_metrics, logger), std::move(credential),
-            std::move(cap), upstream_metrics),
+            observed(std::move(dialer), config, upstream_metrics, logger, findings_),
+            std::move(credential), std::move(cap), upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
   findings_->forget();
 }
