@@ -177,6 +177,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
+  transaction_->announced = {};
   commands_.restore();
   if (auto refusal = check_content(content)) {
     transaction_->message_id = content.header().message_id();
