@@ -8,11 +8,14 @@
 #include "auth/password_hash.h"
 #include "proxy/server/check.h"
 #include "proxy/server/command_line.h"
+#include "proxy/server/doctor_command.h"
 #include "proxy/server/explain_route.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"
+#include "proxy/server/send_command.h"
 #include "proxy/server/server.h"
+#include "proxy/server/trace_command.h"
 
 namespace sallyport::server {
 namespace {
@@ -46,6 +49,12 @@ int perform(const ProvidersCommand& command) { return print_providers(command); 
 
 int perform(const ExplainCommand& command) { return explain_reply(command); }
 int perform(const ExplainRouteCommand& command) { return print_route(command); }
+
+int perform(const DoctorCommand& command) { return examine(command); }
+
+int perform(const SendCommand& command) { return send(command); }
+
+int perform(const TraceCommand& command) { return print_trace(command); }
 
 int perform(const VersionCommand&) {
   std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);

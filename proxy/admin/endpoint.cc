@@ -16,24 +16,14 @@ namespace {
 
 // Out of descriptors: when to try again.
 constexpr Duration kBackOff = std::chrono::milliseconds(100);
-constexpr std::string_view kExposition = "text/plain; version=0.0.4; charset=utf-8";
-constexpr const char* kIndex =
-    "/metrics  what was counted, for Prometheus\n"
-    "/livez    200 while the process works; otherwise restart it\n"
-    "/readyz   200 when clients are served; otherwise send them elsewhere\n";
-
-Response verdict(const Result<void>& checked) {
-  if (checked) return {.body = "ok\n"};
-  return {.status = 503, .body = checked.error().text + '\n'};
-}
 
 }  // namespace
 
-Endpoint::Endpoint(Loop& loop, std::unique_ptr<TcpListener> listener, Sources sources,
+Endpoint::Endpoint(Loop& loop, std::unique_ptr<TcpListener> listener, std::vector<Page> pages,
                    Options options)
     : loop_(loop),
       listener_(std::move(listener)),
-      sources_(std::move(sources)),
+      pages_(std::move(pages)),
       options_(options),
       group_(loop),
       stopped_(loop) {}
@@ -88,14 +78,15 @@ void Endpoint::wait_for(Connection& connection, Waiting what) {
 Task<void> Endpoint::converse(Connections::iterator connection) {
   while (true) {
     const auto read = co_await read_request(*connection);
-    Request request{.method = Method::kGet, .path = {}, .keep_alive = false};
+    Request request;
+    request.keep_alive = false;
     Response response;
     if (!read) {
       response = refuse(read.error());
     } else if (const auto& whole = *read; whole.has_value()) {
       request = *whole;
       wait_for(*connection, Waiting::kForUs);
-      response = co_await answer(request.path);
+      response = co_await answer(request);
     } else {
       break;
     }
@@ -136,16 +127,25 @@ Task<std::expected<std::optional<Request>, HttpError>> Endpoint::read_request(
   }
 }
 
-Task<Response> Endpoint::answer(std::string_view path) {
-  if (path == "/metrics") {
-    Response response{.body = {}, .content_type = kExposition};
-    response.body = co_await loop_.offload(sources_.metrics);
-    co_return response;
+Task<Response> Endpoint::answer(const Request& request) {
+  const auto page = std::ranges::find(pages_, request.path, &Page::path);
+  if (page == pages_.end()) {
+    if (request.path == "/") co_return index();
+    co_return Response{.status = 404, .body = "Not Found; / lists what there is\n"};
   }
-  if (path == "/livez") co_return verdict(sources_.live());
-  if (path == "/readyz") co_return verdict(sources_.ready());
-  if (path == "/") co_return Response{.body = kIndex};
-  co_return Response{.status = 404, .body = "Not Found; / lists what there is\n"};
+  if (!page->takes_a_while) co_return page->make(request);
+  co_return co_await loop_.offload([&make = page->make, &request] { return make(request); });
+}
+
+Response Endpoint::index() const {
+  std::size_t width = 0;
+  for (const Page& page : pages_) width = std::max(width, page.path.size());
+  Response response;
+  for (const Page& page : pages_) {
+    response.body += page.path + std::string(width - page.path.size() + 2, ' ') + page.summary;
+    response.body += '\n';
+  }
+  return response;
 }
 
 }  // namespace sallyport::admin

@@ -1,6 +1,5 @@
-// The HTTP endpoint for monitoring: /metrics, /livez, /readyz. It asks nobody for a password and
-// tells the names of users: it belongs on loopback or on an address that only the monitoring
-// reaches.
+// An HTTP endpoint: pages by their path, on one listener. It asks nobody for a password: who may
+// reach the listener decides what pages it may have.
 #pragma once
 
 #include <chrono>
@@ -11,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proxy/admin/http_request.h"
 #include "proxy/admin/http_response.h"
@@ -22,15 +22,15 @@
 
 namespace sallyport::admin {
 
-/// Where the answers come from. All must stay callable until `stop` has returned.
-struct Sources {
-  /// The page of /metrics. Called on the thread pool, perhaps by several threads at once.
-  std::function<std::string()> metrics;
-  /// Do the process's loops turn? If not, the error's text says which doesn't: whoever watches
-  /// /livez restarts the process then.
-  std::function<Result<void>()> live;
-  /// Would a client that connects now be served? The error's text says why not: starting, draining.
-  std::function<Result<void>()> ready;
+/// One page: where it is, what it is for, and what makes it.
+struct Page {
+  std::string path;     ///< "/metrics".
+  std::string summary;  ///< In the list at `/`.
+  /// Must stay callable until `Endpoint::stop` has returned.
+  std::function<Response(const Request&)> make;
+  /// It takes a while, so it is made on the thread pool, perhaps on several threads at once; or on
+  /// the endpoint's loop.
+  bool takes_a_while = false;
 };
 
 /// Serves HTTP on one listener. Belongs to one loop.
@@ -45,10 +45,12 @@ class Endpoint {
     Duration idle_timeout = std::chrono::seconds(90);    ///< More than most scrape intervals.
   };
 
-  Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener, Sources sources,
-           Options options);
-  Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener, Sources sources)
-      : Endpoint(loop, std::move(listener), std::move(sources), Options()) {}
+  /// Beside `pages` there is a list of them at `/`.
+  Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener,
+           std::vector<Page> pages, Options options);
+  Endpoint(runtime::Loop& loop, std::unique_ptr<runtime::TcpListener> listener,
+           std::vector<Page> pages)
+      : Endpoint(loop, std::move(listener), std::move(pages), Options()) {}
 
   /// Begins to accept and answer, soon.
   void start() { group_.spawn(serve()); }
@@ -84,11 +86,12 @@ class Endpoint {
   runtime::Task<void> converse(Connections::iterator connection);
   runtime::Task<std::expected<std::optional<Request>, HttpError>> read_request(
       Connection& connection);
-  runtime::Task<Response> answer(std::string_view path);
+  runtime::Task<Response> answer(const Request& request);
+  Response index() const;
 
   runtime::Loop& loop_;
   const std::unique_ptr<runtime::TcpListener> listener_;
-  const Sources sources_;
+  const std::vector<Page> pages_;
   const Options options_;
   runtime::TaskGroup group_;
   Connections connections_;

@@ -1,6 +1,8 @@
 #include "proxy/admin/http_request.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 
 #include "proxy/base/ascii.h"
 
@@ -33,18 +35,26 @@ std::string_view cut(std::string_view& text, std::string_view delimiter) {
   return before;
 }
 
+struct Target {
+  std::string_view path;
+  std::string_view query;
+};
+
 // origin-form, or absolute-form, which every server must take (RFC 9112 section 3.2.2).
-std::optional<std::string> path_of(std::string_view target) {
-  if (ascii::starts_with_ignoring_case(target, kScheme)) {
+std::optional<Target> parse_target(std::string_view target) {
+  const bool visible = std::ranges::all_of(target, [](char c) { return c > 32 && c < 127; });
+  if (!visible || target.contains('#')) return std::nullopt;
+  const bool absolute = ascii::starts_with_ignoring_case(target, kScheme);
+  if (absolute) {
     target.remove_prefix(kScheme.size());
     const auto authority = target.substr(0, target.find_first_of("/?"));
     if (authority.empty()) return std::nullopt;
     target.remove_prefix(authority.size());
-    if (!target.starts_with('/')) return "/";
   }
-  const bool visible = std::ranges::all_of(target, [](char c) { return c > 32 && c < 127; });
-  if (!target.starts_with('/') || !visible || target.contains('#')) return std::nullopt;
-  return std::string(target.substr(0, target.find('?')));
+  const std::string_view path = cut(target, "?");
+  if (path.empty() && absolute) return Target{.path = "/", .query = target};
+  if (!path.starts_with('/')) return std::nullopt;
+  return Target{.path = path, .query = target};
 }
 
 /// What header fields say that matters here.
@@ -93,18 +103,47 @@ std::expected<Request, HttpError> parse(std::string_view text) {
     }
   }
   const bool is_1_1 = version == "HTTP/1.1";
-  const auto path = path_of(target);
+  const auto parsed = parse_target(target);
   // RFC 9112 section 3.2: exactly one Host; 1.0 had none.
-  if (!path || fields.hosts > 1 || (is_1_1 && fields.hosts == 0)) {
+  if (!parsed || fields.hosts > 1 || (is_1_1 && fields.hosts == 0)) {
     return std::unexpected(HttpError::kBadRequest);
   }
   if (method != "GET" && method != "HEAD") return std::unexpected(HttpError::kMethodNotAllowed);
   return Request{.method = method == "GET" ? Method::kGet : Method::kHead,
-                 .path = *path,
+                 .path = std::string(parsed->path),
+                 .query = std::string(parsed->query),
                  .keep_alive = !fields.close && (is_1_1 || fields.keep_alive)};
 }
 
+std::optional<std::string> unescaped(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    char c = text.front();
+    text.remove_prefix(1);
+    if (c == '+') c = ' ';
+    if (c == '%') {
+      unsigned code = 0;
+      const auto [end, error] = std::from_chars(
+          text.data(), text.data() + std::min<std::size_t>(text.size(), 2), code, 16);
+      if (error != std::errc{} || end != text.data() + 2) return std::nullopt;
+      c = static_cast<char>(code);
+      text.remove_prefix(2);
+    }
+    result += c;
+  }
+  return result;
+}
+
 }  // namespace
+
+std::optional<std::string> parameter(const Request& request, std::string_view name) {
+  std::string_view query = request.query;
+  while (!query.empty()) {
+    std::string_view pair = cut(query, "&");
+    if (cut(pair, "=") == name) return unescaped(pair);
+  }
+  return std::nullopt;
+}
 
 std::expected<std::optional<Request>, HttpError> RequestParser::next() {
   // RFC 9112 section 2.2: empty lines before a request are skipped.

@@ -24,11 +24,17 @@ enum class HttpError : std::uint16_t {
 /// A request that was understood.
 struct Request {
   Method method = Method::kGet;
-  std::string path;  ///< Without query; "/" at least.
+  std::string path;        ///< Without query; "/" at least.
+  std::string query = {};  ///< What stands behind the first `?`, as it came.
   bool keep_alive = true;
 
   bool operator==(const Request&) const = default;
 };
+
+/// The value of `name` in a query such as `user=billing&to=a%40example.net`, with its escapes
+/// (RFC 3986 section 2.1) and `+` for a space undone; nullopt if it is not there or has a broken
+/// escape.
+std::optional<std::string> parameter(const Request& request, std::string_view name);
 
 /// Cuts a connection's octets into requests. None may have a body.
 class RequestParser {

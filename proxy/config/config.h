@@ -152,6 +152,26 @@ struct Auth {
   bool operator==(const Auth&) const = default;
 };
 
+/// A port of an upstream, and the way of TLS that goes with it.
+struct UpstreamPort {
+  std::uint16_t number = 0;
+  TlsMode tls = TlsMode::kImplicit;
+
+  bool operator==(const UpstreamPort&) const = default;
+};
+
+/// `proxy` of an `[[upstream]]`: the way out of a network that lets nothing else out.
+struct OutboundProxy {
+  enum class Kind : std::uint8_t { kHttp, kSocks5 };
+  Kind kind = Kind::kHttp;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string username;  ///< Empty: no login. At most 255 octets, and the password, too.
+  Secret password;
+
+  bool operator==(const OutboundProxy& other) const;
+};
+
 /// `[[upstream]]`: a provider or smarthost that takes our mail. What its
 /// provider fills in is filled in.
 struct Upstream {
@@ -189,6 +209,10 @@ struct Upstream {
       std::chrono::seconds(30);  ///< DNS, TCP, TLS, greeting, EHLO, AUTH.
   /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
   std::vector<std::string> disabled_extensions = {};
+  /// `port = "auto"`: the ports to try, in this order; `port` and `tls` are those of the first.
+  /// Empty: there is no other.
+  std::vector<UpstreamPort> ports = {};
+  std::optional<OutboundProxy> proxy = {};  ///< Unset: connections go straight to the host.
 
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.
@@ -316,7 +340,10 @@ struct Config {
   Session session;
   Message message;
   std::optional<Endpoint> admin;
-  Origin admin_origin = {};  ///< Of `admin.address`.
+  Origin admin_origin = {};         ///< Of `admin.address`.
+  std::string admin_socket;         ///< Path of the unix socket for commands; empty: none.
+  Origin admin_socket_origin = {};  ///< Of `admin.socket`.
+  std::uint32_t trace = 0;          ///< The last messages that are kept for `sallyport trace`.
   Log log;
   Metrics metrics;
 

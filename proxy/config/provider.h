@@ -68,6 +68,21 @@ struct ReplyRule {
   bool operator==(const ReplyRule&) const = default;
 };
 
+/// What DNS of a sender's domain shows when its mail goes by a provider: `sallyport doctor` looks
+/// for it.
+struct SenderDns {
+  /// What an SPF record of the domain includes for it; any of them will do. Empty: not known.
+  std::vector<std::string> spf;
+  std::vector<std::string> dkim_selectors;  ///< Those that it signs by; any of them will do.
+  std::string dkim_hint;                    ///< Where the selectors are found, if each account has
+                                            ///< its own.
+  /// It puts an address of its own in place of the reverse-path, so that SPF is checked for that
+  /// one's domain.
+  bool replaces_reverse_path = false;
+
+  bool operator==(const SenderDns&) const = default;
+};
+
 /// One provider: the values an [[upstream]] starts from, and what its replies mean.
 struct Provider {
   std::string name;      ///< As `provider = "…"` spells it.
@@ -102,6 +117,7 @@ struct Provider {
   std::vector<std::string> id_after;
   bool id_is_message_id = false;  ///< The provider knows the message by its Message-ID field.
 
+  SenderDns sender;
   std::vector<ReplyRule> replies;  ///< The first that fits decides.
 
   /// Does `region` mean anything here?

@@ -148,6 +148,16 @@ void read_caps(const Section& section, Provider& provider) {
   caps->read("idle_timeout", provider.idle_timeout, timeout);
 }
 
+void read_sender(const Section& section, Provider& provider) {
+  const auto sender = section.table("sender", schema::kProviderSender);
+  if (!sender) return;
+  SenderDns& dns = provider.sender;
+  read_values(*sender, "spf", dns.spf, host_form());
+  read_values(*sender, "dkim_selectors", dns.dkim_selectors, host_form());
+  sender->read("dkim_hint", dns.dkim_hint, text_form("where the DKIM selectors are found"));
+  sender->read("replaces_reverse_path", dns.replaces_reverse_path, boolean_form());
+}
+
 }  // namespace
 
 std::vector<ReplyRule> read_reply_rules(const Section& section) {
@@ -188,6 +198,7 @@ Provider read_provider(const Section& section, Provider base) {
   section.read("id_is_message_id", provider.id_is_message_id, boolean_form());
   read_ports(section, provider);
   read_caps(section, provider);
+  read_sender(section, provider);
   auto rules = read_reply_rules(section);
   rules.insert(rules.end(), std::make_move_iterator(provider.replies.begin()),
                std::make_move_iterator(provider.replies.end()));

@@ -14,6 +14,8 @@ using std::chrono::hours;
 
 constexpr milliseconds kShortestTimeout{10};
 constexpr std::uint64_t kGiB = 1ull << 30;
+constexpr std::size_t kLongestSocketPath = 107;  // what a sockaddr_un has room for
+constexpr std::uint32_t kTracedByDefault = 1000;
 
 void read_session(const Section& section, Session& session) {
   const auto timeout = duration_form(kShortestTimeout, hours(24));
@@ -85,6 +87,41 @@ void read_log(const Section& section, Log& log) {
                                         {"error", log::Level::kError}}));
 }
 
+void read_admin_socket(const Section& section, Config& config) {
+  if (!section.read("socket", config.admin_socket,
+                    path_form("the path of a unix socket", section.problems().file()))) {
+    if (section.has("trace") && !section.has("socket")) {
+      section.blame("trace",
+                    "means nothing without admin.socket, by which messages are asked for; "
+                    "expected admin.socket as well");
+    }
+    return;
+  }
+  config.admin_socket_origin = {section.place_of("socket")};
+  if (config.admin_socket.size() > kLongestSocketPath) {
+    section.blame("socket", fmt::format("is {}, which has {} octets; expected at most {}",
+                                        quote(config.admin_socket), config.admin_socket.size(),
+                                        kLongestSocketPath));
+  }
+  config.trace = kTracedByDefault;
+  section.read("trace", config.trace, integer_form<std::uint32_t>(0, 1'000'000));
+}
+
+void read_admin(const Section& section, Config& config) {
+  read_admin_socket(section, config);
+  Endpoint address;
+  if (!section.has("address") && section.has("socket")) return;
+  if (section.require("address", address, endpoint_form())) config.admin = address;
+  for (const Listener& listener : config.listeners) {
+    if (!overlap(address, listener.address)) continue;
+    section.blame("address", fmt::format("is {}, and a [[listener]] is at {} already; expected "
+                                         "another port",
+                                         quote(str(address)), str(listener.address)));
+    break;
+  }
+  config.admin_origin = {section.place_of("address")};
+}
+
 }  // namespace
 
 void read_process(const Section& top, const Outside& outside, Config& config) {
@@ -125,16 +162,7 @@ void read_operation(const Section& top, const Outside& outside, Config& config) 
   check_spill_directory(top.problems(), directory, outside, config.message);
   if (const auto section = top.table("log", schema::kLog)) read_log(*section, config.log);
   if (const auto section = top.table("admin", schema::kAdmin)) {
-    Endpoint address;
-    if (section->require("address", address, endpoint_form())) config.admin = address;
-    for (const Listener& listener : config.listeners) {
-      if (!overlap(address, listener.address)) continue;
-      section->blame("address", fmt::format("is {}, and a [[listener]] is at {} already; expected "
-                                            "another port",
-                                            quote(str(address)), str(listener.address)));
-      break;
-    }
-    config.admin_origin = {section->place_of("address")};
+    read_admin(*section, config);
   }
   if (const auto section = top.table("metrics", schema::kMetrics)) {
     section->read("max_users", config.metrics.max_users, integer_form<std::uint32_t>(0, 100'000));

@@ -93,13 +93,16 @@ std::string read_host(const Section& section, const Provider& provider, Upstream
 void read_transport(const Section& section, const Outside& outside, const Provider& provider,
                     Upstream& upstream) {
   upstream.tls = provider.tls;
-  const bool port_said = section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
-  if (port_said) upstream.tls = tls_of_port(provider, upstream.port);
+  const bool port_said = section.read("port", upstream.port, upstream_port_form());
+  const bool automatic = port_said && upstream.port == kAutomaticPort;
+  if (port_said && !automatic) upstream.tls = tls_of_port(provider, upstream.port);
   section.read("tls", upstream.tls,
                choice_form<TlsMode>({{"implicit", TlsMode::kImplicit},
                                      {"starttls", TlsMode::kStarttls},
                                      {"none", TlsMode::kNone}}));
+  if (automatic) choose_ports(section, provider, upstream);
   if (!port_said) upstream.port = default_port(provider, upstream.tls);
+  read_outbound_proxy(section, outside, upstream);
   if (section.has("ca")) {
     require_readable_file(section, "ca", outside, upstream.ca);
     upstream.ca_origin = {section.place_of("ca")};
@@ -160,6 +163,7 @@ void read_capture(const Section& section, const Outside& outside, Upstream& upst
 /// Each message would come back to us as a new one, and go there again.
 void check_is_no_loop(const Section& section, const Upstream& upstream,
                       const std::vector<Listener>& listeners) {
+  if (upstream.proxy) return;  // the host is what the proxy takes it for
   for (const Listener& listener : listeners) {
     if (!is_reached_at(listener.address, upstream.host, upstream.port)) continue;
     section.blame("host", fmt::format("is {} with port {}, which is our own [[listener]] at {}: "

@@ -46,6 +46,9 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>({"name",
                                                                    "port",
                                                                    "tls",
                                                                    "allow_plaintext",
+                                                                   "proxy",
+                                                                   "proxy_username",
+                                                                   "proxy_password",
                                                                    "ca",
                                                                    "server_name",
                                                                    "pin",
@@ -67,14 +70,23 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>({"name",
                                                                    "max_message_size",
                                                                    "disabled_extensions",
                                                                    "path"});
-inline constexpr auto kProvider = std::to_array<std::string_view>(
-    {"name", "like", "title", "checked", "host", "regions", "default_region", "tls", "username",
-     "username_hint", "login", "takes_secret_access_key", "id_after", "id_is_message_id", "headers",
-     "ports", "caps", "oauth", "reply"});
+inline constexpr auto kProvider =
+    std::to_array<std::string_view>({"name",           "like",
+                                     "title",          "checked",
+                                     "host",           "regions",
+                                     "default_region", "tls",
+                                     "username",       "username_hint",
+                                     "login",          "takes_secret_access_key",
+                                     "id_after",       "id_is_message_id",
+                                     "headers",        "ports",
+                                     "caps",           "sender",
+                                     "oauth",          "reply"});
 inline constexpr auto kProviderPorts = std::to_array<std::string_view>({"implicit", "starttls"});
 inline constexpr auto kProviderCaps = std::to_array<std::string_view>(
     {"max_recipients", "max_message_size", "max_connections", "max_messages_per_connection",
      "max_connection_age", "idle_timeout"});
+inline constexpr auto kProviderSender = std::to_array<std::string_view>(
+    {"spf", "dkim_selectors", "dkim_hint", "replaces_reverse_path"});
 inline constexpr auto kProviderReply = std::to_array<std::string_view>(
     {"means", "code", "enhanced", "text", "stages", "why", "examples"});
 inline constexpr auto kProviderOAuth = std::to_array<std::string_view>({"token_url", "scope"});
@@ -94,7 +106,7 @@ inline constexpr auto kSession = std::to_array<std::string_view>(
 inline constexpr auto kMessage = std::to_array<std::string_view>(
     {"max_size", "max_header_size", "memory_threshold", "budget", "directory"});
 inline constexpr auto kLog = std::to_array<std::string_view>({"format", "level"});
-inline constexpr auto kAdmin = std::to_array<std::string_view>({"address"});
+inline constexpr auto kAdmin = std::to_array<std::string_view>({"address", "socket", "trace"});
 inline constexpr auto kMetrics = std::to_array<std::string_view>({"max_users"});
 
 }  // namespace schema::keys
@@ -117,6 +129,7 @@ inline constexpr Schema kUpstream{"[[upstream]]", keys::kUpstream};
 inline constexpr Schema kProvider{"[[provider]]", keys::kProvider};
 inline constexpr Schema kProviderPorts{"[provider.ports]", keys::kProviderPorts};
 inline constexpr Schema kProviderCaps{"[provider.caps]", keys::kProviderCaps};
+inline constexpr Schema kProviderSender{"[provider.sender]", keys::kProviderSender};
 inline constexpr Schema kProviderReply{"[[provider.reply]]", keys::kProviderReply};
 inline constexpr Schema kProviderOAuth{"[provider.oauth]", keys::kProviderOAuth};
 inline constexpr Schema kOAuth{"an upstream's oauth", keys::kOAuth};
@@ -133,12 +146,14 @@ inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 inline constexpr Schema kSecret{"a secret", keys::kPassword};
 
 /// Every section, each once.
-inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop,      kListener,      kHeader,       kTls,           kTlsPair,       kAuth,
-     kAuthUser, kAuthSource,    kUsersFile,    kUsersFileUser, kLimits,        kUserLimits,
-     kProvider, kProviderPorts, kProviderCaps, kProviderOAuth, kProviderReply, kUpstream,
-     kOAuth,    kPassword,      kRoute,        kTarget,        kSession,       kMessage,
-     kLog,      kAdmin,         kMetrics});
+inline constexpr auto kAll =
+    std::to_array<Schema>({kTop,           kListener,      kHeader,       kTls,
+                           kTlsPair,       kAuth,          kAuthUser,     kAuthSource,
+                           kUsersFile,     kUsersFileUser, kLimits,       kUserLimits,
+                           kProvider,      kProviderPorts, kProviderCaps, kProviderSender,
+                           kProviderOAuth, kProviderReply, kUpstream,     kOAuth,
+                           kPassword,      kRoute,         kTarget,       kSession,
+                           kMessage,       kLog,           kAdmin,        kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

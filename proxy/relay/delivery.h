@@ -15,6 +15,7 @@
 #include "proxy/runtime/cancellation.h"
 #include "proxy/runtime/task.h"
 #include "proxy/smtp/reply.h"
+#include "proxy/trace/story.h"
 
 namespace sallyport::relay {
 
@@ -65,6 +66,8 @@ struct Caller {
   std::span<const std::string> groups = {};    ///< Of the user.
   std::span<const config::Label> labels = {};  ///< Of the user.
   const config::Endpoint* listener = nullptr;  ///< By which the message came in; null: by none.
+  /// Where the steps of the delivery are noted. Null: nowhere; or outlives the delivery.
+  trace::Story* story = nullptr;
 };
 
 /// Who delivers. One a worker; the session calls it from the same loop.

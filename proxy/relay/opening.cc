@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxy/base/base64.h"
+#include "proxy/net/tls.h"
 #include "proxy/runtime/tcp.h"
 
 namespace sallyport::relay {
@@ -25,18 +26,28 @@ using Step = std::expected<T, Attempt>;
 constexpr Duration kMostPerAddress = std::chrono::seconds(8);
 constexpr Duration kLeastPerAddress = std::chrono::seconds(2);
 
+/// What a handshake agreed on, in words.
+std::string described(const runtime::ByteStream& stream) {
+  const auto* const secured = dynamic_cast<const net::TlsStream*>(&stream);
+  if (secured == nullptr) return "encrypted";
+  const net::TlsInfo& info = secured->info();
+  return fmt::format("{} {}{}", info.version, info.cipher, info.resumed ? ", resumed" : "");
+}
+
 /// One opening: each step gives nothing, or the attempt that failed.
 class Opening {
  public:
   Opening(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way)
+          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way,
+          trace::Story* story)
       : loop_(loop),
         dialer_(dialer),
         upstream_(upstream),
         hostname_(hostname),
         deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
         step_deadline_(deadline_),
-        under_way_(under_way) {}
+        under_way_(under_way),
+        story_(story) {}
   ~Opening() { std::erase(under_way_, connection_.get()); }
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
@@ -67,6 +78,7 @@ class Opening {
     step_deadline_ = deadline_;
     auto stream = co_await dialer_.connect_next(tried_, deadline_);
     if (!stream) co_return not_connected(std::move(stream.error()));
+    note(Stage::kConnect, tried_.addresses.empty() ? "connected" : tried_.addresses.back().str());
     step_deadline_ = deadline_of_address();
     auto reached = co_await converse(std::move(*stream));
     const bool stopping = !reached && reached.error().error.code == ErrorCode::kCancelled;
@@ -76,23 +88,27 @@ class Opening {
 
   Task<Step<>> converse(std::unique_ptr<runtime::ByteStream> wire) {
     Result<std::unique_ptr<runtime::ByteStream>> stream = std::move(wire);
-    if (upstream_.tls == config::TlsMode::kImplicit) {
+    if (tls() == config::TlsMode::kImplicit) {
       stream = co_await dialer_.secure(std::move(*stream), step_deadline_);
       if (!stream) co_return tls_failed(stream.error());
     }
-    speak_on(std::move(*stream), upstream_.tls == config::TlsMode::kImplicit);
+    speak_on(std::move(*stream), tls() == config::TlsMode::kImplicit);
 
     if (const auto greeted = co_await greeting(); !greeted) {
       co_return std::unexpected(greeted.error());
     }
     if (const auto hailed = co_await ehlo(); !hailed) co_return std::unexpected(hailed.error());
-    if (upstream_.tls != config::TlsMode::kStarttls) co_return {};
+    if (tls() != config::TlsMode::kStarttls) co_return {};
     if (const auto secured = co_await starttls(); !secured) {
       co_return std::unexpected(secured.error());
     }
     // RFC 3207 section 4.2: what was learned in clear is forgotten.
     co_return co_await ehlo();
   }
+
+  /// How TLS begins on the port that is being talked to.
+  config::TlsMode tls() const { return tried_.port ? tried_.port->tls : upstream_.tls; }
+  std::uint16_t port() const { return tried_.port ? tried_.port->number : upstream_.port; }
 
   /// A throttle, a quota or a refused account holds at every address of the upstream.
   static bool is_about_us(const Attempt& attempt) {
@@ -115,6 +131,7 @@ class Opening {
 
   /// `secured`: the stream came from the dialer's `secure`, which lets no other peer pass.
   void speak_on(std::unique_ptr<runtime::ByteStream> stream, bool secured) {
+    if (secured) note(Stage::kTls, described(*stream));
     connection_ = std::make_unique<Connection>(loop_, std::move(stream));
     connection_->verified_tls = secured;
     under_way_.push_back(connection_.get());
@@ -140,8 +157,8 @@ class Opening {
     if (attempt.error.code == ErrorCode::kTls) attempt.end = End::kMisconfigured;
     if (attempt.error.code == ErrorCode::kInvalid) {
       attempt.error.code = ErrorCode::kProtocol;
-      if (upstream_.tls == config::TlsMode::kImplicit) {
-        attempt.error.text += fmt::format("; try tls = \"starttls\" for port {}", upstream_.port);
+      if (tls() == config::TlsMode::kImplicit) {
+        attempt.error.text += fmt::format("; try tls = \"starttls\" for port {}", port());
       }
     }
     return std::unexpected(std::move(attempt));
@@ -155,9 +172,14 @@ class Opening {
     return std::unexpected(std::move(attempt));
   }
 
+  void note(Stage stage, std::string_view words) {
+    if (story_ != nullptr) story_->note(loop_.now(), name(stage), words);
+  }
+
   Task<Step<Reply>> reply_at(Stage stage) {
     auto reply = co_await connection_->read_reply(step_deadline_);
     if (!reply) co_return failed(stage, reply.error());
+    if (story_ != nullptr) note(stage, one_line(*reply));
     co_return std::move(*reply);
   }
 
@@ -180,12 +202,12 @@ class Opening {
   Attempt no_greeting(Attempt attempt) const {
     const ErrorCode code = attempt.error.code;
     const bool may_want_tls =
-        upstream_.tls != config::TlsMode::kImplicit &&
+        tls() != config::TlsMode::kImplicit &&
         (code == ErrorCode::kTimeout || code == ErrorCode::kClosed || code == ErrorCode::kProtocol);
     if (!may_want_tls) return attempt;
     if (code == ErrorCode::kTimeout) attempt.error.text = "the upstream sent no greeting";
     attempt.error.text +=
-        fmt::format("; if port {} expects TLS at once, try tls = \"implicit\"", upstream_.port);
+        fmt::format("; if port {} expects TLS at once, try tls = \"implicit\"", port());
     return attempt;
   }
 
@@ -195,7 +217,7 @@ class Opening {
     if (!reply) co_return std::unexpected(reply.error());
     // RFC 5321 section 3.2: HELO is for a server that does not know EHLO, and has no extensions.
     const bool needs_extensions =
-        !upstream_.username.empty() || upstream_.tls == config::TlsMode::kStarttls;
+        !upstream_.username.empty() || tls() == config::TlsMode::kStarttls;
     if (reply->is_permanent() && !needs_extensions) {
       const std::string plain = fmt::format("HELO {}\r\n", hostname_);
       reply = co_await ask(Stage::kEhlo, plain);
@@ -315,6 +337,7 @@ class Opening {
   TimePoint step_deadline_;  // of the address that is being talked to, or deadline_
   Tried tried_;
   std::vector<Connection*>& under_way_;
+  trace::Story* const story_;
   std::unique_ptr<Connection> connection_;
 };
 
@@ -322,8 +345,8 @@ class Opening {
 
 Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
                              const std::string& hostname, TimePoint deadline,
-                             std::vector<Connection*>& under_way) {
-  Opening opening(loop, dialer, upstream, hostname, deadline, under_way);
+                             std::vector<Connection*>& under_way, trace::Story* story) {
+  Opening opening(loop, dialer, upstream, hostname, deadline, under_way, story);
   co_return co_await opening.run();
 }
 

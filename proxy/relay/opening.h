@@ -10,6 +10,7 @@
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/dialer.h"
+#include "proxy/trace/story.h"
 
 namespace sallyport::relay {
 
@@ -19,9 +20,10 @@ using Opened = std::expected<std::unique_ptr<Connection>, Attempt>;
 /// Opens a connection to `upstream` within its connect_timeout and by `deadline`. `hostname` is
 /// said in EHLO. All arguments outlive the call. AUTH is never said without TLS unless
 /// `upstream.tls` is none. While it speaks on a connection, that is among `under_way`: aborting it
-/// there ends the call.
+/// there ends the call. What each step came to is noted in `story`; null: nowhere.
 runtime::Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer,
                                       const config::Upstream& upstream, const std::string& hostname,
-                                      TimePoint deadline, std::vector<Connection*>& under_way);
+                                      TimePoint deadline, std::vector<Connection*>& under_way,
+                                      trace::Story* story = nullptr);
 
 }  // namespace sallyport::relay

@@ -94,6 +94,10 @@ Task<std::expected<Pool::Lease, Attempt>> Pool::acquire(const Deadlines& deadlin
 Task<std::expected<std::unique_ptr<Connection>, Attempt>> Pool::wait(TimePoint deadline,
                                                                      Caller caller,
                                                                      TimePoint since) {
+  if (caller.story != nullptr) {
+    caller.story->note(loop_.now(), "waiting",
+                       fmt::format("all {} connections are in use", cap_->allowed()));
+  }
   Waiter waiter(loop_, since);
   waiters_.push(caller.user, &waiter);
   cap_->wait(*member_, since, loop_.now());
@@ -126,7 +130,7 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadl
   const TimePoint begun = loop_.now();
   const std::uint64_t cut_offs_before = cut_offs_;
   auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_,
-                                         deadlines.opening_ends(loop_.now()), busy_);
+                                         deadlines.opening_ends(loop_.now()), busy_, caller.story);
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
   if (opened) {

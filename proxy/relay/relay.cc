@@ -194,6 +194,7 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
   std::vector<config::Target> drawn;
   const auto route =
       found ? router_.order(*found, random_, drawn) : std::span<const config::Target>();
+  if (caller.story != nullptr) note(caller, "route", described(found, route));
   Delivery delivery;
   if (found) delivery.route = router_.route(*found).name;
   Upstream* last = nullptr;
@@ -210,11 +211,16 @@ Task<Delivery> Relay::try_route(const message::Message& message, TimePoint deadl
       Upstream& upstream = *upstreams_[target.upstream];
       if (!even_in_trouble && !upstream.health.admit(loop_.now())) {
         passed_over.push_back(target);
+        note(caller, "passed over", upstream.config.name + ": its last attempts failed");
         continue;
       }
       const std::size_t others =
           route.size() - std::min(route.size(), delivery.attempts + std::size_t{1});
+      note(caller, "upstream", upstream.config.name);
       Attempt attempt = co_await try_upstream(upstream, message, others, deadline, caller);
+      if (caller.story != nullptr) {
+        caller.story->note_verdict(loop_.now(), "verdict", in_one_line(upstream, attempt));
+      }
       ++delivery.attempts;
       if (decisive && is_permanently_unsuited(attempt) && !is_permanently_unsuited(*decisive)) {
         delivery.earlier_attempts.push_back(in_one_line(upstream, attempt));
@@ -270,6 +276,24 @@ Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& me
   upstream.metrics.message(counted_as(attempt.end), message.size(),
                            message.envelope.recipients.size());
   co_return attempt;
+}
+
+void Relay::note(const Caller& caller, std::string_view step, std::string_view words) {
+  if (caller.story != nullptr) caller.story->note(loop_.now(), step, words);
+}
+
+/// Which route it is, and whom it asks in which order.
+std::string Relay::described(std::optional<std::size_t> route,
+                             std::span<const config::Target> order) const {
+  if (!route) return "none serves this message";
+  const std::string& name = router_.route(*route).name;
+  std::string words = name.empty() ? fmt::format("route {}", *route + 1)
+                                   : fmt::format("route {} ({})", *route + 1, name);
+  words += " to";
+  for (const config::Target& target : order) {
+    words += ' ' + settings_->upstreams[target.upstream].name;
+  }
+  return words;
 }
 
 std::uint32_t Relay::max_recipients(const smtp::ReversePath& reverse_path,

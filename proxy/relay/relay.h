@@ -3,8 +3,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "metrics/metrics.h"
@@ -82,6 +85,10 @@ class Relay final : public Deliverer {
   std::shared_ptr<Upstream> find(const Settings& settings, std::size_t index) const;
   runtime::Task<Attempt> try_upstream(Upstream& upstream, const message::Message& message,
                                       std::size_t others, TimePoint deadline, Caller caller);
+
+  void note(const Caller& caller, std::string_view step, std::string_view words);
+  std::string described(std::optional<std::size_t> route,
+                        std::span<const config::Target> order) const;
 
   runtime::Loop& loop_;
   const std::shared_ptr<const Settings> settings_;

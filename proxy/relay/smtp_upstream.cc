@@ -1,5 +1,7 @@
 #include "proxy/relay/smtp_upstream.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -21,9 +23,10 @@ bool went_through(const Attempt& attempt) {
          attempt.end != End::kUnsuited;
 }
 
-/// Counts failed look-ups, and logs the first of a row.
+/// Counts failed look-ups, and logs the first of a row; logs ports that are blocked.
 std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::Upstream& upstream,
-                                 metrics::UpstreamMetrics& metrics, log::Logger& logger) {
+                                 metrics::UpstreamMetrics& metrics, log::Logger& logger,
+                                 std::shared_ptr<Findings> findings) {
   dialer->look_up_failed = [name = upstream.name, &metrics, &logger](const Error& error, bool first,
                                                                      bool usable) {
     metrics.look_up_failures.add();
@@ -33,6 +36,12 @@ std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::U
                   {"error", error.text},
                   {"used", usable ? "the last answer" : "nothing"}});
   };
+  dialer->port_found = [name = upstream.name, &logger](std::uint16_t port,
+                                                       const std::string& blocked) {
+    logger.write(log::Level::kWarning, "upstream_port_blocked",
+                 {{"upstream", name}, {"port", port}, {"blocked", blocked}});
+  };
+  dialer->findings = std::move(findings);
   return dialer;
 }
 
@@ -47,12 +56,12 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       loop_(loop),
       logger_(logger),
       cap_(std::move(cap)),
-      findings_(cap_->findings),
+      findings_(cap_, &cap_->findings),
       pool_(loop, config, std::move(hostname),
-            observed(std::move(dialer), config, upstream_metrics, logger), cap_,
-            upstream_metrics),
+            observed(std::move(dialer), config, upstream_metrics, logger, findings_),
+            cap_, upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
-  findings_.forget();
+  findings_->forget();
 }
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
@@ -74,7 +83,7 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
       if (has_others) continue;
       co_return std::move(*attempt);
     }
-    if (attempt->recipients_taken > 0) findings_.takes(attempt->recipients_taken, loop_.now());
+    if (attempt->recipients_taken > 0) findings_->takes(attempt->recipients_taken, loop_.now());
     pool_.give_back(std::move(lease->connection));
     if (attempt->end == End::kMisconfigured) log_misconfiguration(*attempt);
     co_return std::move(*attempt);
@@ -101,14 +110,14 @@ Task<std::expected<Attempt, Attempt>> SmtpUpstream::on_lease(
     lease.connection->capabilities.pipelining = false;
     attempt = co_await on_connection(lease, message, partial_rejection, deadlines, caller);
     if (went_through(attempt)) {
-      findings_.breaks_pipelining(loop_.now());
+      findings_->breaks_pipelining(loop_.now());
       logger_.write(log::Level::kWarning, "upstream_pipelining_broken",
                     {{"upstream", config.name},
                      {"error", "it offers PIPELINING, and answers commands only one by one"}});
     }
   }
   if (attempt.lost_chunk) {
-    findings_.breaks_chunking(loop_.now());
+    findings_->breaks_chunking(loop_.now());
     logger_.write(log::Level::kWarning, "upstream_chunking_broken",
                   {{"upstream", config.name}, {"error", one_line(attempt.said())}});
     if (auto failed = co_await renew(lease, deadlines, caller)) {
@@ -136,9 +145,13 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
   if (caller.has_gone()) co_return abandoned(Stage::kMail);
   smtp::Capabilities& offered = lease.connection->capabilities;
   if (!config.disabled_extensions.empty()) smtp::withhold(offered, usable_);
-  if (findings_.is_pipelining_broken(loop_.now())) offered.pipelining = false;
-  lease.connection->may_go_at_once = !findings_.is_chunking_broken(loop_.now());
-  findings_.states(offered.limits.rcpt_max);
+  if (findings_->is_pipelining_broken(loop_.now())) offered.pipelining = false;
+  if (caller.story != nullptr && lease.reused) {
+    caller.story->note(loop_.now(), "connection",
+                       fmt::format("a reused one, after {} messages", lease.connection->messages));
+  }
+  lease.connection->may_go_at_once = !findings_->is_chunking_broken(loop_.now());
+  findings_->states(offered.limits.rcpt_max);
   const TimePoint begun = loop_.now();
   Attempt attempt = co_await transact(loop_, *lease.connection, config, partial_rejection, message,
                                       deadlines, caller);
@@ -149,8 +162,8 @@ Task<Attempt> SmtpUpstream::on_connection(Pool::Lease& lease, const message::Mes
 }
 
 std::uint32_t SmtpUpstream::max_recipients() const {
-  const std::uint64_t stated = findings_.stated();
-  const std::uint64_t taken = findings_.taken(loop_.now());
+  const std::uint64_t stated = findings_->stated();
+  const std::uint64_t taken = findings_->taken(loop_.now());
   std::uint64_t most = config.max_recipients;
   if (most == 0) most = stated != 0 ? stated : kMostRecipients;
   if (stated != 0) most = std::min(most, stated);

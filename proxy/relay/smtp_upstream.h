@@ -50,7 +50,7 @@ class SmtpUpstream final : public Upstream {
   runtime::Loop& loop_;
   log::Logger& logger_;
   const std::shared_ptr<ConnectionCap> cap_;
-  Findings& findings_;
+  const std::shared_ptr<Findings> findings_;
   Pool pool_;
   const smtp::ExtensionSet usable_;
   TimePoint last_logged_{};

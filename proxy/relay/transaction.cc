@@ -31,6 +31,9 @@ constexpr Duration kLeftoverTimeout = seconds(5);
 constexpr Duration kFlightTimeout = seconds(15);
 constexpr int kFlightShare = 3;  // and at most this part of the time left, so that some is left
 
+// With more recipients, those that are accepted are not noted one by one.
+constexpr std::size_t kMostNoted = 10;
+
 // Commands in flight (RFC 2920). With more, both sides could wait for the other to read.
 constexpr std::size_t kMostInFlight = 200;
 
@@ -100,6 +103,18 @@ class UpstreamTransaction {
   }
 
   void hang_up(CloseReason reason) { connection_.closing = reason; }
+
+  /// Of many recipients only those are worth a step that the upstream refuses.
+  void note(std::size_t command, const Reply& reply) {
+    if (caller_.story == nullptr) return;
+    const Stage stage = stage_of(command);
+    if (stage == Stage::kRcpt && recipients_.size() > kMostNoted && is_success(reply)) return;
+    std::string words = one_line(reply);
+    if (stage == Stage::kRcpt) {
+      words = recipients_[command - kFirstRcpt].forward_path.str() + ": " + words;
+    }
+    caller_.story->note(loop_.now(), name(stage), words);
+  }
 
   TimePoint within(Duration span) const { return deadlines_.reply_ends(loop_.now(), span); }
 
@@ -282,6 +297,7 @@ class UpstreamTransaction {
   }
 
   void take(std::size_t command, const Reply& reply) {
+    note(command, reply);
     // RFC 5321 section 3.8: 421 may answer any command; the upstream hangs up.
     if (reply.code == 421) {
       hang_up(CloseReason::kPeer);

@@ -3,7 +3,6 @@
 #include <ares.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <array>
@@ -11,11 +10,11 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "proxy/base/ascii.h"
 #include "proxy/runtime/event.h"
+#include "proxy/runtime/name_channel.h"
 #include "proxy/runtime/timer.h"
 
 namespace sallyport::runtime {
@@ -33,12 +32,6 @@ constexpr Duration kIncompleteLifetime = seconds(5);
 constexpr Duration kLongestLifetime = seconds(60);
 // A TTL of 0 would ask the name server for each connection.
 constexpr Duration kShortestLifetime = seconds(1);
-
-/// A table of the process, set up once; never torn down.
-bool library_is_ready() {
-  static const bool ready = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
-  return ready;
-}
 
 bool is_localhost(std::string_view name) {
   const std::string lower = ascii::lower(name);
@@ -84,24 +77,22 @@ std::vector<SocketAddress> interleaved(const std::vector<SocketAddress>& address
 
 }  // namespace
 
-/// c-ares answers by callbacks, from within calls of its own: they store what came and wake who
-/// waits. It is only destroyed from outside of them.
+/// The callbacks of the channel store what came and wake who waits.
 class LookUp::Impl {
  public:
   Impl(Loop& loop, std::string_view host, std::uint16_t port, const ResolverSettings& settings)
       : loop_(loop),
         name_(host),
         service_(std::to_string(port)),
-        settings_(settings),
-        retry_(loop.timers(), [this] { work_on(ARES_SOCKET_BAD, ARES_SOCKET_BAD); }),
+        channel_(loop, settings),
         grace_(loop.timers(), [this] { settle(); }) {
     begin(port);
   }
 
   ~Impl() {
     assert(waiters_.empty());
-    ended_ = true;
-    close_channel();
+    ended_ = true;  // answers that closing the channel gives find nobody
+    channel_.close();
   }
 
   Task<bool> wait(TimePoint deadline) {
@@ -118,11 +109,6 @@ class LookUp::Impl {
   void cancel() { end(fail(ErrorCode::kCancelled, "we are stopping")); }
 
  private:
-  struct Watch {
-    uv_poll_t uv{};
-    Impl* owner = nullptr;
-    ares_socket_t descriptor = ARES_SOCKET_BAD;
-  };
   struct Family {
     Impl* owner = nullptr;
     bool pending = false;
@@ -138,10 +124,6 @@ class LookUp::Impl {
     }
     absolute_ = name_.ends_with('.');
     if (absolute_) name_.pop_back();
-    if (!library_is_ready()) {
-      end(fail(ErrorCode::kSystem, "look up " + name_ + ": the resolver cannot be set up"));
-      return;
-    }
     if (is_in_hosts_file()) return;
     if (is_localhost(name_)) {
       end(HostAddresses{
@@ -158,7 +140,7 @@ class LookUp::Impl {
     if (!open_channel("f")) return true;
     Family both;
     ask(both, AF_UNSPEC);
-    close_channel();
+    channel_.close();
     if (both.found.addresses.empty()) return false;
     end(HostAddresses{interleaved(both.found.addresses), both.found.lifetime});
     return true;
@@ -173,7 +155,7 @@ class LookUp::Impl {
       family->pending = true;
       ask(*family, kind);
     }
-    rearm();
+    channel_.begin();
   }
 
   void ask(Family& family, int kind) {
@@ -181,7 +163,7 @@ class LookUp::Impl {
     hints.ai_flags = ARES_AI_NUMERICSERV | ARES_AI_NOSORT;
     hints.ai_family = kind;
     hints.ai_socktype = SOCK_STREAM;
-    ares_getaddrinfo(channel_, name_.c_str(), service_.c_str(), &hints, on_answer, &family);
+    ares_getaddrinfo(channel_.get(), name_.c_str(), service_.c_str(), &hints, on_answer, &family);
   }
 
   static void on_answer(void* context, int status, int /*timeouts*/, ares_addrinfo* answer) {
@@ -243,102 +225,26 @@ class LookUp::Impl {
     if (ended_) return;
     ended_ = true;
     result_ = std::move(result);
-    retry_.disarm();
+    channel_.rest();
     grace_.disarm();
     for (Event* const waiter : waiters_) waiter->set();
   }
 
   bool open_channel(const char* lookups) {
-    ares_options options{};
-    std::string lookups_copy(lookups);
-    options.lookups = lookups_copy.data();
-    options.timeout = static_cast<int>(std::chrono::ceil<milliseconds>(settings_.timeout).count());
-    options.tries = settings_.attempts;
-    options.sock_state_cb = on_socket_state;
-    options.sock_state_cb_data = this;
-    int given = ARES_OPT_LOOKUPS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
-    // An absolute name has no other ends; c-ares would take them all the same.
-    if (absolute_ || is_localhost(name_)) given |= ARES_OPT_DOMAINS;
-    int status = ares_init_options(&channel_, &options, given);
-    if (status == ARES_SUCCESS && !settings_.servers.empty()) {
-      status = ares_set_servers_ports_csv(channel_, settings_.servers.c_str());
-    }
+    const int status =
+        channel_.open({.lookups = lookups, .absolute = absolute_ || is_localhost(name_)});
     if (status == ARES_SUCCESS) return true;
-    close_channel();
     end(fail(ErrorCode::kSystem, "look up " + name_ + ": " + ares_strerror(status)));
     return false;
-  }
-
-  /// Queries that are pending are answered before it returns: ended_ says that nothing follows.
-  void close_channel() {
-    if (channel_ != nullptr) ares_destroy(std::exchange(channel_, nullptr));
-    while (!watches_.empty()) unwatch(watches_.begin()->first);
-  }
-
-  void rearm() {
-    timeval wait{};
-    if (ended_ || channel_ == nullptr || ares_timeout(channel_, nullptr, &wait) == nullptr) {
-      retry_.disarm();
-    } else {
-      retry_.arm(loop_.after(seconds(wait.tv_sec) + std::chrono::microseconds(wait.tv_usec)));
-    }
-  }
-
-  void work_on(ares_socket_t readable, ares_socket_t writable) {
-    if (ended_ || channel_ == nullptr) return;
-    ares_process_fd(channel_, readable, writable);
-    rearm();
-  }
-
-  static void on_socket_state(void* context, ares_socket_t descriptor, int readable, int writable) {
-    static_cast<Impl*>(context)->watch(
-        descriptor, (readable != 0 ? UV_READABLE : 0) | (writable != 0 ? UV_WRITABLE : 0));
-  }
-
-  void watch(ares_socket_t descriptor, int interest) {
-    if (interest == 0) {
-      unwatch(descriptor);
-      return;
-    }
-    Watch*& watch = watches_[descriptor];
-    if (watch == nullptr) {
-      watch = new Watch{.owner = this, .descriptor = descriptor};
-      watch->uv.data = watch;
-      const int initialised = uv_poll_init(loop_.uv(), &watch->uv, descriptor);
-      assert(initialised == 0);
-      (void)initialised;
-    }
-    uv_poll_start(&watch->uv, interest, [](uv_poll_t* uv, int status, int events) {
-      const Watch& ready = *static_cast<Watch*>(uv->data);
-      if (ready.owner == nullptr) return;
-      const bool failed = status < 0;
-      ready.owner->work_on(
-          failed || (events & UV_READABLE) != 0 ? ready.descriptor : ARES_SOCKET_BAD,
-          failed || (events & UV_WRITABLE) != 0 ? ready.descriptor : ARES_SOCKET_BAD);
-    });
-  }
-
-  /// c-ares closes the descriptor next; libuv takes it out of its set at once.
-  void unwatch(ares_socket_t descriptor) {
-    const auto found = watches_.find(descriptor);
-    if (found == watches_.end()) return;
-    Watch* const watch = found->second;
-    watches_.erase(found);
-    watch->owner = nullptr;
-    uv_close(reinterpret_cast<uv_handle_t*>(&watch->uv),
-             [](uv_handle_t* uv) { delete static_cast<Watch*>(uv->data); });
   }
 
   Loop& loop_;
   std::string name_;
   const std::string service_;
-  const ResolverSettings settings_;
   bool absolute_ = false;
-  ares_channel channel_ = nullptr;
-  std::map<ares_socket_t, Watch*> watches_;  // libuv's: each frees itself after closing
+  NameChannel channel_;
   Family v4_;
   Family v6_;
-  Timer retry_;  // when c-ares wants to ask again, or to give up
   Timer grace_;  // when the family that is still missing is not waited for any more
   std::vector<Event*> waiters_;
   bool ended_ = false;
@@ -363,6 +269,83 @@ Task<Result<HostAddresses>> resolve(Loop& loop, std::string host, std::uint16_t 
     co_return fail(ErrorCode::kTimeout, "look up " + host + ": no answer in time");
   }
   co_return look_up.result();
+}
+
+namespace {
+
+/// One query for TXT records; belongs to one coroutine.
+class TextQuery {
+ public:
+  TextQuery(Loop& loop, const ResolverSettings& settings)
+      : answered_(loop), channel_(loop, settings) {}
+
+  Task<Result<std::vector<std::string>>> run(const std::string& name, TimePoint deadline) {
+    const int status = channel_.open({.lookups = "b", .absolute = true, .large = true});
+    if (status != ARES_SUCCESS) co_return failed(name, ErrorCode::kSystem, ares_strerror(status));
+    ares_query(channel_.get(), name.c_str(), kClassInternet, kTypeText, on_answer, this);
+    channel_.begin();
+    const auto came = co_await answered_.wait(deadline);
+    channel_.rest();
+    if (!came) co_return failed(name, ErrorCode::kTimeout, "no answer in time");
+    if (status_ == ARES_SUCCESS && !texts_.empty()) co_return std::move(texts_);
+    switch (status_) {
+      case ARES_SUCCESS:
+      case ARES_ENODATA:
+        co_return failed(name, ErrorCode::kNotFound, "the name has no such record");
+      case ARES_ENOTFOUND:
+        co_return failed(name, ErrorCode::kNotFound, "the name does not exist");
+      case ARES_EBADNAME:
+        co_return failed(name, ErrorCode::kInvalid, "this can be no name");
+      case ARES_ETIMEOUT:
+        co_return failed(name, ErrorCode::kNetwork, "the name servers do not answer");
+      default:
+        co_return failed(name, ErrorCode::kNetwork, ares_strerror(status_));
+    }
+  }
+
+ private:
+  static constexpr int kClassInternet = 1;
+  static constexpr int kTypeText = 16;
+
+  static std::unexpected<Error> failed(const std::string& name, ErrorCode code,
+                                       const std::string& why) {
+    return fail(code, "look up TXT of " + name + ": " + why);
+  }
+
+  static void on_answer(void* context, int status, int /*timeouts*/, unsigned char* answer,
+                        int size) {
+    TextQuery& query = *static_cast<TextQuery*>(context);
+    if (status == ARES_SUCCESS) status = query.take(answer, size);
+    query.status_ = status;
+    query.answered_.set();
+  }
+
+  /// The strings of a record are one text (RFC 7208 section 3.3, RFC 6376 section 3.6.2.2).
+  int take(const unsigned char* answer, int size) {
+    ares_txt_ext* records = nullptr;
+    const int status = ares_parse_txt_reply_ext(answer, size, &records);
+    for (const ares_txt_ext* each = records; each != nullptr; each = each->next) {
+      if (each->record_start != 0 || texts_.empty()) texts_.emplace_back();
+      texts_.back().append(reinterpret_cast<const char*>(each->txt), each->length);
+    }
+    if (records != nullptr) ares_free_data(records);
+    return status;
+  }
+
+  std::vector<std::string> texts_;
+  int status_ = ARES_ETIMEOUT;
+  Event answered_;
+  NameChannel channel_;  // the last: closing it answers the query
+};
+
+}  // namespace
+
+Task<Result<std::vector<std::string>>> resolve_texts(Loop& loop, std::string name,
+                                                     ResolverSettings settings,
+                                                     TimePoint deadline) {
+  if (name.ends_with('.')) name.pop_back();
+  TextQuery query(loop, settings);
+  co_return co_await query.run(name, deadline);
 }
 
 }  // namespace sallyport::runtime

@@ -67,4 +67,10 @@ class LookUp {
 Task<Result<HostAddresses>> resolve(Loop& loop, std::string host, std::uint16_t port,
                                     TimePoint deadline);
 
+/// The TXT records of `name`, which is absolute, each with its strings put together; at least one.
+/// kNotFound: there is none; kNetwork: no name server gave an answer; kTimeout: not by `deadline`;
+/// kInvalid: this can be no name. Aliases (CNAME) are followed by the name servers.
+Task<Result<std::vector<std::string>>> resolve_texts(Loop& loop, std::string name,
+                                                     ResolverSettings settings, TimePoint deadline);
+
 }  // namespace sallyport::runtime

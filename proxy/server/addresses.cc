@@ -68,4 +68,30 @@ std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> listen_for
                                          .what = "admin: " + listener.error().text});
 }
 
+namespace {
+
+config::Problem socket_problem(const config::Config& config, const std::string& what) {
+  return {.file = config.file,
+          .line = config.admin_socket_origin.place.line,
+          .column = config.admin_socket_origin.place.column,
+          .what = "admin.socket: " + what};
+}
+
+}  // namespace
+
+std::optional<config::Problem> taken_socket(const config::Config& config) {
+  if (config.admin_socket.empty()) return std::nullopt;
+  const auto who = runtime::listener_at(config.admin_socket);
+  if (!who) return std::nullopt;
+  return socket_problem(config, fmt::format("{} listens at {}", *who, config.admin_socket));
+}
+
+std::expected<std::optional<runtime::ListeningFile>, config::Problem> listen_for_commands(
+    runtime::Loop& loop, const config::Config& config) {
+  if (config.admin_socket.empty()) return std::nullopt;
+  auto listening = runtime::listen_on_file(loop, config.admin_socket);
+  if (!listening) return std::unexpected(socket_problem(config, listening.error().text));
+  return std::move(*listening);
+}
+
 }  // namespace sallyport::server

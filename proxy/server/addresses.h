@@ -3,11 +3,13 @@
 
 #include <expected>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "proxy/config/config.h"
 #include "proxy/config/load.h"
 #include "proxy/runtime/loop.h"
+#include "proxy/runtime/socket_file.h"
 #include "proxy/runtime/tcp.h"
 
 namespace sallyport::server {
@@ -26,6 +28,13 @@ std::vector<config::Problem> foreign_addresses(const config::Config& config);
 
 /// The listener of `[admin]`, alone on its address; null if there is none in `config`.
 std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> listen_for_admin(
+    runtime::Loop& loop, const config::Config& config);
+
+/// A problem if another process listens at the socket of `[admin]`.
+std::optional<config::Problem> taken_socket(const config::Config& config);
+
+/// The socket of `[admin]`; nullopt if there is none in `config`.
+std::expected<std::optional<runtime::ListeningFile>, config::Problem> listen_for_commands(
     runtime::Loop& loop, const config::Config& config);
 
 }  // namespace sallyport::server

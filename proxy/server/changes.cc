@@ -90,7 +90,8 @@ std::string changes(const Snapshot& before, const Snapshot& after) {
   list.add_if(a.partial_rejection != b.partial_rejection, "partial_rejection");
   list.add_if(a.session != b.session, "session");
   list.add_if(a.message != b.message, "message");
-  list.add_if(a.admin != b.admin, "admin");
+  list.add_if(a.admin != b.admin || a.admin_socket != b.admin_socket || a.trace != b.trace,
+              "admin");
   list.add_if(a.log != b.log, "log");
   list.add_if(a.metrics != b.metrics, "metrics");
   return list.take();

@@ -22,7 +22,8 @@ namespace {
 constexpr const char* kFooter = R"(
 Exit codes:
   0   all went well
-  1   something failed while running: an address could not be listened on, a drain was cut short
+  1   something failed while running: an address could not be listened on, a drain was cut short,
+      a message was not delivered or not found; doctor found a fault
   2   the configuration has errors; each is printed as file:line:column: what, and what was expected
   64  the command line was not understood
 
@@ -32,8 +33,9 @@ Signals of `sallyport run`:
 
 constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
-constexpr auto kCommands = std::to_array<std::string_view>(
-    {"run", "check", "hash-password", "providers", "explain", "version", "help"});
+constexpr auto kCommands =
+    std::to_array<std::string_view>({"run", "check", "hash-password", "providers", "explain",
+                                     "doctor", "send", "trace", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
@@ -143,6 +145,50 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   meaning.add_option("--listener", route.listener, "The address of the listener it comes in by")
       ->needs(to);
   meaning.add_option("--size", route.size, "Its size in octets")->needs(to);
+  DoctorCommand examined;
+  CLI::App& doctor = *app.add_subcommand(
+      "doctor",
+      "Try out every upstream up to the login, and look at the DNS of the domains that mail is "
+      "from; exit 1 if anything is wrong");
+  add_config(doctor);
+  doctor.add_option("--upstream", examined.upstream, "Only this upstream");
+  doctor.add_option("--domain", examined.domains,
+                    "A sender domain beside those of the configuration; may be repeated");
+  doctor.add_option("--name-servers", examined.name_servers,
+                    "Ask these in place of the machine's: ADDRESS or ADDRESS:PORT, with commas");
+  doctor.add_flag("--json", examined.json, "Print JSON");
+  SendCommand sent;
+  CLI::App& send = *app.add_subcommand(
+      "send", "Send one message and print each step with its time; exit 1 if it is not delivered");
+  add_config(send);
+  send.add_option("--to", sent.to, "The recipient")->required();
+  send.add_option("--from", sent.from, "The sender (default: an address that the user may use)");
+  CLI::Option* const as_user = send.add_option(
+      "--user", sent.user,
+      "Go through the gate that runs on this machine, as this user; without it the message goes "
+      "by the upstreams of the configuration, and needs no gate");
+  send.add_option("--listener", sent.listener, "The gate's listener to go by, ADDRESS:PORT")
+      ->needs(as_user);
+  CLI::Option* const by_file =
+      send.add_option("--password-file", sent.password_file,
+                      "The user's password (default: the terminal or standard input)")
+          ->needs(as_user);
+  send.add_option("--password-env", sent.password_env,
+                  "The environment variable with the user's password")
+      ->needs(as_user)
+      ->excludes(by_file);
+  TraceCommand trace;
+  CLI::App& story = *app.add_subcommand(
+      "trace", "Say what became of the last messages, or of those that are asked for");
+  story.add_option("id", trace.id, "The id of a message: ours, or the provider's");
+  story.add_option("--message-id", trace.message_id, "Its Message-ID");
+  story.add_option("--user", trace.user, "Messages of this user");
+  story.add_option("--to", trace.to, "Messages to this recipient");
+  story.add_option("--last", trace.last, "At most so many, the newest ones")->capture_default_str();
+  story.add_flag("--json", trace.json, "One JSON object a line");
+  story.add_option("--socket", trace.socket,
+                   "The admin socket to ask, without reading the configuration");
+  add_config(story);
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
 
@@ -179,6 +225,10 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return not_understood("explain: --config needs --upstream, or --to");
   }
   if (meaning) return reply;
+  trace.config = examined.config = sent.config = config;
+  if (doctor) return examined;
+  if (send) return sent;
+  if (story) return trace;
   return VersionCommand{};
 }
 

@@ -48,6 +48,35 @@ struct ExplainRouteCommand {
   std::string listener = {};             ///< Empty: by none.
   std::uint64_t size = 0;
 };
+/// What became of messages, asked of a running sallyport. What is empty is not asked for.
+struct TraceCommand {
+  std::string id;
+  std::string message_id;
+  std::string user;
+  std::string to;
+  unsigned last = 20;  ///< At most so many, the newest ones.
+  bool json = false;
+  std::string config;
+  std::string socket;  ///< Empty: the one that `config` names.
+};
+/// Whether upstreams and the DNS of sender domains are as they should be.
+struct DoctorCommand {
+  std::string config;
+  std::string upstream;              ///< Empty: all.
+  std::vector<std::string> domains;  ///< Beside those of the configuration.
+  std::string name_servers;          ///< `ADDRESS[:PORT],…`; empty: those of the machine.
+  bool json = false;
+};
+/// One message on its way, by the gate as `user`, or by the upstreams alone.
+struct SendCommand {
+  std::string config;
+  std::string to;
+  std::string from;  ///< Empty: one that the user may use.
+  std::string user;
+  std::string listener;       ///< Empty: the first that will do.
+  std::string password_file;  ///< Both empty: from the terminal or standard input.
+  std::string password_env;
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -56,7 +85,8 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, VersionCommand, PrintCommand>;
+                                 ExplainCommand, ExplainRouteCommand, TraceCommand, DoctorCommand,
+                                 SendCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

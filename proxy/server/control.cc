@@ -11,11 +11,13 @@
 #include <string_view>
 #include <utility>
 
+#include "proxy/admin/monitoring.h"
 #include "proxy/config/values.h"
 #include "proxy/runtime/cpus.h"
 #include "proxy/runtime/signals.h"
 #include "proxy/server/addresses.h"
 #include "proxy/server/process.h"
+#include "proxy/server/trace_page.h"
 
 namespace sallyport::server {
 namespace {
@@ -67,7 +69,8 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
               .authenticator = authenticator_,
               .upstream_caps = upstream_caps_,
               .connections = connections_,
-              .networks = networks_},
+              .networks = networks_,
+              .traces = traces_},
       wake_(loop),
       background_(loop),
       workers_(loop, shared_, [this] { wake_.set(); }) {}
@@ -105,6 +108,7 @@ void Control::publish() {
   metrics_.set_most_users(config().metrics.max_users);
   authenticator_.replace_users(snapshot_.users);
   authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
+  traces_.set_capacity(config().trace);
   limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                  std::chrono::steady_clock::now());
   metrics::ProcessMetrics& process = metrics_.process();
@@ -142,6 +146,7 @@ void Control::log_ready() {
                  {"workers", workers_.size()},
                  {"listeners", listeners},
                  {"admin", admin},
+                 {"admin_socket", config().admin_socket.empty() ? "off" : config().admin_socket},
                  {"upstreams", upstreams}});
 }
 
@@ -175,7 +180,8 @@ runtime::Task<bool> Control::start() {
   // A process that was told to end a moment ago may not have let go of its addresses yet.
   const TimePoint patience = loop_.after(kHandOver);
   for (bool told = false;; told = true) {
-    const auto taken = taken_addresses(config(), {});
+    auto taken = taken_addresses(config(), {});
+    if (auto socket = taken_socket(config())) taken.push_back(std::move(*socket));
     // Who finds the admin port open takes it that mail is served: it opens last, unless a process
     // that ends shares it with us.
     std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> opened = nullptr;
@@ -209,7 +215,13 @@ runtime::Task<bool> Control::start() {
     }
     admin = std::move(*opened);
   }
+  auto commands = listen_for_commands(loop_, config());
+  if (!commands) {
+    say_cannot_listen(log::Level::kError, commands.error());
+    co_return false;
+  }
   if (admin) serve_admin(std::move(admin));
+  if (auto& listening = *commands; listening.has_value()) serve_commands(std::move(*listening));
   co_return true;
 }
 
@@ -218,13 +230,26 @@ void Control::say_cannot_listen(log::Level level, const config::Problem& problem
 }
 
 void Control::serve_admin(std::unique_ptr<runtime::TcpListener> listener) {
-  const admin::Sources sources{.metrics = [this] { return metrics_.expose(); },
-                               .live = [this] { return workers_.live(kLongestTurn); },
-                               .ready = [this] { return ready(); }};
   endpoint_ = std::make_unique<admin::Endpoint>(
-      loop_, std::move(listener), sources,
+      loop_, std::move(listener), monitoring_pages(),
       admin::Endpoint::Options{.max_connections = most_admin_connections()});
   endpoint_->start();
+}
+
+void Control::serve_commands(runtime::ListeningFile listening) {
+  std::vector<admin::Page> pages = monitoring_pages();
+  pages.push_back(trace_page(traces_));
+  socket_file_ = std::move(listening.file);
+  command_endpoint_ = std::make_unique<admin::Endpoint>(
+      loop_, std::move(listening.listener), std::move(pages),
+      admin::Endpoint::Options{.max_connections = most_admin_connections()});
+  command_endpoint_->start();
+}
+
+std::vector<admin::Page> Control::monitoring_pages() {
+  return admin::monitoring_pages({.metrics = [this] { return metrics_.expose(); },
+                                  .live = [this] { return workers_.live(kLongestTurn); },
+                                  .ready = [this] { return ready(); }});
 }
 
 runtime::Task<void> Control::stop(std::unique_ptr<admin::Endpoint> endpoint) {
@@ -242,7 +267,9 @@ runtime::Task<ExitCode> Control::end(ExitCode code) {
   const Duration at_most = code == kOk ? Duration(config().drain_timeout) : 0s;
   logger_.write(log::Level::kInfo, "drain", {{"at_most", at_most}});
   workers_.cancel();
-  if (endpoint_) endpoint_->share();  // the next process may begin while this one ends
+  // The next process may begin while this one ends.
+  if (endpoint_) endpoint_->share();
+  socket_file_.remove();
   workers_.drain(at_most);
   TimePoint deadline = loop_.after(at_most + kCutOffTime);
   bool aborted = false;
@@ -258,6 +285,7 @@ runtime::Task<ExitCode> Control::end(ExitCode code) {
   const bool joined = workers_.running() == 0;
   if (joined) co_await workers_.join();
   if (endpoint_) background_.spawn(stop(std::move(endpoint_)));
+  if (command_endpoint_) background_.spawn(stop(std::move(command_endpoint_)));
   const bool over = (co_await background_.join(loop_.after(kLastWait))).has_value() && joined;
   if (code == kOk && !(joined && workers_.clean())) code = kFailure;
   if (!over) {

@@ -17,6 +17,7 @@
 #include "proxy/relay/connection_cap.h"
 #include "proxy/runtime/event.h"
 #include "proxy/runtime/loop.h"
+#include "proxy/runtime/socket_file.h"
 #include "proxy/runtime/task_group.h"
 #include "proxy/runtime/tcp.h"
 #include "proxy/server/command_line.h"
@@ -27,6 +28,7 @@
 #include "proxy/server/staple_renewal.h"
 #include "proxy/server/workers.h"
 #include "proxy/submission/acceptor.h"
+#include "proxy/trace/recent.h"
 
 namespace sallyport::server {
 
@@ -93,6 +95,9 @@ class Control {
   runtime::Task<bool> put_in_force(Next next, std::string cause);
 
   void serve_admin(std::unique_ptr<runtime::TcpListener> listener);
+  /// The same pages and those that tell of users and their mail.
+  void serve_commands(runtime::ListeningFile listening);
+  std::vector<admin::Page> monitoring_pages();
 
   static runtime::Task<void> stop(std::unique_ptr<admin::Endpoint> endpoint);
 
@@ -114,6 +119,7 @@ class Control {
   relay::ConnectionCaps upstream_caps_;
   submission::ConnectionCount connections_;
   submission::NetworkCount networks_;
+  trace::Recent traces_;
   Shared shared_;
   runtime::Event wake_;
   runtime::TaskGroup background_;  // a reload, endpoints that end
@@ -125,6 +131,8 @@ class Control {
   FileWatch certificates_watch_;
   StapleRenewal staples_;
   std::unique_ptr<admin::Endpoint> endpoint_;
+  std::unique_ptr<admin::Endpoint> command_endpoint_;  // on the unix socket
+  runtime::SocketFile socket_file_;
   bool ready_ = false;
   bool reload_asked_ = false;
   bool following_ = false;  // `follow_changes` is under way

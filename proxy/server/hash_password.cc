@@ -99,8 +99,7 @@ Result<Secret> read_line(const sigset_t* mask = nullptr) {
   return Secret::consume(line);
 }
 
-/// Asks twice.
-Result<Secret> ask() {
+Result<Secret> ask_twice() {
   const NoEcho no_echo;
   std::fputs("Password: ", stderr);
   auto first = read_line(&no_echo.while_waiting());
@@ -115,15 +114,27 @@ Result<Secret> ask() {
   return first;
 }
 
-}  // namespace
+Result<Secret> ask_once() {
+  const NoEcho no_echo;
+  std::fputs("Password: ", stderr);
+  auto password = read_line(&no_echo.while_waiting());
+  std::fputs("\n", stderr);
+  return password;
+}
 
-Result<Secret> read_password() {
+/// We are here again after Ctrl-Z and fg, which end nothing: the question is asked anew.
+Result<Secret> until_answered(Result<Secret> (*ask)()) {
   if (!isatty(STDIN_FILENO)) return read_line();
   while (true) {
     auto password = ask();
-    // We are here again after Ctrl-Z and fg, which end nothing: the question is asked anew.
     if (password || password.error().code != ErrorCode::kCancelled) return password;
   }
 }
+
+}  // namespace
+
+Result<Secret> read_password() { return until_answered(ask_twice); }
+
+Result<Secret> read_known_password() { return until_answered(ask_once); }
 
 }  // namespace sallyport::server

@@ -98,6 +98,10 @@ void print_one(const Provider& provider) {
   row("message id", provider.id_is_message_id
                         ? "the Message-ID field"
                         : fmt::format("{}", fmt::join(provider.id_after, ", ")));
+  row("spf include", fmt::format("{}", fmt::join(provider.sender.spf, ", ")));
+  row("dkim selector", fmt::format("{}", fmt::join(provider.sender.dkim_selectors, ", ")));
+  row("", provider.sender.dkim_hint);
+  if (provider.sender.replaces_reverse_path) row("reverse-path", "replaced by one of its own");
   for (const config::ReplyRule& rule : provider.replies) {
     std::string known_by;
     if (rule.code != 0) known_by += fmt::format("{} ", rule.code);

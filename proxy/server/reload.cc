@@ -87,6 +87,12 @@ runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
   std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> admin;
   if (moves_admin) admin = listen_for_admin(loop_, wanted);
   if (!admin) problems.push_back(admin.error());
+  // One whose file was removed (by a cleaner of /tmp, for example) is opened again.
+  const bool is_lost = !wanted.admin_socket.empty() && !runtime::listener_at(wanted.admin_socket);
+  const bool moves_socket = wanted.admin_socket != config().admin_socket || is_lost;
+  std::expected<std::optional<runtime::ListeningFile>, config::Problem> commands;
+  if (moves_socket) commands = listen_for_commands(loop_, wanted);
+  if (!commands) problems.push_back(commands.error());
   if (problems.empty()) {
     problems = co_await workers_.prepare(next.snapshot, loop_.after(kLongestAnswer));
   }
@@ -101,6 +107,11 @@ runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
   if (moves_admin) {
     if (endpoint_) background_.spawn(stop(std::move(endpoint_)));
     if (*admin) serve_admin(std::move(*admin));
+  }
+  if (moves_socket) {
+    if (command_endpoint_) background_.spawn(stop(std::move(command_endpoint_)));
+    socket_file_.remove();
+    if (auto& listening = *commands; listening.has_value()) serve_commands(std::move(*listening));
   }
   const auto committed = co_await workers_.commit(loop_.after(kLongestAnswer));
   const bool whole = committed && snapshot_.certificates->complaints.empty();

@@ -9,6 +9,7 @@
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/submission/acceptor.h"
+#include "proxy/trace/recent.h"
 
 namespace sallyport::server {
 
@@ -23,6 +24,7 @@ struct Shared {
   relay::ConnectionCaps& upstream_caps;
   submission::ConnectionCount& connections;
   submission::NetworkCount& networks;
+  trace::Recent& traces;
 };
 
 }  // namespace sallyport::server

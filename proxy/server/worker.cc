@@ -35,7 +35,8 @@ class Worker::Body {
                  .logger = shared.logger,
                  .networks = shared.networks,
                  .ids = ids_,
-                 .wall_time = std::chrono::system_clock::now},
+                 .wall_time = std::chrono::system_clock::now,
+                 .traces = &shared.traces},
         acceptor_(context_, shared.connections),
         stop_(loop),
         last_word_(loop.timers(), [this] { end_sessions(); }) {}

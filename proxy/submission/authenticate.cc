@@ -56,7 +56,7 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
-    log_in(std::move(accepted->identity));
+    log_in(std::move(accepted->identity), mechanism);
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     results[metrics::AuthResult::kRejected].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
@@ -128,7 +128,7 @@ runtime::Task<std::optional<std::string>> Session::read_response() {
   co_return std::nullopt;
 }
 
-void Session::log_in(auth::Identity identity) {
+void Session::log_in(auth::Identity identity, std::string mechanism) {
   auto& user_metrics = context_.metrics.for_user(identity.name());
   auto limits = context_.limits.find(identity.user(), context_.loop.now());
   auto connection = limits->connect();
@@ -142,7 +142,7 @@ void Session::log_in(auth::Identity identity) {
     return end(policy::reply_for(connection.error(), identity.name()).wire());
   }
   login_ = std::make_unique<Login>(std::move(identity), std::move(limits), std::move(*connection),
-                                   user_metrics);
+                                   user_metrics, std::move(mechanism), context_.loop.now());
   commands_ = CommandBudget(config().session.max_idle_commands, kIdleCommandInterval);
   network_.authenticate();
   dialog_.be_patient();

@@ -2,6 +2,8 @@
 // whole, then weighed, then relayed whole, and only then answered.
 #include "proxy/submission/content.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <string_view>
@@ -178,6 +180,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
   transaction_->announced = {};
+  if (transaction_->story) note_step("content", fmt::format("{} octets received", content.size()));
   commands_.restore();
   if (auto refusal = check_content(content)) {
     transaction_->message_id = content.header().message_id();
@@ -194,6 +197,7 @@ runtime::Task<void> Session::submit(Content& content) {
   dialog_.stream()->watch_peer(&gone);
   relay::Caller caller = this->caller();
   caller.gone = &gone;
+  caller.story = transaction_->story.get();
   relay::Delivery delivery;
   if (config().session.overflow == config::Overflow::kSplit) {
     delivery = co_await deliver_in_parts(context_.deliverer, message,
@@ -255,6 +259,10 @@ std::optional<relay::Delivery> Session::check_content(const Content& content) {
   auto taken = login_->limits->take(charge, context_.loop.now());
   if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
   transaction_->receipt = std::move(*taken);
+  if (transaction_->story) {
+    note_step("limits", fmt::format("within them: {} recipients, {} octets", charge.recipients,
+                                    charge.bytes));
+  }
   return std::nullopt;
 }
 
@@ -323,6 +331,7 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
   login_->metrics.recipients_refused[metrics::RecipientRefusal::kUpstream].add(
       delivery.refused_recipients);
   dialog_.say(delivery.reply, replies::text_for(envelope));
+  if (transaction_->story) note_step("reply", delivery.reply.one_line());
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {
     ++messages_;

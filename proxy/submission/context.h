@@ -18,6 +18,7 @@
 #include "proxy/runtime/loop.h"
 #include "proxy/submission/network_count.h"
 #include "proxy/submission/refusal_log.h"
+#include "proxy/trace/recent.h"
 
 namespace sallyport::submission {
 
@@ -41,6 +42,7 @@ struct Context {
   std::function<WallTime()> wall_time;  ///< For Date and Received; deadlines follow the loop.
   AcceptTls accept_tls = net::accept_tls;
   RefusalLog refusals{};
+  trace::Recent* traces = nullptr;  ///< Null: messages are not traced.
 };
 
 /// What one reload gives to the sessions that begin after it; a session keeps its own to its end.

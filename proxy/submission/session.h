@@ -66,6 +66,8 @@ class Session {
     std::shared_ptr<policy::UserLimits> limits;
     policy::ConnectionSlot connection;
     metrics::UserMetrics& metrics;
+    std::string mechanism;  ///< The SASL mechanism that was used.
+    TimePoint since;
   };
 
   // session.cc: the loop, and what needs no phase of its own.
@@ -146,7 +148,7 @@ class Session {
   runtime::Task<std::optional<auth::Credentials>> run_exchange(auth::SaslExchange& exchange,
                                                                std::optional<std::string> initial);
   runtime::Task<std::optional<std::string>> read_response();
-  void log_in(auth::Identity identity);
+  void log_in(auth::Identity identity, std::string mechanism);
   /// Says `reply`, and breaks off after the last failure that a session may have.
   void fail_login(std::string_view reply, int code);
   /// Makes the login's rights those in force. False: it holds no more, and the session has ended.
@@ -176,6 +178,11 @@ class Session {
   void record(const message::Envelope& envelope, std::uint64_t size,
               const std::optional<relay::Delivery>& delivery, std::string_view cause = {},
               std::string_view error = {});
+
+  /// Begins the story of the transaction, if messages are traced.
+  void begin_story();
+  /// Notes a step of the transaction, if it is traced.
+  void note_step(std::string_view step, std::string_view words);
 
   // content.cc
   runtime::Task<void> data(std::string_view arguments);

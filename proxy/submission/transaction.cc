@@ -1,6 +1,8 @@
 // MAIL, RCPT and RSET: RFC 5321 sections 4.1.1.2, 4.1.1.3 and 4.1.1.5.
 #include "proxy/submission/transaction.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +10,7 @@
 #include "proxy/relay/cause.h"
 #include "proxy/submission/session.h"
 #include "proxy/submission/transaction_log.h"
+#include "proxy/submission/transaction_trace.h"
 
 namespace sallyport::submission {
 namespace {
@@ -57,6 +60,7 @@ void Session::mail(std::string_view arguments) {
   transaction_ = std::make_unique<Transaction>();
   transaction_->id = context_.ids.next(context_.wall_time());
   transaction_->began = context_.loop.now();
+  begin_story();
   transaction_->envelope = {.reverse_path = std::move(command->reverse_path),
                             .parameters = std::move(command->parameters),
                             .recipients = {}};
@@ -139,6 +143,7 @@ void Session::rcpt(std::string_view arguments) {
 void Session::refuse_recipient(metrics::RecipientRefusal reason, std::string_view reply) {
   login_->metrics.recipients_refused[reason].add();
   if (transaction_->refused++ == 0) transaction_->first_refusal = reply;
+  note_step("RCPT", reply);
 }
 
 // Client libraries send to the recipients that were accepted, and report nothing of the others
@@ -176,6 +181,22 @@ void Session::drop_transaction(std::string_view cause, std::string_view error) {
   transaction_.reset();
 }
 
+void Session::begin_story() {
+  if (context_.traces == nullptr || !context_.traces->is_on()) return;
+  transaction_->story = std::make_unique<trace::Story>();
+  transaction_->story->note(
+      login_->since, "login",
+      fmt::format("{} by {}{}{}", login_->identity.name(), login_->mechanism,
+                  tls_ != nullptr ? ", " : "", tls_ != nullptr ? tls_->version : ""));
+  note_step("MAIL", "the transaction begins");
+}
+
+void Session::note_step(std::string_view step, std::string_view words) {
+  if (transaction_ && transaction_->story) {
+    transaction_->story->note(context_.loop.now(), step, words);
+  }
+}
+
 relay::Delivery Session::refused(smtp::Reply reply, std::string_view cause) {
   relay::Delivery delivery;
   delivery.outcome = reply.is_permanent() ? relay::Outcome::kRefused : relay::Outcome::kDeferred;
@@ -188,22 +209,27 @@ void Session::record(const message::Envelope& envelope, std::uint64_t size,
                      const std::optional<relay::Delivery>& delivery, std::string_view cause,
                      std::string_view error) {
   const TimePoint now = context_.loop.now();
-  log_transaction(context_.logger,
-                  {.id = transaction_->id.view(),
-                   .listener = gate_.settings.address,
-                   .client_ip = client_ip_,
-                   .ehlo = client_name_,
-                   .user = login_->identity.name(),
-                   .message_id = transaction_->message_id,
-                   .envelope = envelope,
-                   .size = size,
-                   .refused_recipients = transaction_->overflowed + transaction_->refused,
-                   .delivery = delivery ? &*delivery : nullptr,
-                   .cause = cause,
-                   .error = error,
-                   .tls = tls_,
-                   .receiving = std::min(now, transaction_->received) - transaction_->began,
-                   .total = now - transaction_->began});
+  const TransactionRecord told{
+      .id = transaction_->id.view(),
+      .listener = gate_.settings.address,
+      .client_ip = client_ip_,
+      .ehlo = client_name_,
+      .user = login_->identity.name(),
+      .message_id = transaction_->message_id,
+      .envelope = envelope,
+      .size = size,
+      .refused_recipients = transaction_->overflowed + transaction_->refused,
+      .delivery = delivery ? &*delivery : nullptr,
+      .cause = cause,
+      .error = error,
+      .tls = tls_,
+      .receiving = std::min(now, transaction_->received) - transaction_->began,
+      .total = now - transaction_->began};
+  log_transaction(context_.logger, told);
+  if (transaction_->story && context_.traces != nullptr) {
+    context_.traces->add(
+        trace_of(told, transaction_->began, context_.wall_time(), std::move(*transaction_->story)));
+  }
 }
 
 }  // namespace sallyport::submission

@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import types
@@ -20,7 +21,7 @@ import unittest
 import harness
 from harness import PATIENCE, Authority, Provider, Sallyport, Scratch, message, run, smtp_upstream, wait_for
 from name_server import NameServer
-from traffic import Books, Traffic, every, reset, run_on, subject
+from traffic import SECONDS, Books, Traffic, every, reset, run_on, subject
 
 # A client's reset reaches the relay within a turn of its loop; on a busy machine that is late.
 GONE_FOR_SURE = 2.0
@@ -45,6 +46,42 @@ class Switchable:
 
     def script(self):
         return {stage: self.hold for stage in ("greeting", "ehlo", "auth", "mail", "rcpt", "data", "content")}
+
+
+class Sink:
+    """A provider in a process of its own, which can be killed and comes back on its port. What it answers 250 to is in a file first."""
+
+    SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sink.py")
+
+    def __init__(self, authority, taken):
+        self.authority, self.taken = authority, taken
+        self.port = harness.free_ports(1)[0]
+        taken.touch()
+        self.start()
+
+    def start(self):
+        self._process = subprocess.Popen([sys.executable, self.SCRIPT, str(self.authority.folder), str(self.port), self.taken])
+        wait_for("a sink that listens", self._listens)
+
+    def _listens(self):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), PATIENCE):
+            return True
+        return False
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait(PATIENCE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    @property
+    def messages(self):
+        """As of a Provider, the content alone."""
+        return [("", [], b"Subject: " + name + b"\r\n") for name in self.taken.read_bytes().split()]
 
 
 class Chaos(unittest.TestCase):
@@ -165,6 +202,36 @@ class Chaos(unittest.TestCase):
         finally:
             gateway.__exit__(None)
         self.books.check(self, [provider])
+
+    def test_a_sink_that_is_killed_thrice(self):
+        self.kill_thrice()
+
+    def test_a_sink_that_is_killed_thrice_while_the_config_is_reloaded(self):
+        self.kill_thrice(reloads=True)
+
+    def kill_thrice(self, reloads=False):
+        """One of two sinks is killed and restarted: clients notice nothing, but for messages whose content it had to the end."""
+        first, second = (self.enterContext(Sink(self.authority, self.folder / f"taken{number}")) for number in range(2))
+        gateway = self.enterContext(self.gateway(self.upstreams(first, second)))
+
+        def reload(number):
+            gateway.write_config(user_extra=f'limits = {{ messages = "{100000 + number}/minute" }}',
+                                 upstreams=self.upstreams(first, second, extra=f"max_connections = {20 + number % 2}"))
+            gateway.signal(signal.SIGHUP)
+
+        with Traffic(gateway, self.books, messages_each=100), every(0.2, reload) if reloads else contextlib.nullcontext():
+            for _ in range(3):
+                run_on(SECONDS / 12)
+                first.kill()
+                run_on(SECONDS / 24)
+                first.start()
+            run_on(SECONDS / 12)
+        self.books.check(self, [first, second])
+        self.assertEqual(self.books.count("unheard") + self.books.count("broken"), 0)
+        in_flight = sum(count for reply, count in self.books.replies.items() if "did not confirm" in reply)
+        self.assertEqual(self.books.count("refused"), in_flight, self.books.replies)
+        # At most what the clients had under way at each of the kills.
+        self.assertLessEqual(in_flight, 3 * 8)
 
     def test_upstreams_that_drop_and_reset(self):
         """The first provider fails at random stages; what it can't take before the final dot goes to the second."""

@@ -45,7 +45,7 @@ class Books:
         with self._lock:
             self.heard[name] = what
             if what != "accepted":
-                self.replies[text[:60]] += 1
+                self.replies[text[:100]] += 1
 
     def note_hung(self, name):
         with self._lock:

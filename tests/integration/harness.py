@@ -87,12 +87,12 @@ class Provider:
     `script` maps a stage (connect, tls, ehlo, auth, mail, rcpt, data, content, body) to what happens there
     instead of the usual reply: a string is sent as the reply, `DROP` closes the connection, a callable is
     given the session and what was said and returns one of these (or None for the usual reply).
-    Stage `body` comes when the first octets of content arrive, `content` after the final dot.
+    Stage `body` comes when the first octets of content arrive by DATA, `content` after the final dot or the last chunk.
     """
 
     DROP = object()
 
-    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280")):
+    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280"), port=0):
         self.script = dict(script or {})
         self.extensions = list(extensions) + (["PIPELINING"] if pipelining else [])
         self.messages = []          # (reverse-path, [forward-path], content) of each 250 after the dot
@@ -102,7 +102,7 @@ class Provider:
         self._lock = threading.Lock()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(authority.certificate, authority.key)
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self._socket.getsockname()[1]
         self._open = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -229,6 +229,19 @@ class _ProviderSession:
         content, self.buffer = (b"\r\n" + self.buffer).split(b"\r\n.\r\n", 1)
         content = content[2:] + b"\r\n"
         content = b"\r\n".join(row[1:] if row.startswith(b".") else row for row in content.split(b"\r\n"))
+        return self.take(content)
+
+    def on_bdat(self, line):
+        """The whole content in one chunk, as the gateway sends it."""
+        size = int(line.split(" ")[1])
+        while len(self.buffer) < size:
+            self.octets()
+        content, self.buffer = self.buffer[:size], self.buffer[size:]
+        if not self.forward_paths:
+            return self.say(None, "503 5.5.1 RCPT first")
+        return self.take(content)
+
+    def take(self, content):
         with self.provider._lock:
             self.provider.handed_over += 1
             number = self.provider.handed_over
@@ -297,7 +310,7 @@ class Sallyport:
     _hash = None
 
     def __init__(self, folder, authority, upstreams, extra="", user_extra="", drain_timeout="10s", workers=2,
-                 tls="", submission_extra="", prefix=()):
+                 tls="", submission_extra="", prefix=(), admin=""):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.authority = authority
@@ -306,7 +319,7 @@ class Sallyport:
         self.log_file = self.folder / "log"
         self.config = self.folder / "sallyport.toml"
         self._parts = dict(upstreams=upstreams, extra=extra, user_extra=user_extra, drain_timeout=drain_timeout,
-                           workers=workers, tls=tls, submission_extra=submission_extra)
+                           workers=workers, tls=tls, submission_extra=submission_extra, admin=admin)
         self.write_config()
         self.process = None
 
@@ -336,6 +349,7 @@ key = "{self.authority.key}"
 {parts['tls']}
 [admin]
 address = "127.0.0.1:{self.admin}"
+{parts['admin']}
 [[auth.user]]
 name = "{USER}"
 password = "{self.hash_password()}"

@@ -14,7 +14,9 @@ namespace {
 
 constexpr std::size_t kHeader = 12;
 constexpr int kTypeA = 1;
+constexpr int kTypeTxt = 16;
 constexpr int kTypeAaaa = 28;
+constexpr std::size_t kMostString = 255;  // of a TXT record; longer texts are several strings
 
 sockaddr_in local(int descriptor) {
   sockaddr_in address{};
@@ -26,6 +28,22 @@ sockaddr_in local(int descriptor) {
 void append16(std::string& text, unsigned value) {
   text += static_cast<char>(value >> 8);
   text += static_cast<char>(value & 255);
+}
+
+/// The data of a record.
+std::string octets_of(int type, const std::string& value) {
+  std::string octets;
+  if (type == kTypeTxt) {
+    for (std::size_t at = 0; at == 0 || at < value.size(); at += kMostString) {
+      const std::string part = value.substr(at, kMostString);
+      octets += static_cast<char>(part.size());
+      octets += part;
+    }
+    return octets;
+  }
+  octets.resize(type == kTypeA ? sizeof(in_addr) : sizeof(in6_addr));
+  inet_pton(type == kTypeA ? AF_INET : AF_INET6, value.c_str(), octets.data());
+  return octets;
 }
 
 }  // namespace
@@ -90,12 +108,13 @@ std::string FakeNameServer::answer(const std::string& query) {
   const auto found = table_.find(name);
   Records records;
   if (found != table_.end()) records = found->second;
-  if ((type == kTypeA && records.silent_on_v4) || (type == kTypeAaaa && records.silent_on_v6)) {
+  if ((type == kTypeA && records.silent_on_v4) || (type == kTypeAaaa && records.silent_on_v6) ||
+      (type == kTypeTxt && records.silent_on_v4 && records.silent_on_v6)) {
     return {};
   }
-  const auto& addresses = type == kTypeA ? records.v4 : records.v6;
-  const bool is_known_type = type == kTypeA || type == kTypeAaaa;
-  const std::size_t count = is_known_type && !records.fails ? addresses.size() : 0;
+  const auto& values = type == kTypeTxt ? records.texts : type == kTypeA ? records.v4 : records.v6;
+  const bool is_known_type = type == kTypeA || type == kTypeAaaa || type == kTypeTxt;
+  const std::size_t count = is_known_type && !records.fails ? values.size() : 0;
   const unsigned code = records.fails ? 2 : found == table_.end() ? 3 : 0;
   std::string said = query.substr(0, 2);
   append16(said, 0x8180 | code);
@@ -110,12 +129,9 @@ std::string FakeNameServer::answer(const std::string& query) {
     append16(said, 1);
     append16(said, records.ttl >> 16);
     append16(said, records.ttl & 0xffff);
-    std::array<char, sizeof(in6_addr)> octets{};
-    const int family = type == kTypeA ? AF_INET : AF_INET6;
-    const std::size_t size = type == kTypeA ? sizeof(in_addr) : sizeof(in6_addr);
-    inet_pton(family, addresses[i].c_str(), octets.data());
-    append16(said, static_cast<unsigned>(size));
-    said.append(octets.data(), size);
+    const std::string octets = octets_of(type, values[i]);
+    append16(said, static_cast<unsigned>(octets.size()));
+    said += octets;
   }
   return said;
 }

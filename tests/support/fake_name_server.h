@@ -18,8 +18,9 @@ class FakeNameServer {
   struct Records {
     std::vector<std::string> v4 = {};
     std::vector<std::string> v6 = {};
+    std::vector<std::string> texts = {};  ///< TXT records, of any length that fits in a datagram.
     std::uint32_t ttl = 300;
-    bool silent_on_v4 = false;  ///< Queries of that family get no answer.
+    bool silent_on_v4 = false;  ///< Queries of that family get no answer; TXT neither if both are.
     bool silent_on_v6 = false;
     bool fails = false;  ///< SERVFAIL.
   };

@@ -116,7 +116,7 @@ JSON strings are TOML basic strings.
 {{- $_ := set $tls "client_certificate" .Values.tls.clientCA.clientCertificate -}}
 {{- end -}}
 {{- $_ := set $config "tls" $tls -}}
-{{- $_ := set $config "admin" (dict "address" (printf "%s:9465" .Values.bindAddress)) -}}
+{{- $_ := set $config "admin" (dict "address" (printf "%s:9465" .Values.bindAddress) "socket" "/tmp/admin.sock") -}}
 {{- $_ := set $config "auth" (merge (dict "file" "/etc/sallyport/users/users.toml") (default dict $config.auth)) -}}
 {{- $_ := set $config "message" (merge (dict "directory" "/tmp") (default dict $config.message)) -}}
 {{- $upstreams := list -}}

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "proxy/admin/monitoring.h"
+
 namespace sallyport::admin {
 namespace {
 
@@ -29,13 +31,13 @@ using ::testing::StartsWith;
 struct Served {
   explicit Served(Loop& loop, Endpoint::Options options = {})
       : endpoint(loop, TcpListener::listen(loop, *SocketAddress::parse("127.0.0.1", 0)).value(),
-                 {.metrics =
-                      [this] {
-                        scraper = std::this_thread::get_id();
-                        return page;
-                      },
-                  .live = [this] { return live; },
-                  .ready = [this] { return ready; }},
+                 monitoring_pages({.metrics =
+                                       [this] {
+                                         scraper = std::this_thread::get_id();
+                                         return page;
+                                       },
+                                   .live = [this] { return live; },
+                                   .ready = [this] { return ready; }}),
                  options) {}
 
   std::string page = "# page\n";

@@ -22,9 +22,9 @@ std::vector<std::string> parse(std::string_view wire, std::size_t size) {
       }
       const auto& whole = *request;
       if (!whole.has_value()) break;
-      const auto& [method, path, keep_alive] = *whole;
+      const auto& [method, path, query, keep_alive] = *whole;
       all.push_back((method == Method::kGet ? "GET " : "HEAD ") + path +
-                    (keep_alive ? " keep" : " close"));
+                    (query.empty() ? "" : '?' + query) + (keep_alive ? " keep" : " close"));
     }
   }
   if (!parser.empty()) all.emplace_back("more");
@@ -53,10 +53,15 @@ const std::vector<Case>& cases() {
       {"HTTP/1.0 closes, unless asked not to",
        "GET / HTTP/1.0\r\nConnection: Foo, Keep-Alive\r\n\r\nGET / HTTP/1.0\r\n\r\n",
        {"GET / keep", "GET / close"}},
-      {"a query is cut off",
-       "GET /metrics?name[]=x HTTP/1.1\r\nHost: x\r\n\r\n",
-       {"GET /metrics keep"}},
-      {"absolute-form", "GET HTTP://x:1/livez?a HTTP/1.1\r\nHost: x\r\n\r\n", {"GET /livez keep"}},
+      {"a query",
+       "GET /metrics?name[]=x?y HTTP/1.1\r\nHost: x\r\n\r\n",
+       {"GET /metrics?name[]=x?y keep"}},
+      {"absolute-form",
+       "GET HTTP://x:1/livez?a HTTP/1.1\r\nHost: x\r\n\r\n",
+       {"GET /livez?a keep"}},
+      {"absolute-form with a query only",
+       "GET http://x?a=b HTTP/1.1\r\nHost: x\r\n\r\n",
+       {"GET /?a=b keep"}},
       {"absolute-form without a path", "GET http://x HTTP/1.1\r\nHost: x\r\n\r\n", {"GET / keep"}},
       {"absolute-form without a host", "GET http:///x HTTP/1.1\r\nHost: x\r\n\r\n", {"400"}},
       {"an empty line before a request",
@@ -114,6 +119,18 @@ TEST(RequestParser, TakesARequestOfExactlyTheLimit) {
   const std::string host(RequestParser::kMostOctets - front.size() - back.size(), 'x');
   EXPECT_EQ(parse(front + host + back, 1000), std::vector<std::string>{"GET / keep"});
   EXPECT_EQ(parse(front + host + "x" + back, 1000), std::vector<std::string>{"431"});
+}
+
+TEST(HttpRequest, AQuerysParametersAreFoundAndUnescaped) {
+  const Request request{.path = "/trace",
+                        .query = "user=bill+ing&to=a%40example.net&empty=&flag&bad=%4&id=1&id=2"};
+  EXPECT_EQ(parameter(request, "user"), "bill ing");
+  EXPECT_EQ(parameter(request, "to"), "a@example.net");
+  EXPECT_EQ(parameter(request, "empty"), "");
+  EXPECT_EQ(parameter(request, "flag"), "");
+  EXPECT_EQ(parameter(request, "id"), "1");
+  EXPECT_EQ(parameter(request, "bad"), std::nullopt);
+  EXPECT_EQ(parameter(request, "us"), std::nullopt);
 }
 
 }  // namespace

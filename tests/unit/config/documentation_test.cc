@@ -78,6 +78,7 @@ Documented documented(const Schema& section) {
   if (section.name == schema::kUserLimits.name) return {"[limits]", ""};
   for (const auto& [name, prefix] : {std::pair(schema::kProviderPorts.name, "ports."),
                                      std::pair(schema::kProviderCaps.name, "caps."),
+                                     std::pair(schema::kProviderSender.name, "sender."),
                                      std::pair(schema::kProviderOAuth.name, "oauth."),
                                      std::pair(schema::kProviderReply.name, "reply.")}) {
     if (section.name == name) return {"[[provider]]", prefix};

@@ -155,6 +155,7 @@ TEST(Load, EveryKeySetsItsField) {
       "upstream_timeout = '8s'\n"
       "[message]\nmax_size = 1000\nmemory_threshold = '0 B'\nbudget = '1 MiB'\ndirectory = '/d'\n"
       "[log]\nformat = 'json'\nlevel = 'error'\n[admin]\naddress = '[::1]:0'\n"
+      "socket = 'a.sock'\ntrace = 12\n"
       "[metrics]\nmax_users = 7\n"
       "[limits]\nmessages = '1/second'\nrecipients = '2/second'\nbytes = '3 KB/second'\n"
       "connections = 4\n"
@@ -187,6 +188,8 @@ TEST(Load, EveryKeySetsItsField) {
       (Message{.max_size = 1000, .memory_threshold = 0, .budget = 1u << 20, .directory = "/d"}));
   EXPECT_EQ(config.log, (Log{.format = log::Format::kJson, .level = log::Level::kError}));
   EXPECT_EQ(config.admin, (Endpoint{"::1", 0}));
+  EXPECT_EQ(config.admin_socket, "a.sock");
+  EXPECT_EQ(config.trace, 12u);
   EXPECT_EQ(config.metrics, Metrics{.max_users = 7});
   EXPECT_EQ(config.limits.bytes, (Rate{3000, 1s, 3000}));
   EXPECT_EQ(config.limits.connections, 4u);

@@ -1,5 +1,6 @@
 #include "proxy/runtime/resolver.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -173,6 +174,44 @@ TEST(ResolverSettings, TakeWhatResolvConfAsksFor) {
     EXPECT_EQ(parse_resolver_settings(odd, "").timeout, 2s) << odd;
   }
   EXPECT_EQ(parse_resolver_settings("options timeout:0", "").timeout, 1s);
+}
+
+std::vector<std::string> texts_of(Loop& loop, const FakeNameServer& server, const char* name) {
+  const auto found = loop.run(resolve_texts(loop, name, asking(server), loop.after(30s)));
+  return found
+             ? *found
+             : Texts{std::string(sallyport::name(found.error().code)) + ": " + found.error().text};
+}
+
+TEST(Resolver, TextsAreGivenWholeAndInOrder) {
+  Loop loop;
+  FakeNameServer server;
+  const std::string key(600, 'k');
+  server.set("example.test", {.texts = {"v=spf1 -all", "other", ""}});
+  server.set("long.test", {.texts = {"p=" + key}});
+  server.set("address.test", {.v4 = {"192.0.2.1"}});
+  server.set("broken.test", {.fails = true});
+  EXPECT_EQ(texts_of(loop, server, "example.test"), (Texts{"v=spf1 -all", "other", ""}));
+  EXPECT_EQ(texts_of(loop, server, "example.test."), (Texts{"v=spf1 -all", "other", ""}));
+  EXPECT_EQ(texts_of(loop, server, "long.test"), Texts{"p=" + key});
+  EXPECT_EQ(texts_of(loop, server, "address.test"),
+            Texts{"not_found: look up TXT of address.test: the name has no such record"});
+  EXPECT_EQ(texts_of(loop, server, "nothing.test"),
+            Texts{"not_found: look up TXT of nothing.test: the name does not exist"});
+  EXPECT_THAT(texts_of(loop, server, "broken.test").front(), testing::StartsWith("network: "));
+  const std::string endless(300, 'x');
+  EXPECT_THAT(texts_of(loop, server, endless.c_str()).front(), testing::StartsWith("invalid: "));
+}
+
+TEST(Resolver, ASilentServerOrADeadlineEndsATextLookUp) {
+  Loop loop;
+  FakeNameServer server;
+  server.set("silent.test", {.silent_on_v4 = true, .silent_on_v6 = true});
+  EXPECT_EQ(texts_of(loop, server, "silent.test"),
+            Texts{"network: look up TXT of silent.test: the name servers do not answer"});
+  const auto late = loop.run(resolve_texts(loop, "silent.test", asking(server), loop.now()));
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error().code, ErrorCode::kTimeout);
 }
 
 }  // namespace

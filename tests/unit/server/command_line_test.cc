@@ -25,6 +25,27 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_TRUE(std::get<CheckCommand>(parse({"check", "--offline"})).offline);
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "--users", "u.toml"})).users, "u.toml");
   EXPECT_TRUE(std::holds_alternative<HashPasswordCommand>(parse({"hash-password"})));
+  const auto trace = std::get<TraceCommand>(
+      parse({"trace", "1ABC", "--user", "u", "--to", "t", "--message-id", "m", "--last", "3",
+             "--json", "--socket", "s", "-c", "c.toml"}));
+  EXPECT_EQ(trace.id, "1ABC");
+  EXPECT_EQ(trace.user + trace.to + trace.message_id, "utm");
+  EXPECT_EQ(trace.last, 3u);
+  EXPECT_TRUE(trace.json);
+  EXPECT_EQ(trace.socket, "s");
+  EXPECT_EQ(trace.config, "c.toml");
+  const auto doctor =
+      std::get<DoctorCommand>(parse({"doctor", "--upstream", "u", "--domain", "a", "--domain", "b",
+                                     "--name-servers", "n", "--json"}));
+  EXPECT_EQ(doctor.upstream + doctor.name_servers, "un");
+  EXPECT_EQ(doctor.domains, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(doctor.json);
+  EXPECT_EQ(doctor.config, "/etc/sallyport/sallyport.toml");
+  const auto send = std::get<SendCommand>(parse({"send", "--to", "t", "--from", "f", "--user", "u",
+                                                 "--listener", "l", "--password-file", "p"}));
+  EXPECT_EQ(send.to + send.from + send.user + send.listener + send.password_file, "tfulp");
+  EXPECT_EQ(printed({"send"}).exit_code, kUsage);
+  EXPECT_EQ(printed({"send", "--to", "t", "--password-file", "p"}).exit_code, kUsage);
   for (const char* word : {"version", "--version", "-V"}) {
     EXPECT_TRUE(std::holds_alternative<VersionCommand>(parse({word}))) << word;
   }
@@ -56,7 +77,7 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
   } cases[] = {
       {{},
        "a command is missing; expected 'run', 'check', 'hash-password', "
-       "'providers', 'explain', 'version' or 'help'"},
+       "'providers', 'explain', 'doctor', 'send', 'trace', 'version' or 'help'"},
       {{"foo"}, "there is no command 'foo'; expected 'run', "},
       {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
       {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
