@@ -1,6 +1,7 @@
 // Upstreams that allow fewer connections than the configuration does.
 #include "proxy/relay/too_many.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
