@@ -144,8 +144,7 @@ void read_pool(const Section& section, const Provider& provider, Upstream& upstr
 }
 
 void read_capture(const Section& section, const Outside& outside, Upstream& upstream) {
-  const auto form =
-      path_form("the path of the Maildir to keep mail in", section.problems().file());
+  const auto form = path_form("the path of the Maildir to keep mail in", section.problems().file());
   if (section.require("path", upstream.path, form) && outside.makeable) {
     if (const auto makeable = outside.makeable(upstream.path); !makeable) {
       section.blame("path", fmt::format("is {}, where no file can be made: {}; expected a folder "

@@ -135,8 +135,8 @@ class ConnectionCap {
   void use_free_slots();
 
   std::uint32_t limit_;
-  std::atomic<std::uint32_t> allowed_;    // from 1 to limit_; written under the lock
-  std::atomic<bool> is_lowered_{false};   // allowed_ < limit_; written under the lock
+  std::atomic<std::uint32_t> allowed_;   // from 1 to limit_; written under the lock
+  std::atomic<bool> is_lowered_{false};  // allowed_ < limit_; written under the lock
   std::atomic<bool> told_lowered_{false};
   std::atomic<std::uint32_t> claims_{0};  // members with something due
   mutable std::mutex mutex_;

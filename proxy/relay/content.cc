@@ -47,7 +47,7 @@ void append_bdat(std::uint64_t size, std::string& commands) {
 class ContentSender {
  public:
   ContentSender(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-          const message::Message& message, TimePoint deadline)
+                const message::Message& message, TimePoint deadline)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),

@@ -58,8 +58,8 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       cap_(std::move(cap)),
       findings_(cap_, &cap_->findings),
       pool_(loop, config, std::move(hostname),
-            observed(std::move(dialer), config, upstream_metrics, logger, findings_),
-            cap_, upstream_metrics),
+            observed(std::move(dialer), config, upstream_metrics, logger, findings_), cap_,
+            upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
   findings_->forget();
 }
@@ -176,11 +176,9 @@ void SmtpUpstream::log_allowance() {
   if (!news) return;
   const bool is_lowered = news->allowed < news->limit;
   const log::Level level = is_lowered ? log::Level::kWarning : log::Level::kInfo;
-  logger_.write(level,
-                is_lowered ? "upstream_connections_lowered" : "upstream_connections_restored",
-                {{"upstream", config.name},
-                 {"allowed", news->allowed},
-                 {"max_connections", news->limit}});
+  logger_.write(
+      level, is_lowered ? "upstream_connections_lowered" : "upstream_connections_restored",
+      {{"upstream", config.name}, {"allowed", news->allowed}, {"max_connections", news->limit}});
 }
 
 void SmtpUpstream::log_misconfiguration(const Attempt& attempt) {

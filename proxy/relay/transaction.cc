@@ -40,8 +40,8 @@ constexpr std::size_t kMostInFlight = 200;
 class UpstreamTransaction {
  public:
   UpstreamTransaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-              config::PartialRejection partial_rejection, const message::Message& message,
-              const Deadlines& deadlines, Caller caller)
+                      config::PartialRejection partial_rejection, const message::Message& message,
+                      const Deadlines& deadlines, Caller caller)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -431,8 +431,9 @@ class UpstreamTransaction {
   /// succeed later either; but if the others would be sent ("deliver"), later may be better.
   Attempt refused_recipients() {
     const bool others_are_sent = partial_rejection_ == config::PartialRejection::kDeliver;
-    const auto deciding = std::ranges::find_if(
-        refused_, [&](const RefusedRecipient& refusal) { return is_for_good(refusal) != others_are_sent; });
+    const auto deciding = std::ranges::find_if(refused_, [&](const RefusedRecipient& refusal) {
+      return is_for_good(refusal) != others_are_sent;
+    });
     const RefusedRecipient& decides = deciding == refused_.end() ? refused_.front() : *deciding;
     if (taken_at_most_ > 0 && says_too_many_recipients(decides.reply)) {
       return too_many_recipients(message_, upstream_, taken_at_most_);
@@ -488,7 +489,7 @@ Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
                        const message::Message& message, const Deadlines& deadlines, Caller caller) {
   UpstreamTransaction transaction(loop, connection, upstream, partial_rejection, message, deadlines,
-                          caller);
+                                  caller);
   co_return co_await transaction.run();
 }
 

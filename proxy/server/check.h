@@ -10,8 +10,8 @@
 
 namespace sallyport::server {
 
-/// Reads the config at `path` and all it names, and tries what `run` needs: prints every problem, or
-/// that there is none.
+/// Reads the config at `path` and all it names, and tries what `run` needs: prints every problem,
+/// or that there is none.
 ExitCode check(const std::string& path);
 
 /// The config alone, for a machine that has neither its secrets nor its certificates, folders and

@@ -13,8 +13,8 @@ namespace sallyport::server {
 /// often. Used by one thread.
 class StapleRenewal {
  public:
-  /// `first_end`: when the first response in use ends. True: read them now; the next time that it is
-  /// true for the same end is later.
+  /// `first_end`: when the first response in use ends. True: read them now; the next time that it
+  /// is true for the same end is later.
   bool is_due(WallTime now, WallTime first_end) {
     if (first_end != first_end_) {
       first_end_ = first_end;

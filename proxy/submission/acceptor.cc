@@ -58,8 +58,9 @@ void Acceptor::commit() {
   for (Place& place : prepared_->places) {
     if (!place.door) {
       const config::Endpoint& at = prepared_->snapshot.config->listeners[doors.size()].address;
-      place.door = std::make_shared<Door>(
-          context_.loop, at, context_.metrics.for_listener(config::str(at)), std::move(place.listener));
+      place.door =
+          std::make_shared<Door>(context_.loop, at, context_.metrics.for_listener(config::str(at)),
+                                 std::move(place.listener));
       tasks_.spawn(accept_at(place.door));
     }
     place.door->index = doors.size();
@@ -90,9 +91,10 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
   Throttle complaints(1, kComplaintInterval);
   const auto complain = [&](std::string_view error) {
     if (const auto suppressed = complaints.pass(context_.loop.now())) {
-      context_.logger.write(
-          log::Level::kError, "accept",
-          {{"listener", config::str(door->endpoint)}, {"error", error}, {"suppressed", *suppressed}});
+      context_.logger.write(log::Level::kError, "accept",
+                            {{"listener", config::str(door->endpoint)},
+                             {"error", error},
+                             {"suppressed", *suppressed}});
     }
   };
   while (!door->closing.is_set()) {

@@ -59,7 +59,8 @@ inline Decoded mend_by_the_letter(std::string_view wire) {
 }
 
 /// RFC 5321 section 4.5.2.
-inline Decoded decode_by_the_letter(std::string_view wire, BareLineEnds bare = BareLineEnds::kRefused) {
+inline Decoded decode_by_the_letter(std::string_view wire,
+                                    BareLineEnds bare = BareLineEnds::kRefused) {
   if (bare == BareLineEnds::kMended) return mend_by_the_letter(wire);
   Decoded decoded;
   std::string before = "\r\n";  // what was read so far

@@ -41,7 +41,7 @@ config::Listener in_clear(std::uint16_t port = 0) {
 }
 
 SessionSnapshot snapshot_with(std::vector<config::Listener> listeners,
-                       std::uint32_t max_connections = 10) {
+                              std::uint32_t max_connections = 10) {
   auto config = World::make_config();
   config->listeners = std::move(listeners);
   config->session.max_connections = max_connections;
