@@ -81,7 +81,9 @@ runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
   std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> admin;
   if (moves_admin) admin = listen_for_admin(loop_, wanted);
   if (!admin) problems.push_back(admin.error());
-  const bool moves_socket = wanted.admin_socket != config().admin_socket;
+  // One whose file was removed (by a cleaner of /tmp, for example) is opened again.
+  const bool is_lost = !wanted.admin_socket.empty() && !runtime::listener_at(wanted.admin_socket);
+  const bool moves_socket = wanted.admin_socket != config().admin_socket || is_lost;
   std::expected<std::optional<runtime::ListeningFile>, config::Problem> commands;
   if (moves_socket) commands = listen_for_commands(loop_, wanted);
   if (!commands) problems.push_back(commands.error());
