@@ -15,7 +15,6 @@
 
 #include "metrics/metrics.h"
 #include "proxy/config/load.h"
-#include "proxy/doctor/direct_dialer.h"
 #include "proxy/http/client.h"
 #include "proxy/oauth/tokens.h"
 #include "proxy/relay/opening.h"
@@ -24,6 +23,7 @@
 #include "proxy/runtime/loop.h"
 #include "proxy/server/admin_client.h"
 #include "proxy/server/gate_client.h"
+#include "proxy/server/gate_dialer.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/snapshot.h"
@@ -96,7 +96,7 @@ Task<Sent> send_by_gate(runtime::Loop& loop, const GateAccess& access, const std
     if (!made) co_return Sent{.words = made.error().text};
     tls = std::move(*made);
   }
-  doctor::DirectDialer dialer(loop, access.addresses, access.certificate_name, std::move(tls));
+  GateDialer dialer(loop, access.addresses, access.certificate_name, std::move(tls));
   std::vector<relay::Connection*> under_way;
   const auto credential = relay::make_credential(loop, access.gate, nullptr);
   auto connection =
