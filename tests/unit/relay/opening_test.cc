@@ -135,8 +135,8 @@ TEST(Opening, ScramIsGivenUpWhereTheServerMakesNoSense) {
   config::Upstream scram = upstream("a");
   scram.auth_mechanisms = {"SCRAM-SHA-256"};
   const char* const ways[] = {
-      "U: 334 ???\nP: *\nU: 501 ok\n",          // no base64
-      "U: 334 cj1hYmM=\nP: *\nU: 501 ok\n",     // no salt, no iterations
+      "U: 334 ???\nP: *\nU: 501 ok\n",            // no base64
+      "U: 334 cj1hYmM=\nP: *\nU: 501 ok\n",       // no salt, no iterations
       "U: 235 2.7.0 Welcome, whoever you are\n",  // without a proof
   };
   for (const char* const way : ways) {
