@@ -4,6 +4,11 @@
 
 namespace sallyport::config {
 
+bool OutboundProxy::operator==(const OutboundProxy& other) const {
+  return kind == other.kind && host == other.host && port == other.port &&
+         username == other.username && password.reveal() == other.password.reveal();
+}
+
 std::vector<Target> in_order(const std::vector<std::size_t>& upstreams) {
   std::vector<Target> targets;
   for (const std::size_t upstream : upstreams) {
@@ -27,15 +32,15 @@ bool is_per_tenant(const Upstream& upstream) {
 
 bool Upstream::operator==(const Upstream& other) const {
   const auto members = [](const Upstream& upstream) {
-    return std::tie(upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls,
-                    upstream.ca, upstream.server_name, upstream.pins, upstream.certificate,
-                    upstream.key, upstream.tls_policy, upstream.username,
-                    upstream.password_file,
-                    upstream.secret_key_region, upstream.auth_mechanisms, upstream.oauth,
-                    upstream.headers, upstream.max_connections,
-                    upstream.max_messages_per_connection, upstream.max_connection_age,
-                    upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size,
-                    upstream.pace, upstream.max_wait, upstream.spill_after, upstream.max_waiting, upstream.disabled_extensions, upstream.connect_timeout, upstream.path);
+    return std::tie(
+        upstream.name, *upstream.provider, upstream.host, upstream.port, upstream.tls, upstream.ca,
+        upstream.server_name, upstream.pins, upstream.certificate, upstream.key,
+        upstream.tls_policy, upstream.username, upstream.password_file, upstream.secret_key_region,
+        upstream.auth_mechanisms, upstream.oauth, upstream.headers, upstream.max_connections,
+        upstream.max_messages_per_connection, upstream.max_connection_age, upstream.idle_timeout,
+        upstream.max_recipients, upstream.max_message_size, upstream.pace, upstream.max_wait,
+        upstream.spill_after, upstream.max_waiting, upstream.disabled_extensions,
+        upstream.ports, upstream.proxy, upstream.connect_timeout, upstream.path);
   };
   return members(*this) == members(other) && password.reveal() == other.password.reveal();
 }

@@ -162,6 +162,26 @@ struct Pace {
   bool operator==(const Pace&) const = default;
 };
 
+/// A port of an upstream, and the way of TLS that goes with it.
+struct UpstreamPort {
+  std::uint16_t number = 0;
+  TlsMode tls = TlsMode::kImplicit;
+
+  bool operator==(const UpstreamPort&) const = default;
+};
+
+/// `proxy` of an `[[upstream]]`: the way out of a network that lets nothing else out.
+struct OutboundProxy {
+  enum class Kind : std::uint8_t { kHttp, kSocks5 };
+  Kind kind = Kind::kHttp;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string username;  ///< Empty: no login. At most 255 octets, and the password, too.
+  Secret password;
+
+  bool operator==(const OutboundProxy& other) const;
+};
+
 /// `[[upstream]]`: a provider or smarthost that takes our mail. What its
 /// provider fills in is filled in.
 struct Upstream {
@@ -203,6 +223,10 @@ struct Upstream {
   std::uint32_t max_waiting = 10'000;                ///< Messages, in the whole process.
   /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
   std::vector<std::string> disabled_extensions = {};
+  /// `port = "auto"`: the ports to try, in this order; `port` and `tls` are those of the first.
+  /// Empty: there is no other.
+  std::vector<UpstreamPort> ports = {};
+  std::optional<OutboundProxy> proxy = {};  ///< Unset: connections go straight to the host.
 
   // The capture upstream.
   std::string path;  ///< Maildir; made when missing.

@@ -93,13 +93,16 @@ std::string read_host(const Section& section, const Provider& provider, Upstream
 void read_transport(const Section& section, const Outside& outside, const Provider& provider,
                     Upstream& upstream) {
   upstream.tls = provider.tls;
-  const bool port_said = section.read("port", upstream.port, integer_form<std::uint16_t>(1, 65535));
-  if (port_said) upstream.tls = tls_of_port(provider, upstream.port);
+  const bool port_said = section.read("port", upstream.port, upstream_port_form());
+  const bool automatic = port_said && upstream.port == kAutomaticPort;
+  if (port_said && !automatic) upstream.tls = tls_of_port(provider, upstream.port);
   section.read("tls", upstream.tls,
                choice_form<TlsMode>({{"implicit", TlsMode::kImplicit},
                                      {"starttls", TlsMode::kStarttls},
                                      {"none", TlsMode::kNone}}));
+  if (automatic) choose_ports(section, provider, upstream);
   if (!port_said) upstream.port = default_port(provider, upstream.tls);
+  read_outbound_proxy(section, outside, upstream);
   if (section.has("ca")) {
     require_readable_file(section, "ca", outside, upstream.ca);
     upstream.ca_origin = {section.place_of("ca")};
@@ -147,9 +150,15 @@ void read_pool(const Section& section, const Provider& provider, Upstream& upstr
   upstream.disabled_extensions = read_disabled_extensions(section);
 }
 
-void read_capture(const Section& section, Upstream& upstream) {
-  section.require("path", upstream.path,
-                  path_form("the path of the Maildir to keep mail in", section.problems().file()));
+void read_capture(const Section& section, const Outside& outside, Upstream& upstream) {
+  const auto form = path_form("the path of the Maildir to keep mail in", section.problems().file());
+  if (section.require("path", upstream.path, form) && outside.makeable) {
+    if (const auto makeable = outside.makeable(upstream.path); !makeable) {
+      section.blame("path", fmt::format("is {}, where no file can be made: {}; expected a folder "
+                                        "that the user who runs sallyport may write to",
+                                        quote(upstream.path), makeable.error().text));
+    }
+  }
   for (const std::string_view key : schema::keys::kUpstream) {
     if (std::ranges::find(kCaptureKeys, key) != kCaptureKeys.end() || !section.has(key)) continue;
     section.blame(key, fmt::format("means nothing to provider \"capture\"; expected only {}",
@@ -160,6 +169,7 @@ void read_capture(const Section& section, Upstream& upstream) {
 /// Each message would come back to us as a new one, and go there again.
 void check_is_no_loop(const Section& section, const Upstream& upstream,
                       const std::vector<Listener>& listeners) {
+  if (upstream.proxy) return;  // the host is what the proxy takes it for
   for (const Listener& listener : listeners) {
     if (!is_reached_at(listener.address, upstream.host, upstream.port)) continue;
     section.blame("host", fmt::format("is {} with port {}, which is our own [[listener]] at {}: "
@@ -193,7 +203,7 @@ Upstream read_upstream(const Section& section, const Outside& outside, const Pro
   const Provider& provider = *upstream.provider;
   read_limits_of_content(section, provider, upstream);
   if (provider.capture) {
-    read_capture(section, upstream);
+    read_capture(section, outside, upstream);
     return upstream;
   }
   if (section.has("path")) {

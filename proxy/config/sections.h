@@ -70,6 +70,15 @@ void read_auth(const Section& top, const Outside& outside, Config& config);
 void read_upstreams(const Section& top, const Outside& outside, Config& config);
 /// server_name, pin, certificate, key and min_tls of an [[upstream]].
 void read_upstream_tls(const Section& section, const Outside& outside, Upstream& upstream);
+/// What `upstream_port_form` gives for "auto".
+inline constexpr std::uint16_t kAutomaticPort = 0;
+/// The port of an [[upstream]], or "auto".
+Form<std::uint16_t> upstream_port_form();
+/// What port = "auto" stands for at this provider: port, tls and ports. `tls`, if it is there, was
+/// read.
+void choose_ports(const Section& section, const Provider& provider, Upstream& upstream);
+/// proxy and the login there, of an [[upstream]].
+void read_outbound_proxy(const Section& section, const Outside& outside, Upstream& upstream);
 /// username, password and what stands in its place of an [[upstream]]; `region` as it says.
 void read_login(const Section& section, const Outside& outside, const Provider& provider,
                 std::string_view region, Upstream& upstream);

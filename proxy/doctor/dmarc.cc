@@ -33,16 +33,6 @@ std::string_view parent(std::string_view domain) {
   return domain;
 }
 
-/// The domains that are asked for a record, one after the other.
-std::vector<std::string> walk(std::string_view domain) {
-  std::vector<std::string> domains = {std::string(domain)};
-  while (labels(domain) > 2) {
-    domain = parent(domain);
-    if (labels(domain) < kMostLabels) domains.emplace_back(domain);
-  }
-  return domains;
-}
-
 /// `adkim` and `aspf`.
 std::expected<bool, std::string> strictness(const Tags& tags, std::string_view tag) {
   const auto value = tags.find(tag);
@@ -110,6 +100,15 @@ std::expected<DmarcRecord, std::string> parse_dmarc(std::string_view text) {
   return record;
 }
 
+std::vector<std::string> domain_and_above(std::string_view domain) {
+  std::vector<std::string> domains = {std::string(domain)};
+  while (labels(domain) > 2) {
+    domain = parent(domain);
+    if (labels(domain) < kMostLabels) domains.emplace_back(domain);
+  }
+  return domains;
+}
+
 DmarcPolicy DmarcSurvey::policy_for(std::string_view domain) const {
   if (!parsed) return DmarcPolicy::kNone;
   return ascii::equals_ignoring_case(domain, at) ? parsed->policy : parsed->subdomain_policy;
@@ -117,7 +116,7 @@ DmarcPolicy DmarcSurvey::policy_for(std::string_view domain) const {
 
 Task<DmarcSurvey> survey_dmarc(Texts& texts, std::string domain) {
   DmarcSurvey survey;
-  for (const std::string& at : walk(domain)) {
+  for (const std::string& at : domain_and_above(domain)) {
     const auto found = co_await texts.find("_dmarc." + at);
     if (!found && found.error().code == ErrorCode::kNotFound) continue;
     if (!found) {
@@ -143,14 +142,6 @@ Task<DmarcSurvey> survey_dmarc(Texts& texts, std::string domain) {
     co_return survey;
   }
   co_return survey;
-}
-
-bool is_aligned(std::string_view one, std::string_view other, bool strict) {
-  if (ascii::equals_ignoring_case(one, other)) return true;
-  if (strict) return false;
-  const std::string a = ascii::lower(one);
-  const std::string b = ascii::lower(other);
-  return a.ends_with("." + b) || b.ends_with("." + a);
 }
 
 }  // namespace sallyport::doctor

@@ -47,8 +47,8 @@ struct DmarcSurvey {
 /// tree walk that follows RFC 7489, which needs no list of public suffixes.
 runtime::Task<DmarcSurvey> survey_dmarc(Texts& texts, std::string domain);
 
-/// Do two domains belong together, as alignment asks for? Not `strict`: the same organisation, for
-/// which one being below the other stands here; or else the same domain. RFC 7489 section 3.1.
-bool is_aligned(std::string_view one, std::string_view other, bool strict);
+/// `domain` and those above it, down to the one with two labels: the domains that are asked for a
+/// record, and those that relaxed alignment takes for the same (RFC 7489 section 3.1).
+std::vector<std::string> domain_and_above(std::string_view domain);
 
 }  // namespace sallyport::doctor

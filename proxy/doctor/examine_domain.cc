@@ -40,8 +40,9 @@ class DomainExamination {
 
   Task<void> run() {
     co_await spf();
+    dmarc_ = co_await survey_dmarc(texts_, domain_);
     for (std::size_t i = 0; i < upstreams_.size(); ++i) co_await dkim(i);
-    co_await dmarc();
+    dmarc();
     co_await shown("MTA-STS", "_mta-sts." + domain_, "STSv1");
     co_await shown("TLS-RPT", "_smtp._tls." + domain_, "TLSRPTv1");
   }
@@ -67,7 +68,7 @@ class DomainExamination {
                       "end it with \"~all\" or \"-all\"");
       }
     }
-    for (std::size_t i = 0; i < upstreams_.size(); ++i) spf_of(i, survey);
+    for (std::size_t i = 0; i < upstreams_.size(); ++i) co_await spf_of(i, survey);
   }
 
   static std::string advice_for(const SpfSurvey& survey) {
@@ -77,10 +78,10 @@ class DomainExamination {
                : "mend the record";
   }
 
-  void spf_of(std::size_t i, const SpfSurvey& survey) {
+  Task<void> spf_of(std::size_t i, const SpfSurvey& survey) {
     const Upstream& upstream = *upstreams_[i];
     const config::SenderDns& known = facts(i);
-    if (upstream.provider->capture) return;
+    if (upstream.provider->capture) co_return;
     if (known.spf.empty()) {
       if (!known.replaces_reverse_path) {
         subject_.note(
@@ -88,14 +89,14 @@ class DomainExamination {
             "see that the record names the addresses that it sends from");
         proofs_[i].unknown = true;
       }
-      return;
+      co_return;
     }
     const bool named = std::ranges::any_of(
         known.spf, [&](const std::string& domain) { return survey.includes_domain(domain); });
     if (named) {
       proofs_[i].spf = survey.faults.empty() && !known.replaces_reverse_path;
       subject_.ok("SPF", fmt::format("it names {}", upstream.name));
-      return;
+      co_return;
     }
     const std::string include = "include:" + known.spf.front();
     if (known.replaces_reverse_path) {
@@ -104,13 +105,20 @@ class DomainExamination {
                                 "mail: SPF is checked for that one, not for {}",
                                 upstream.name, domain_),
                     fmt::format("add {} only if its documentation asks for it", include));
-      return;
+      co_return;
+    }
+    if (survey.exists && co_await is_covered(known.spf, survey)) {
+      proofs_[i].spf = survey.faults.empty();
+      subject_.note(
+          "SPF", fmt::format("it has the networks of {} in place of {}", upstream.name, include),
+          "when the provider adds networks, mail from them will fail: prefer the include");
+      co_return;
     }
     if (!survey.unread.empty() || !survey.troubles.empty()) {
       subject_.warning("SPF",
                        fmt::format("whether it names {} cannot be seen from here", upstream.name),
                        fmt::format("look for {}", include));
-      return;
+      co_return;
     }
     subject_.fault("SPF",
                    survey.exists
@@ -121,43 +129,67 @@ class DomainExamination {
                                  : fmt::format("add a TXT record: v=spf1 {} ~all", include));
   }
 
+  /// Does the record name every network of one of these domains?
+  Task<bool> is_covered(const std::vector<std::string>& domains, const SpfSurvey& survey) {
+    for (const std::string& domain : domains) {
+      const SpfSurvey theirs = co_await survey_spf(texts_, domain);
+      if (survey.covers(theirs)) co_return true;
+    }
+    co_return false;
+  }
+
   Task<void> dkim(std::size_t i) {
     const Upstream& upstream = *upstreams_[i];
     const config::SenderDns& known = facts(i);
     if (upstream.provider->capture) co_return;
-    std::vector<std::string> missing;
-    for (const std::string& selector : known.dkim_selectors) {
-      const std::string where = fmt::format("{}._domainkey.{}", selector, domain_);
-      const auto found = co_await texts_.find(where);
-      if (!found && found.error().code != ErrorCode::kNotFound) {
-        subject_.warning("DKIM", found.error().text, "check the name servers, and run this again");
-        proofs_[i].unknown = true;
-        continue;
-      }
-      const std::optional<std::string> record = found ? key_in(*found) : std::nullopt;
-      if (!record) {
-        missing.push_back(selector);
-        continue;
-      }
-      judge_key(i, where, *record);
-    }
-    if (proofs_[i].dkim) co_return;
     if (known.dkim_selectors.empty()) {
       proofs_[i].unknown = true;
       subject_.note("DKIM",
                     fmt::format("the selectors of {} are not known: {}", upstream.name,
                                 known.dkim_hint.empty() ? "they are yours" : known.dkim_hint),
                     "look at the DKIM-Signature field of a message that has arrived");
-    } else if (!missing.empty()) {
-      subject_.warning(
-          "DKIM",
-          fmt::format("none of the selectors that {} is known to use is there: {}", upstream.name,
-                      fmt::join(missing, ", ")),
-          known.dkim_hint.empty()
-              ? fmt::format("authenticate {} in the account of {}, and add the records it shows",
-                            domain_, upstream.name)
-              : known.dkim_hint);
+      co_return;
     }
+    // Mail may be signed by a domain above this one, unless the policy is strict.
+    std::vector<std::string> signers = domain_and_above(domain_);
+    if (dmarc_.parsed && dmarc_.parsed->strict_dkim) signers.resize(1);
+    bool any = false;
+    for (const std::string& signer : signers) {
+      any = co_await look_for_keys(i, signer) || any;
+      if (proofs_[i].dkim) co_return;
+    }
+    if (any) co_return;
+    // Which ones an account has may be its own matter.
+    if (!known.dkim_hint.empty()) proofs_[i].unknown = true;
+    subject_.warning(
+        "DKIM",
+        fmt::format("none of the selectors that {} is known to use is there: {}", upstream.name,
+                    fmt::join(known.dkim_selectors, ", ")),
+        known.dkim_hint.empty()
+            ? fmt::format("authenticate {} in the account of {}, and add the records it shows",
+                          domain_, upstream.name)
+            : "look for " + known.dkim_hint);
+  }
+
+  /// Is there anything to tell of the selectors at this domain?
+  Task<bool> look_for_keys(std::size_t i, const std::string& signer) {
+    bool any = false;
+    for (const std::string& selector : facts(i).dkim_selectors) {
+      const std::string where = fmt::format("{}._domainkey.{}", selector, signer);
+      const auto found = co_await texts_.find(where);
+      const bool answered = found || found.error().code == ErrorCode::kNotFound;
+      if (!answered) {
+        subject_.warning("DKIM", found.error().text, "check the name servers, and run this again");
+        proofs_[i].unknown = true;
+        any = true;
+        continue;
+      }
+      const std::optional<std::string> record = found ? key_in(*found) : std::nullopt;
+      if (!record) continue;
+      judge_key(i, where, *record);
+      any = true;
+    }
+    co_return any;
   }
 
   static std::optional<std::string> key_in(const std::vector<std::string>& records) {
@@ -188,11 +220,11 @@ class DomainExamination {
     }
   }
 
-  Task<void> dmarc() {
-    const DmarcSurvey survey = co_await survey_dmarc(texts_, domain_);
+  void dmarc() {
+    const DmarcSurvey& survey = dmarc_;
     if (survey.trouble) {
       subject_.warning("DMARC", *survey.trouble, "check the name servers, and run this again");
-      co_return;
+      return;
     }
     if (survey.at.empty()) {
       subject_.warning("DMARC",
@@ -200,13 +232,13 @@ class DomainExamination {
                        fmt::format("begin with a TXT record at _dmarc.{}: v=DMARC1; p=none; "
                                    "rua=mailto:ADDRESS",
                                    domain_));
-      co_return;
+      return;
     }
     if (survey.fault) {
       subject_.fault("DMARC",
                      fmt::format("the record at _dmarc.{} is wrong: {}", survey.at, *survey.fault),
                      "mend it: receivers ignore it as it is");
-      co_return;
+      return;
     }
     subject_.ok("DMARC", fmt::format("{} (at _dmarc.{})", survey.record, survey.at));
     const DmarcPolicy policy = survey.policy_for(domain_);
@@ -271,6 +303,7 @@ class DomainExamination {
   const std::string domain_;
   const std::vector<const Upstream*> upstreams_;
   std::vector<Proof> proofs_;  // as upstreams_
+  DmarcSurvey dmarc_;
   Subject subject_;
 };
 

@@ -54,6 +54,34 @@ bool is_network(std::string_view text, SpfKind kind) {
          is_prefix_length(text.substr(slash + 1), is_v6 ? 128 : 32);
 }
 
+/// The octets of a network's address, and how many bits of them count; of the form that
+/// `is_network` takes.
+std::pair<IpAddress, unsigned> parts_of(std::string_view network) {
+  const auto slash = network.find('/');
+  const std::string_view literal = network.substr(0, slash);
+  unsigned length = literal.contains(':') ? 128 : 32;
+  if (slash != std::string_view::npos) {
+    length = 0;
+    for (const char c : network.substr(slash + 1))
+      length = length * 10 + static_cast<unsigned>(c - '0');
+  }
+  // IPv4 addresses are kept in their IPv6 form.
+  return {IpAddress::parse(literal).value_or(IpAddress()),
+          length + (literal.contains(':') ? 0 : 96)};
+}
+
+/// Is every address of `inner` one of `outer`?
+bool is_within(std::string_view inner, std::string_view outer) {
+  const auto [address, length] = parts_of(inner);
+  const auto [other, most] = parts_of(outer);
+  if (length < most) return false;
+  for (unsigned bit = 0; bit < most; ++bit) {
+    const unsigned mask = 0x80u >> (bit % 8);
+    if (((address.octets()[bit / 8] ^ other.octets()[bit / 8]) & mask) != 0) return false;
+  }
+  return true;
+}
+
 /// A domain as a term may name it: visible characters; a macro depends on the message.
 bool is_domain_spec(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) { return c > 32 && c < 127; });
@@ -131,7 +159,7 @@ class Survey {
   explicit Survey(Texts& texts) : texts_(texts) {}
 
   Task<SpfSurvey> run(std::string domain) {
-    co_await visit(domain, true);
+    co_await visit(domain, {.decides = true, .passes = true});
     if (result_.lookups > SpfSurvey::kMostLookups) {
       result_.faults.push_back(
           fmt::format("checking it takes {} DNS lookups, and RFC 7208 allows 10", result_.lookups));
@@ -140,8 +168,14 @@ class Survey {
   }
 
  private:
-  /// `top`: it is the domain's own record, or what that is redirected to: its `all` counts.
-  Task<void> visit(std::string domain, bool top) {
+  /// What a record that is read stands for.
+  struct Standing {
+    bool decides =
+        false;  ///< It is the domain's own, or that is redirected to it: its `all` counts.
+    bool passes = false;  ///< A sender that passes by it passes.
+  };
+
+  Task<void> visit(std::string domain, Standing standing) {
     if (++records_ > kMostRecords) co_return;
     const auto found = co_await texts_.find(domain);
     if (!found && found.error().code != ErrorCode::kNotFound) {
@@ -177,30 +211,36 @@ class Survey {
       co_return;
     }
     path_.push_back(domain);
-    co_await follow(*terms, top);
+    co_await follow(*terms, standing);
     path_.pop_back();
   }
 
-  Task<void> follow(const std::vector<SpfTerm>& terms, bool top) {
+  Task<void> follow(const std::vector<SpfTerm>& terms, Standing standing) {
     const SpfTerm* redirect = nullptr;
     for (const SpfTerm& term : terms) {
       if (asks_dns(term.kind)) ++result_.lookups;
       if (term.kind == SpfKind::kAll) {
-        if (top) {
+        if (standing.decides) {
           result_.has_all = true;
           result_.all = term.qualifier;
         }
         co_return;  // RFC 7208 section 5.1: nothing behind it counts
       }
       if (term.kind == SpfKind::kRedirect) redirect = &term;
-      if (term.kind == SpfKind::kInclude) co_await descend(term.value, false);
+      const bool passes = standing.passes && term.qualifier == '+';
+      if (passes && (term.kind == SpfKind::kIp4 || term.kind == SpfKind::kIp6)) {
+        result_.networks.push_back(term.value);
+      }
+      if (term.kind == SpfKind::kInclude) {
+        co_await descend(term.value, {.decides = false, .passes = passes});
+      }
     }
     if (redirect == nullptr) co_return;
     ++result_.lookups;
-    co_await descend(redirect->value, top);
+    co_await descend(redirect->value, standing);
   }
 
-  Task<void> descend(std::string_view value, bool top) {
+  Task<void> descend(std::string_view value, Standing standing) {
     if (has_macro(value)) {
       result_.unread.emplace_back(value);
       co_return;
@@ -210,8 +250,8 @@ class Survey {
       result_.faults.push_back(fmt::format("the record of {} includes itself", domain));
       co_return;
     }
-    result_.includes.push_back(domain);
-    co_await visit(domain, top);
+    if (standing.passes) result_.includes.push_back(domain);
+    co_await visit(domain, standing);
   }
 
   Texts& texts_;
@@ -249,6 +289,14 @@ std::expected<std::vector<SpfTerm>, std::string> parse_spf(std::string_view text
 
 bool SpfSurvey::includes_domain(std::string_view domain) const {
   return std::ranges::find(includes, normal(domain)) != includes.end();
+}
+
+bool SpfSurvey::covers(const SpfSurvey& other) const {
+  const auto covered = [this](const std::string& network) {
+    return std::ranges::any_of(networks,
+                               [&](const std::string& own) { return is_within(network, own); });
+  };
+  return !other.networks.empty() && std::ranges::all_of(other.networks, covered);
 }
 
 Task<SpfSurvey> survey_spf(Texts& texts, std::string domain) {

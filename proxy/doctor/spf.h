@@ -41,14 +41,19 @@ struct SpfSurvey {
   std::string record;    ///< It, as it is.
   char all = '?';        ///< The qualifier of `all`, the record's own or that it is redirected to.
   bool has_all = false;  ///< There is one.
-  std::size_t lookups = 0;            ///< Terms that ask DNS, in it and in all that it includes.
-  std::vector<std::string> includes;  ///< Domains whose records were read, in lower case.
+  std::size_t lookups = 0;  ///< Terms that ask DNS, in it and in all that it includes.
+  /// Domains, in lower case, whose senders pass: by an include that does not say otherwise.
+  std::vector<std::string> includes;
+  std::vector<std::string> networks;  ///< Whose addresses pass, in it and in those.
   std::vector<std::string> unread;    ///< Domains with macros, which depend on the message.
   std::vector<std::string> faults;    ///< What makes receivers give "permerror".
   std::vector<std::string> troubles;  ///< What could not be looked up.
 
   /// Is `domain` among those included?
   bool includes_domain(std::string_view domain) const;
+  /// Does every network of `other`, which has one, pass here? So it is where a record names
+  /// networks in place of the domain that they are from.
+  bool covers(const SpfSurvey& other) const;
 };
 
 /// Reads the record of `domain` and all records that it includes or is redirected to. Terms of the

@@ -20,9 +20,12 @@ constexpr Duration kGrudge = std::chrono::minutes(5);
 }  // namespace
 
 Addresses::Addresses(runtime::Loop& loop, std::string host, std::uint16_t port)
-    : Addresses(loop, [host = std::move(host), port](runtime::Loop& own) {
-        return std::make_unique<runtime::LookUp>(own, host, port);
-      }) {}
+    : Addresses(
+          loop,
+          [host = std::move(host), port](runtime::Loop& own) {
+            return std::make_unique<runtime::LookUp>(own, host, port);
+          },
+          port) {}
 
 runtime::Task<Result<std::vector<SocketAddress>>> Addresses::in_order(TimePoint deadline) {
   if (look_up_ && look_up_->has_ended()) take(std::exchange(look_up_, nullptr)->result());

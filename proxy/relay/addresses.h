@@ -26,7 +26,11 @@ class Addresses {
 
   /// `loop` outlives it.
   Addresses(runtime::Loop& loop, std::string host, std::uint16_t port);
-  Addresses(runtime::Loop& loop, Ask ask) : loop_(loop), ask_(std::move(ask)) {}
+  Addresses(runtime::Loop& loop, Ask ask, std::uint16_t port = 0)
+      : loop_(loop), ask_(std::move(ask)), port_(port) {}
+
+  /// The port of each address.
+  std::uint16_t port() const { return port_; }
 
   /// The addresses in the order in which to try them: first the one that worked last, last those
   /// that failed lately. The look-up's error when nothing is known; kTimeout when it takes longer
@@ -54,6 +58,7 @@ class Addresses {
 
   runtime::Loop& loop_;
   Ask ask_;
+  const std::uint16_t port_;
   std::shared_ptr<runtime::LookUp> look_up_;  // under way, or ended and not taken yet
   std::vector<runtime::SocketAddress> known_;
   TimePoint fresh_until_{};

@@ -44,10 +44,10 @@ void append_bdat(std::uint64_t size, std::string& commands) {
   fmt::format_to(std::back_inserter(commands), "BDAT {} LAST\r\n", size);
 }
 
-class Sending {
+class ContentSender {
  public:
-  Sending(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-          const message::Message& message, TimePoint deadline)
+  ContentSender(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+                const message::Message& message, TimePoint deadline)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -254,7 +254,7 @@ class Verdict {
 Task<Attempt> send_content(runtime::Loop& loop, Connection& connection,
                            const config::Upstream& upstream, const message::Message& message,
                            TimePoint deadline) {
-  Sending sending(loop, connection, upstream, message, deadline);
+  ContentSender sending(loop, connection, upstream, message, deadline);
   co_return co_await sending.run();
 }
 

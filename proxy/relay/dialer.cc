@@ -1,11 +1,16 @@
 #include "proxy/relay/dialer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "proxy/net/tunnel.h"
 #include "proxy/relay/addresses.h"
+#include "proxy/relay/ports.h"
 #include "proxy/runtime/connect_race.h"
 
 namespace sallyport::relay {
@@ -24,11 +29,18 @@ class NetDialer final : public Dialer {
       : loop_(loop),
         host_(upstream.host),
         server_name_(upstream.server_name.empty() ? host_ : upstream.server_name),
-        addresses_(loop, host_, upstream.port),
+        proxy_(upstream.proxy),
+        ports_(upstream),
+        addresses_(loop, proxy_ ? proxy_->host : host_, proxy_ ? proxy_->port : upstream.port),
         tls_(std::move(tls)) {
     addresses_.look_up_failed = [this](const Error& error, bool first, bool usable) {
       if (look_up_failed) look_up_failed(error, first, usable);
     };
+    if (!proxy_) return;
+    const bool is_http = proxy_->kind == config::OutboundProxy::Kind::kHttp;
+    tunnel_.kind = is_http ? net::TunnelSettings::Kind::kHttp : net::TunnelSettings::Kind::kSocks5;
+    tunnel_.username = proxy_->username;
+    tunnel_.password = proxy_->password;
   }
 
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> connect(TimePoint deadline) override {
@@ -50,22 +62,31 @@ class NetDialer final : public Dialer {
       co_return fail(unresolved ? ErrorCode::kNotFound : addresses.error().code,
                      addresses.error().text);
     }
-    std::erase_if(*addresses, [&](const auto& each) { return contains(tried.addresses, each); });
-    if (addresses->empty()) co_return fail(ErrorCode::kNetwork, "no other address is left");
-
-    runtime::ConnectRace race(loop_);
-    races_.push_back(&race);
-    auto stream = co_await race.run(*addresses, deadline);
-    std::erase(races_, &race);
-    for (const SocketAddress& address : race.failed()) {
-      addresses_.failed(address);
-      tried.addresses.push_back(address);
+    const auto order = ports_.in_order(findings ? findings->working_port() : 0, loop_.now());
+    Error error{ErrorCode::kNetwork, "no other address is left"};
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      auto left = addresses_left(*addresses, order[i], tried);
+      if (left.empty()) continue;
+      const auto ports_left = static_cast<Duration::rep>(order.size() - i);
+      auto stream = co_await reach(order[i], std::move(left), tried,
+                                   ports_left == 1 ? deadline : end_of_port(deadline, ports_left));
+      if (cut_offs_ != cut_offs_before) {
+        co_return fail(ErrorCode::kCancelled, "sallyport is stopping");
+      }
+      if (stream) {
+        if (ports_.are_several()) tried.port = order[i];
+        tried.more = std::ranges::any_of(std::span(order).subspan(i), [&](const auto& port) {
+          return !addresses_left(*addresses, port, tried).empty();
+        });
+        co_return std::move(*stream);
+      }
+      error = std::move(stream.error());
+      if (error.code == ErrorCode::kLimit || loop_.now() >= deadline) break;
     }
-    if (!stream) co_return fail(std::move(stream.error()));
-    tried.addresses.push_back((*stream)->peer());
-    tried.more = std::ranges::any_of(
-        *addresses, [&](const auto& each) { return !contains(tried.addresses, each); });
-    co_return std::move(*stream);
+    if (tried.blocked.size() > 1) {
+      error.text += fmt::format(" (ports: {})", list_blocked(tried.blocked));
+    }
+    co_return fail(std::move(error));
   }
 
   void spoke(Tried& tried, bool well) override {
@@ -75,7 +96,14 @@ class NetDialer final : public Dialer {
       tried.more = true;
       return;
     }
-    well ? addresses_.succeeded(tried.addresses.back()) : addresses_.failed(tried.addresses.back());
+    const SocketAddress address = known_as(tried.addresses.back());
+    well ? addresses_.succeeded(address) : addresses_.failed(address);
+    if (!tried.port) return;
+    if (well) {
+      note_working(tried);
+    } else {
+      note_blocked(tried.port->number, kNoConversation, tried);
+    }
   }
 
   runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> secure(
@@ -97,13 +125,103 @@ class NetDialer final : public Dialer {
   }
 
  private:
+  /// A port that does not answer has so long while others are left.
+  static constexpr Duration kMostPerPort = std::chrono::seconds(2);
+  static constexpr Duration kLeastPerPort = std::chrono::seconds(1);
+
+  TimePoint end_of_port(TimePoint deadline, Duration::rep ports_left) const {
+    const Duration share = (deadline - loop_.now()) / ports_left;
+    return std::min(deadline,
+                    loop_.after(std::clamp<Duration>(share, kLeastPerPort, kMostPerPort)));
+  }
+
+  /// An address as `tried` has it, with the port of the upstream, as the look-up gave it.
+  SocketAddress known_as(const SocketAddress& address) const {
+    return address.with_port(addresses_.port());
+  }
+
+  /// The addresses that were not tried on `port`. Through a proxy they are the proxy's.
+  static std::vector<SocketAddress> addresses_left(const std::vector<SocketAddress>& addresses,
+                                                   const config::UpstreamPort& port,
+                                                   const Tried& tried) {
+    std::vector<SocketAddress> left;
+    for (const SocketAddress& address : addresses) {
+      const SocketAddress there = address.with_port(port.number);
+      if (!contains(tried.addresses, there)) left.push_back(there);
+    }
+    return left;
+  }
+
+  /// A connection to `port` of the host, on one of `addresses`.
+  runtime::Task<Result<std::unique_ptr<runtime::ByteStream>>> reach(
+      config::UpstreamPort port, std::vector<SocketAddress> addresses, Tried& tried,
+      TimePoint deadline) {
+    std::vector<SocketAddress> targets = addresses;
+    if (proxy_) {
+      for (SocketAddress& target : targets) target = known_as(target);
+    }
+    runtime::ConnectRace race(loop_);
+    races_.push_back(&race);
+    auto stream = co_await race.run(std::move(targets), deadline);
+    std::erase(races_, &race);
+    for (const SocketAddress& address : race.failed()) {
+      addresses_.failed(known_as(address));
+      tried.addresses.push_back(address.with_port(port.number));
+    }
+    if (!stream) {
+      give_up_port(port, addresses, state_of_port(stream.error(), false), tried);
+      co_return fail(std::move(stream.error()));
+    }
+    const SocketAddress reached = (*stream)->peer().with_port(port.number);
+    if (proxy_) {
+      runtime::ByteStream* const wire = stream->get();
+      securing_.push_back(wire);
+      auto opened = co_await net::open_tunnel(**stream, tunnel_, host_, port.number, deadline);
+      std::erase(securing_, wire);
+      if (!opened) {
+        // The proxy answers, and another of its addresses is no other way.
+        give_up_port(port, addresses, state_of_port(opened.error(), true), tried);
+        co_return fail(std::move(opened.error()));
+      }
+    }
+    tried.addresses.push_back(reached);
+    co_return std::move(*stream);
+  }
+
+  /// None of `addresses` let us out by this port.
+  void give_up_port(const config::UpstreamPort& port, const std::vector<SocketAddress>& addresses,
+                    std::string_view state, Tried& tried) {
+    if (!ports_.are_several()) return;
+    for (const SocketAddress& address : addresses) {
+      if (!contains(tried.addresses, address)) tried.addresses.push_back(address);
+    }
+    note_blocked(port.number, state, tried);
+  }
+
+  void note_blocked(std::uint16_t port, std::string_view state, Tried& tried) {
+    ports_.failed(port, loop_.now());
+    const auto known = std::ranges::find(tried.blocked, port, &BlockedPort::number);
+    if (known == tried.blocked.end()) tried.blocked.push_back({port, state});
+  }
+
+  void note_working(const Tried& tried) {
+    const std::uint16_t port = tried.port->number;
+    ports_.succeeded(port);
+    const std::uint16_t before = findings ? findings->works_on(port) : port;
+    if (before == port || tried.blocked.empty() || !port_found) return;
+    port_found(port, list_blocked(tried.blocked));
+  }
+
   runtime::Loop& loop_;
   const std::string host_;
   const std::string server_name_;
+  const std::optional<config::OutboundProxy> proxy_;
+  net::TunnelSettings tunnel_;  // by proxy_
+  Ports ports_;
   Addresses addresses_;
   const std::unique_ptr<net::ClientTlsContext> tls_;
   std::vector<runtime::ConnectRace*> races_;    // under way
-  std::vector<runtime::ByteStream*> securing_;  // below a handshake
+  std::vector<runtime::ByteStream*> securing_;  // below a handshake, of TLS or with the proxy
   std::uint64_t cut_offs_ = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,16 +12,26 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/config.h"
 #include "proxy/net/tls.h"
+#include "proxy/relay/findings.h"
 #include "proxy/runtime/address.h"
 #include "proxy/runtime/byte_stream.h"
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::relay {
 
+/// A port that can't be used, and what it looks like.
+struct BlockedPort {
+  std::uint16_t number = 0;
+  std::string_view state;  ///< Static text: "filtered", "refused" …
+};
+
 /// The addresses that one opening has tried.
 struct Tried {
   std::vector<runtime::SocketAddress> addresses;  ///< The last is the one that is connected.
   bool more = false;                              ///< Is another call of `connect_next` worth it?
+  /// Of the last address, where the upstream has several ports; else those of its settings hold.
+  std::optional<config::UpstreamPort> port = {};
+  std::vector<BlockedPort> blocked = {};  ///< The ports that let nothing out.
 };
 
 /// Makes the streams to one upstream, for one worker.
@@ -50,6 +61,11 @@ class Dialer {
   /// Called for each look-up of the host's name that failed. `first`: the one before did not.
   /// `usable`: earlier addresses are used on. Empty: nobody needs to know.
   std::function<void(const Error& error, bool first, bool usable)> look_up_failed;
+  /// Called when another port than the one before was found to work, and which ones did not: "465
+  /// filtered, 587 refused". Empty: nobody needs to know.
+  std::function<void(std::uint16_t port, const std::string& blocked)> port_found;
+  /// What all workers know of the upstream; null: nothing.
+  std::shared_ptr<Findings> findings;
 };
 
 /// What the files say that an upstream names for its TLS, as PEM texts.
@@ -71,8 +87,9 @@ using MakeDialer = std::function<Result<std::unique_ptr<Dialer>>(
 Result<std::unique_ptr<net::ClientTlsContext>> make_tls_context(const config::Upstream& upstream,
                                                                 const TlsFiles& files);
 
-/// The real one: looks the name up, tries its addresses (RFC 8305), remembers the one that worked,
-/// verifies chain and name. `loop` outlives it.
+/// The real one: looks the name up, tries its addresses (RFC 8305) on one port after the other,
+/// straight or through the proxy that the settings name, remembers what worked, verifies chain and
+/// name. `loop` outlives it.
 Result<std::unique_ptr<Dialer>> make_net_dialer(runtime::Loop& loop,
                                                 const config::Upstream& upstream,
                                                 const TlsFiles& files);

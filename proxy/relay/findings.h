@@ -44,12 +44,20 @@ class Findings {
     return now < in_two_steps_until_.load(std::memory_order_relaxed);
   }
 
+  /// The port on which a conversation came as far as EHLO last; 0: none did.
+  std::uint16_t working_port() const { return working_port_.load(std::memory_order_relaxed); }
+  /// It did on this one; gives the one before.
+  std::uint16_t works_on(std::uint16_t port) {
+    return working_port_.exchange(port, std::memory_order_relaxed);
+  }
+
   /// The upstream has other settings now: nothing is known about it.
   void forget() {
     states(0);
     taken_until_.store(TimePoint(), std::memory_order_relaxed);
     in_steps_until_.store(TimePoint(), std::memory_order_relaxed);
     in_two_steps_until_.store(TimePoint(), std::memory_order_relaxed);
+    works_on(0);
   }
 
  private:
@@ -60,6 +68,7 @@ class Findings {
   std::atomic<TimePoint> taken_until_{TimePoint()};
   std::atomic<TimePoint> in_steps_until_{TimePoint()};
   std::atomic<TimePoint> in_two_steps_until_{TimePoint()};
+  std::atomic<std::uint16_t> working_port_{0};
 };
 
 }  // namespace sallyport::relay

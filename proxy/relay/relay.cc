@@ -129,10 +129,11 @@ TenantUpstream::Make tenants_of(const Surroundings& surroundings, const Settings
     auto dialer = surroundings.make_dialer(surroundings.loop, upstream, files);
     if (!dialer) return fail(dialer.error());
     auto cap = surroundings.caps.of(upstream, credential_of(upstream));
+    auto credential = make_credential(surroundings.loop, upstream, surroundings.tokens);
     auto& metrics = surroundings.metrics.for_upstream(upstream.name);
     return std::make_shared<SmtpUpstream>(surroundings.loop, std::move(upstream), hostname,
-                                          std::move(*dialer), std::move(cap), metrics,
-                                          surroundings.logger);
+                                          std::move(*dialer), std::move(credential),
+                                          std::move(cap), metrics, surroundings.logger);
   };
 }
 
@@ -192,6 +193,7 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
     } else {
       relay->upstreams_.push_back(std::make_shared<SmtpUpstream>(
           surroundings.loop, upstream, settings.hostname, std::move(prepared.dialers_[i]),
+          make_credential(surroundings.loop, upstream, surroundings.tokens),
           surroundings.caps.of(upstream), metrics, surroundings.logger));
     }
   }

@@ -5,11 +5,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/relay/retry_after.h"
+
 namespace sallyport::relay {
 namespace {
 
 using smtp::EnhancedCode;
 using smtp::Reply;
+
+// What a client hears of an upstream's words.
+constexpr std::size_t kMostLines = 20;
+constexpr std::size_t kMostOctets = 4096;
+constexpr std::string_view kCut = " [...]";
 
 // A reply is for a person: past this many recipients it says how many more there are.
 constexpr std::size_t kMostNamed = 20;
@@ -37,11 +44,34 @@ EnhancedCode why_not_now(const Attempt& attempt) {
   }
 }
 
-void name_refused(const std::vector<Refusal>& refused, Reply& reply) {
+/// The upstream's reply in one line that is not too long.
+std::string words_of(const Reply& reply) {
+  std::string words = one_line(reply);
+  if (words.size() > kMostOctets) words.replace(kMostOctets, words.npos, kCut);
+  return words;
+}
+
+/// Cuts what is too much of an upstream's lines.
+void cap(std::vector<std::string>& lines) {
+  bool is_cut = lines.size() > kMostLines;
+  if (is_cut) lines.resize(kMostLines);
+  std::size_t room = kMostOctets;
+  for (std::string& line : lines) {
+    if (line.size() > room) {
+      is_cut = true;
+      line.resize(room);
+    }
+    room -= line.size();
+  }
+  while (lines.size() > 1 && lines.back().empty()) lines.pop_back();
+  if (is_cut) lines.back() += kCut;
+}
+
+void name_refused(const std::vector<RefusedRecipient>& refused, Reply& reply) {
   const std::size_t named = std::min(refused.size(), kMostNamed);
   for (std::size_t i = 0; i < named; ++i) {
     reply.lines.push_back(
-        fmt::format("<{}>: {}", refused[i].recipient.str(), one_line(refused[i].reply)));
+        fmt::format("<{}>: {}", refused[i].recipient.str(), words_of(refused[i].reply)));
   }
   if (refused.size() > named) {
     reply.lines.push_back(fmt::format("and {} more", refused.size() - named));
@@ -77,7 +107,22 @@ Reply refused(const message::Message& message, const Attempt& attempt) {
     reply.lines.assign(1, fmt::format("{} not sent: {} of {} recipients were refused:", message.id,
                                       attempt.refused.size(), message.envelope.recipients.size()));
     name_refused(attempt.refused, reply);
+  } else {
+    cap(reply.lines);
+    reply.lines.back() += fmt::format(" ({})", message.id);
   }
+  return reply;
+}
+
+/// A transient reply, with the time after which the upstream wants the message again, if it said
+/// one.
+Reply deferred(const message::Message& message, std::string_view upstream, const Attempt& attempt) {
+  const auto wait = retry_after(attempt.said().text());
+  const std::string when = wait ? fmt::format("in {} s", wait->count()) : "later";
+  Reply reply(wait ? 450 : 451, why_not_now(attempt),
+              fmt::format("{} not sent, try again {}: upstream {} said at {}: {}", message.id, when,
+                          upstream, name(attempt.stage), words_of(attempt.said())));
+  name_refused(attempt.refused, reply);
   return reply;
 }
 
@@ -133,13 +178,8 @@ Reply client_reply(const message::Message& message, std::string_view upstream,
                                message.id, upstream, attempt.error.text));
     case End::kAbandoned:  // 421: nothing more will be said on this connection
       return Reply(421, {4, 4, 2}, fmt::format("{} not sent: the client has gone", message.id));
-    case End::kDeferred: {
-      Reply reply(451, why_not_now(attempt),
-                  fmt::format("{} not sent, try again later: upstream {} said at {}: {}",
-                              message.id, upstream, name(attempt.stage), one_line(attempt.said())));
-      name_refused(attempt.refused, reply);
-      return reply;
-    }
+    case End::kDeferred:
+      return deferred(message, upstream, attempt);
     case End::kFailed:
       return Reply(451, why_not_now(attempt),
                    fmt::format("{} not sent, try again later: upstream {}, {}: {}", message.id,

@@ -15,9 +15,10 @@ namespace sallyport::relay {
 Outcome outcome_of(const Attempt& attempt);
 
 /// The reply to the client whose message was last tried at `upstream`, with that result. Never has
-/// anything secret in it. It names our transaction id unless it is the upstream's own reply: a
-/// refusal for good, or, with `words` kUpstream, the reply that accepted the message. The latter
-/// keeps its code and its lines, and has an enhanced status code only if the upstream gave one.
+/// anything secret in it. It names our transaction id, behind the upstream's words if it is a
+/// refusal for good, unless it is, with `words` kUpstream, the reply that accepted the message.
+/// That keeps its code and its lines, and has an enhanced status code only if the upstream gave
+/// one. The words of an upstream are cut after 4 KiB or 20 lines.
 smtp::Reply client_reply(const message::Message& message, std::string_view upstream,
                          const Attempt& attempt, config::ReplyWords words);
 

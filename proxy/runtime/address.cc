@@ -55,6 +55,16 @@ std::uint16_t SocketAddress::port() const {
   return ntohs(reinterpret_cast<const sockaddr_in*>(get())->sin_port);
 }
 
+SocketAddress SocketAddress::with_port(std::uint16_t port) const {
+  SocketAddress other = *this;
+  if (storage_.ss_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(&other.storage_)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(&other.storage_)->sin_port = htons(port);
+  }
+  return other;
+}
+
 bool SocketAddress::operator==(const SocketAddress& other) const {
   return get()->sa_family == other.get()->sa_family && port() == other.port() &&
          ip_address() == other.ip_address();

@@ -27,6 +27,8 @@ class SocketAddress {
   /// The same without the port; `::` for what is no IP address.
   IpAddress ip_address() const;
   std::uint16_t port() const;
+  /// The same address with another port.
+  SocketAddress with_port(std::uint16_t port) const;
   bool is_loopback() const;
   /// The same family, address and port.
   bool operator==(const SocketAddress& other) const;

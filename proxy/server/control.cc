@@ -62,12 +62,15 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
       authenticator_({.cache_lifetime = config().auth.cache_lifetime,
                       .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus())},
                      snapshot_.users),
+      tokens_(http_, [this](const std::string& upstream,
+                            const Result<void>& result) { token_fetched(upstream, result); }),
       shared_{.logger = logger_,
               .metrics = metrics_,
               .budget = budget_,
               .limits = limits_,
               .authenticator = authenticator_,
               .upstream_caps = upstream_caps_,
+              .tokens = tokens_,
               .connections = connections_,
               .networks = networks_,
               .traces = traces_},
@@ -81,6 +84,7 @@ runtime::Task<ExitCode> Control::serve() {
     wake_.set();
   });
   publish();
+  watch_files(snapshot_);
   if (!co_await start()) co_return co_await end(kFailure);
   own_descriptors_ = descriptors_open() + kOccasionalDescriptors + most_admin_connections();
   share_out_descriptors();
@@ -93,7 +97,7 @@ runtime::Task<ExitCode> Control::serve() {
     workers_.ping();
     give_memory_back();
     upstream_watch_.look(config(), upstream_caps_, loop_.now(), logger_);
-    if (!reloading_) look_for_changes();
+    if (!std::exchange(following_, true)) background_.spawn(follow_changes());
   }
   co_return co_await end(kOk);
 }
@@ -111,8 +115,6 @@ void Control::publish() {
   traces_.set_capacity(config().trace);
   limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                  std::chrono::steady_clock::now());
-  users_watch_.watch(snapshot_.secret_files());
-  certificates_watch_.watch(snapshot_.certificate_files());
   metrics::ProcessMetrics& process = metrics_.process();
   process.config_loaded.set(std::chrono::system_clock::now());
   process.content_limit.set(static_cast<std::int64_t>(config().message.budget));
@@ -122,6 +124,19 @@ void Control::publish() {
   for (const config::Problem& complaint : certificates.complaints) {
     logger_.write(log::Level::kError, "certificate_failed", {{"error", complaint.str()}});
   }
+}
+
+void Control::token_fetched(const std::string& upstream, const Result<void>& result) {
+  const auto counted = result ? metrics::TokenResult::kSuccess : metrics::TokenResult::kFailure;
+  metrics_.for_upstream(upstream).tokens[counted].add();
+  if (result) return;
+  logger_.write(log::Level::kError, "upstream_token_failed",
+                {{"upstream", upstream}, {"error", result.error().text}});
+}
+
+void Control::watch_files(const Snapshot& snapshot) {
+  users_watch_.watch(snapshot.secret_files());
+  certificates_watch_.watch(snapshot.certificate_files());
 }
 
 void Control::log_ready() {

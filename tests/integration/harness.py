@@ -87,13 +87,16 @@ class Provider:
     `script` maps a stage (connect, tls, ehlo, auth, mail, rcpt, data, content, body) to what happens there
     instead of the usual reply: a string is sent as the reply, `DROP` closes the connection, a callable is
     given the session and what was said and returns one of these (or None for the usual reply).
-    Stage `body` comes when the first octets of content arrive, `content` after the final dot.
+    Stage `body` comes when the first octets of content arrive by DATA, `content` after the final dot or the last chunk.
     """
 
     DROP = object()
 
-    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280")):
+    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280"), port=0,
+                 mechanisms="PLAIN LOGIN", tokens=(), client_ca=None):
         self.script = dict(script or {})
+        self.mechanisms = mechanisms
+        self.tokens = set(tokens)   # the access tokens that XOAUTH2 and OAUTHBEARER take
         self.extensions = list(extensions) + (["PIPELINING"] if pipelining else [])
         self.messages = []          # (reverse-path, [forward-path], content) of each 250 after the dot
         self.connections = 0
@@ -102,7 +105,10 @@ class Provider:
         self._lock = threading.Lock()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(authority.certificate, authority.key)
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=256)
+        if client_ca:
+            self._context.verify_mode = ssl.CERT_REQUIRED
+            self._context.load_verify_locations(client_ca)
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self._socket.getsockname()[1]
         self._open = set()
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -192,7 +198,7 @@ class _ProviderSession:
         return line.decode()
 
     def on_ehlo(self, line):
-        lines = ["provider.test", *self.provider.extensions, "ENHANCEDSTATUSCODES", "AUTH PLAIN LOGIN"]
+        lines = ["provider.test", *self.provider.extensions, "ENHANCEDSTATUSCODES", f"AUTH {self.provider.mechanisms}"]
         reply = "\r\n".join(("250-" if i + 1 < len(lines) else "250 ") + text for i, text in enumerate(lines))
         return self.at("ehlo", line, reply)
 
@@ -200,7 +206,22 @@ class _ProviderSession:
         words = line.split(" ")
         if words[1].upper() == "PLAIN" and len(words) == 3:
             self.provider.credentials.append(base64.b64decode(words[2]).decode().split("\0"))
+        if words[1].upper() in ("XOAUTH2", "OAUTHBEARER"):
+            return self.take_token(words)
         return self.at("auth", line, "235 2.7.0 Accepted")
+
+    def take_token(self, words):
+        """A token that is not known is refused as Google and RFC 7628 do: a challenge with the reason, then 535."""
+        if len(words) < 3:
+            self.stream.sendall(b"334 \r\n")
+            words.append(self.line())
+        token = re.search("auth=Bearer ([^\1]*)\1", base64.b64decode(words[2]).decode())[1]
+        self.provider.credentials.append(token)
+        if token in self.provider.tokens:
+            return self.at("auth", token, "235 2.7.0 Accepted")
+        self.stream.sendall(b"334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}') + b"\r\n")
+        self.line()
+        return self.at("auth", token, "535 5.7.3 Authentication unsuccessful")
 
     def on_mail(self, line):
         self.reverse_path, self.forward_paths = re.search("<(.*?)>", line)[1], []
@@ -229,6 +250,19 @@ class _ProviderSession:
         content, self.buffer = (b"\r\n" + self.buffer).split(b"\r\n.\r\n", 1)
         content = content[2:] + b"\r\n"
         content = b"\r\n".join(row[1:] if row.startswith(b".") else row for row in content.split(b"\r\n"))
+        return self.take(content)
+
+    def on_bdat(self, line):
+        """The whole content in one chunk, as the gateway sends it."""
+        size = int(line.split(" ")[1])
+        while len(self.buffer) < size:
+            self.octets()
+        content, self.buffer = self.buffer[:size], self.buffer[size:]
+        if not self.forward_paths:
+            return self.say(None, "503 5.5.1 RCPT first")
+        return self.take(content)
+
+    def take(self, content):
         with self.provider._lock:
             self.provider.handed_over += 1
             number = self.provider.handed_over

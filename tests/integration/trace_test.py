@@ -250,6 +250,16 @@ class Socket(unittest.TestCase):
         self.assertIn("its folder cannot be opened: No such file or directory", failed[0]["error"])
         self.assertEqual(self.ask("/livez", moved), (200, "ok\n"))
 
+    def test_a_socket_whose_file_was_removed_is_opened_again(self):
+        gateway = self.enterContext(self.gateway())
+        self.socket.unlink()
+        gateway.signal(signal.SIGHUP)
+        wait_for("the socket", self.socket.exists)
+        self.assertEqual(self.ask("/livez"), (200, "ok\n"))
+        gateway.signal(signal.SIGHUP)
+        wait_for("the second reload", lambda: len(gateway.log_lines("reload")) == 2)
+        self.assertEqual(self.ask("/livez"), (200, "ok\n"))
+
     def test_without_a_running_process_the_command_says_so(self):
         for config, code, words in (
                 (self.gateway().config, 1, "no sallyport listens there"),

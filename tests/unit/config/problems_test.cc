@@ -374,6 +374,25 @@ TEST(Problems, OfTheFolderForTemporaryFiles) {
   EXPECT_EQ(problem("[message]\nmemory_threshold = '25 MiB'"), "accepted") << "no file is made";
 }
 
+TEST(Problems, OfTheFolderOfACapture) {
+  const FakeOutside usual = usual_outside();
+  Outside outside = usual.outside();
+  outside.makeable = [](const std::string& path) -> Result<void> {
+    if (path == "/good") return {};
+    return fail(ErrorCode::kSystem, "Permission denied");
+  };
+  const auto problem = [&](std::string_view path) -> std::string {
+    const auto config = parse(
+        completed(fmt::format("[[upstream]]\nname = 'c'\nprovider = 'capture'\npath = '{}'", path)),
+        "c.toml", outside);
+    return config ? "accepted" : config.error().front().str();
+  };
+  EXPECT_EQ(problem("/good"), "accepted");
+  EXPECT_EQ(problem("/bad"),
+            "c.toml:4:8: upstream[1].path is \"/bad\", where no file can be made: Permission "
+            "denied; expected a folder that the user who runs sallyport may write to");
+}
+
 TEST(Problems, OfClientCertificates) {
   const std::string ca = "client_ca = 'tls.crt'\n";
   const std::string listener = "[[listener]]\naddress = '127.0.0.1:2525'\n";
@@ -530,7 +549,7 @@ TEST(Problems, OfUpstreams) {
        {"c.toml:4:8: upstream[1].host is \"mx.example.com:25\"; expected a host name or an IP "
         "address "
         "without brackets and port",
-        "c.toml:5:8: upstream[1].port is 70000; expected an integer from 1 to 65535",
+        "c.toml:5:8: upstream[1].port is 70000; expected an integer from 1 to 65535, or \"auto\"",
         "c.toml:6:6: upstream[1].ca is \"lost.pem\", which cannot be read: No such file or "
         "directory; "
         "expected the path of a PEM file"}},
@@ -722,6 +741,48 @@ TEST(Problems, OfASecretAccessKey) {
   EXPECT_THAT(problems_of(std::string(kUpstream) + "secret_access_key = 'k'"),
               ElementsAre("c.toml:6:21: upstream[1].secret_access_key means nothing to provider "
                           "\"smtp\"; expected password"));
+}
+
+TEST(Problems, OfTheWayOut) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b.example'\n";
+  EXPECT_THAT(problems_of(start + "port = 'any'"),
+              ElementsAre("c.toml:5:8: upstream[1].port is \"any\"; expected an integer from 1 to "
+                          "65535, or \"auto\""));
+  EXPECT_THAT(problems_of(start + "port = 0"),
+              ElementsAre("c.toml:5:8: upstream[1].port is 0; expected an integer from 1 to 65535, "
+                          "or \"auto\""));
+  EXPECT_THAT(problems_of(start + "port = 'auto'\ntls = 'none'\nallow_plaintext = true"),
+              ElementsAre("c.toml:5:8: upstream[1].port is \"auto\", and there is no port to try "
+                          "with this tls; expected a port"));
+  for (const char* const proxy :
+       {"'proxy:3128'", "'https://proxy:3128'", "'http://proxy'", "'http://user:pass@proxy:3128'",
+        "'http://proxy:0'", "'socks5://proxy:99999'", "'socks5://:1080'",
+        "'http://proxy:3128/x'"}) {
+    EXPECT_THAT(
+        problems_of(start + "proxy = " + proxy),
+        ElementsAre(testing::AllOf(testing::StartsWith("c.toml:5:9: upstream[1].proxy is "),
+                                   testing::EndsWith("; expected \"http://HOST:PORT\" or "
+                                                     "\"socks5://HOST:PORT\", without a login"))))
+        << proxy;
+  }
+  EXPECT_THAT(
+      problems_of(start + "proxy_username = 'u'\nproxy_password = 'p'"),
+      ElementsAre("c.toml:1:1: upstream[1].proxy is missing; expected one, because there is "
+                  "proxy_username",
+                  "c.toml:1:1: upstream[1].proxy is missing; expected one, because there is "
+                  "proxy_password"));
+  const std::string proxy = start + "proxy = 'socks5://[2001:db8::1]:1080'\n";
+  EXPECT_THAT(problems_of(proxy), ElementsAre("accepted"));
+  EXPECT_THAT(problems_of(proxy + "proxy_username = 'u'"),
+              ElementsAre("c.toml:1:1: upstream[1].proxy_password is missing; expected the "
+                          "password for the proxy"));
+  EXPECT_THAT(problems_of(proxy + "proxy_password = 'p'"),
+              ElementsAre("c.toml:1:1: upstream[1].proxy_username is missing; expected one, "
+                          "because there is proxy_password"));
+  EXPECT_THAT(
+      problems_of(proxy + "proxy_password = 'p'\nproxy_username = '" + std::string(256, 'u') + "'"),
+      ElementsAre(testing::StartsWith("c.toml:7:18: upstream[1].proxy_username goes with a "
+                                      "login that is too long for a proxy")));
 }
 
 TEST(Problems, OfFieldsForEachMessage) {

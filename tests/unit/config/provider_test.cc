@@ -37,6 +37,35 @@ TEST(Provider, Ses) {
   EXPECT_EQ(ses.max_connection_age, 5min);
 }
 
+TEST(Provider, AutoTriesThePortsThatItHas) {
+  using enum TlsMode;
+  using Ports = std::vector<UpstreamPort>;
+  const Upstream ses = upstream(
+      "provider = 'ses'\nregion = 'eu-west-1'\nusername = 'u'\npassword = 'p'\nport = 'auto'");
+  EXPECT_EQ(ses.ports, (Ports{{465, kImplicit},
+                              {587, kStarttls},
+                              {2465, kImplicit},
+                              {2587, kStarttls},
+                              {25, kStarttls}}));
+  EXPECT_EQ(ses.port, 465);
+  EXPECT_EQ(ses.tls, kImplicit);
+  const Upstream any = upstream("provider = 'smtp'\nhost = 'b.example'\nport = 'auto'");
+  EXPECT_EQ(any.ports, (Ports{{465, kImplicit},
+                              {587, kStarttls},
+                              {2465, kImplicit},
+                              {2587, kStarttls},
+                              {2525, kStarttls},
+                              {443, kImplicit},
+                              {25, kStarttls}}));
+  const Upstream starttls =
+      upstream("provider = 'smtp'\nhost = 'b.example'\nport = 'auto'\ntls = 'starttls'");
+  EXPECT_EQ(starttls.ports,
+            (Ports{{587, kStarttls}, {2587, kStarttls}, {2525, kStarttls}, {25, kStarttls}}));
+  EXPECT_EQ(starttls.port, 587);
+  EXPECT_THAT(upstream("provider = 'smtp'\nhost = 'b.example'\nport = 587").ports,
+              testing::IsEmpty());
+}
+
 TEST(Provider, SesDerivesItsPasswordFromASecretAccessKey) {
   // What terraform's provider for AWS expects of its ses_smtp_password_v4, and values computed by
   // the script in the SES developer guide ("Obtaining your SES SMTP credentials by converting").

@@ -85,13 +85,5 @@ TEST(DmarcSurvey, OfSeveralRecordsNoneHoldsAndABrokenOneIsNamed) {
   EXPECT_EQ(survey(silent, "example.com").trouble, "no answer about _dmarc.example.com");
 }
 
-TEST(Dmarc, AlignmentIsTheSameDomainOrOneBelowTheOther) {
-  EXPECT_TRUE(is_aligned("example.com", "Example.COM", true));
-  EXPECT_FALSE(is_aligned("mail.example.com", "example.com", true));
-  EXPECT_TRUE(is_aligned("mail.example.com", "example.com", false));
-  EXPECT_TRUE(is_aligned("example.com", "mail.example.com", false));
-  EXPECT_FALSE(is_aligned("badexample.com", "example.com", false));
-}
-
 }  // namespace
 }  // namespace sallyport::doctor

@@ -91,6 +91,16 @@ TEST(ExamineDomain, AMissingIncludeIsAFaultWhereTheReversePathIsKept) {
       Contains(StartsWith("note SPF it does not name p, which puts a return path of its own")));
 }
 
+TEST(ExamineDomain, NetworksInPlaceOfTheIncludeAreTaken) {
+  auto table = good();
+  table["example.com"] = {"v=spf1 ip4:192.0.2.0/24 -all"};
+  const auto lines = found(table, upstream("p", kKeeps));
+  EXPECT_THAT(
+      lines,
+      Contains(StartsWith("note SPF it has the networks of p in place of include:_spf.p.example")));
+  EXPECT_THAT(lines, Contains("ok DMARC mail by p passes: DKIM and SPF of example.com | "));
+}
+
 TEST(ExamineDomain, WhatIsWrongWithSpfIsSaid) {
   auto table = good();
   table["example.com"] = {"v=spf1 include:old.p.example +all"};
@@ -127,6 +137,34 @@ TEST(ExamineDomain, KeysAreJudged) {
       found(table, upstream("p", kKeeps)),
       Contains("warning DKIM none of the selectors that p is known to use is there: s1, s2 | "
                "authenticate example.com in the account of p, and add the records it shows"));
+}
+
+TEST(ExamineDomain, AKeyOfTheDomainAboveWillDoUnlessThePolicyIsStrict) {
+  FakeTexts::Table table = {{"s1._domainkey.example.com", {key()}},
+                            {"_dmarc.example.com", {"v=DMARC1; p=reject"}}};
+  const auto of_subdomain = [&] {
+    runtime::Loop loop(runtime::Time::kVirtual);
+    FakeTexts texts(table);
+    Report report;
+    const config::Upstream carrier = upstream("p", kReplaces);
+    loop.run(examine_domain(texts, "mail.example.com", {&carrier}, report));
+    return report.text();
+  };
+  EXPECT_THAT(of_subdomain(), HasSubstr("mail by p passes: DKIM of mail.example.com"));
+  EXPECT_THAT(of_subdomain(), HasSubstr("s1._domainkey.example.com has a key of 2048 bits for p"));
+  table["_dmarc.example.com"] = {"v=DMARC1; p=reject; adkim=s"};
+  EXPECT_THAT(of_subdomain(), HasSubstr("fault    DMARC     mail by p shows neither"));
+}
+
+TEST(ExamineDomain, SelectorsThatEachAccountHasItsOwnOfMayBeOthers) {
+  auto table = good();
+  table.erase("s2._domainkey.example.com");
+  config::SenderDns own = kReplaces;
+  own.dkim_hint = "the record in the console";
+  const auto lines = found(table, upstream("p", own));
+  EXPECT_THAT(lines, Contains("warning DKIM none of the selectors that p is known to use is there: "
+                              "s1 | look for the record in the console"));
+  EXPECT_THAT(lines, Contains(StartsWith("note DMARC whether mail by p passes")));
 }
 
 TEST(ExamineDomain, MailThatWillBeRefusedIsAFault) {

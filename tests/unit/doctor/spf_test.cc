@@ -97,6 +97,32 @@ TEST(SpfSurvey, NothingBehindAllCounts) {
   EXPECT_THAT(found.includes, IsEmpty());
 }
 
+TEST(SpfSurvey, AnIncludeThatDoesNotPassNamesNobody) {
+  const auto found = survey(
+      {{"example.com", {"v=spf1 ?include:a.example -include:b.example include:c.example -all"}},
+       {"a.example", {"v=spf1 include:d.example -all"}},
+       {"b.example", {"v=spf1 ip4:192.0.2.1 -all"}},
+       {"c.example", {"v=spf1 ip4:192.0.2.2 ~ip4:192.0.2.3 -all"}},
+       {"d.example", {"v=spf1 ip4:192.0.2.4 -all"}}});
+  EXPECT_EQ(found.lookups, 4u);
+  EXPECT_THAT(found.includes, ElementsAre("c.example"));
+  EXPECT_THAT(found.networks, ElementsAre("192.0.2.2"));
+}
+
+TEST(SpfSurvey, NetworksMayStandForAnInclude) {
+  const auto record = [](const char* networks) {
+    return survey({{"example.com", {std::string("v=spf1 ") + networks + " -all"}}});
+  };
+  const SpfSurvey theirs = record("ip4:192.0.2.0/25 ip6:2001:db8:1::/48 ip4:198.51.100.7");
+  EXPECT_TRUE(record("ip4:192.0.2.0/24 ip6:2001:db8::/32 ip4:198.51.100.7/32").covers(theirs));
+  EXPECT_TRUE(theirs.covers(theirs));
+  EXPECT_FALSE(record("ip4:192.0.2.0/24 ip6:2001:db8::/32").covers(theirs));
+  EXPECT_FALSE(record("ip4:192.0.2.0/26 ip6:2001:db8::/32 ip4:198.51.100.7").covers(theirs));
+  EXPECT_FALSE(record("ip4:192.0.2.0/24 ip6:2001:db9::/32 ip4:198.51.100.7").covers(theirs));
+  EXPECT_FALSE(record("ip4:192.0.2.0/24").covers(record("a")));
+  EXPECT_TRUE(record("ip4:0.0.0.0/0").covers(record("ip4:192.0.2.1")));
+}
+
 TEST(SpfSurvey, ARedirectDecidesInItsPlace) {
   const auto found = survey({{"example.com", {"v=spf1 redirect=r.example"}},
                              {"r.example", {"v=spf1 include:a.example -all"}},

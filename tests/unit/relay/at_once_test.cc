@@ -101,7 +101,7 @@ TEST(AtOnce, ARefusedRecipientLeavesTheConnectionGood) {
   EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
   const Delivery refused = world.deliver(world.message());
   EXPECT_EQ(refused.outcome, Outcome::kRefused);
-  EXPECT_EQ(refused.reply.wire(), "550 5.1.1 No such user\r\n");
+  EXPECT_EQ(refused.reply.wire(), "550 5.1.1 No such user (id2)\r\n");
   EXPECT_EQ(refused.refused_recipients, 1u);
   EXPECT_EQ(refused.cause, "upstream_refused_recipients");
   for (int i = 0; i < 2; ++i) {
@@ -146,7 +146,7 @@ TEST(AtOnce, ContentThatIsRefusedIsRefused) {
   world.host("a").scripts = {kBoth.opening() + kFirst + kCommands +
                              "P! bdat\nU: 250 ok\nU: 250 ok\nU: 554 5.6.0 No\n"};
   EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
-  EXPECT_EQ(world.deliver(world.message()).reply.wire(), "554 5.6.0 No\r\n");
+  EXPECT_EQ(world.deliver(world.message()).reply.wire(), "554 5.6.0 No (id2)\r\n");
   EXPECT_THAT(world.log(), Not(HasSubstr("upstream_chunking_broken")));
 }
 

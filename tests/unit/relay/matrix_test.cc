@@ -157,7 +157,7 @@ Expected expected_of_transaction(const Case& c) {
     case Way::k4xx:
       return {.outcome = Outcome::kDeferred, .reply = "451 4.4.0 "};
     case Way::k5xx:
-      return {.outcome = Outcome::kRefused, .reply = "550 5.7.1 Never\r\n"};
+      return {.outcome = Outcome::kRefused, .reply = "550 5.7.1 Never (id"};
     case Way::k421:
       return {.outcome = Outcome::kDeferred, .reply = "451 4.4.5 ", .in_trouble = true};
     case Way::kTwice:

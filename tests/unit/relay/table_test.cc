@@ -69,7 +69,7 @@ struct Case {
   }
 
   std::string reply() const {
-    if (outcome() == Outcome::kRefused) return "550 5.7.1 Never\r\n";
+    if (outcome() == Outcome::kRefused) return "550 5.7.1 Never (id";
     if (stage == Stage::kAuth && fault == Fault::k5xx) return "451 4.7.0 ";
     if (fault == Fault::k421) return "451 4.4.5 ";
     if (!has_no_reply()) return "451 4.4.0 ";

@@ -223,9 +223,10 @@ TEST(Transaction, WhenAllRecipientsAreRefused) {
     const char* replies;
     const char* heard;
   } cases[] = {
-      {PartialRejection::kReject, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a", "550 5.1.1 a\r\n"},
+      {PartialRejection::kReject, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a",
+       "550 5.1.1 a (id1)\r\n"},
       {PartialRejection::kDeliver, "550 5.1.1 a\nU: 550 5.1.1 a\nU: 550 5.1.1 a",
-       "550 5.1.1 a\r\n"},
+       "550 5.1.1 a (id1)\r\n"},
       {PartialRejection::kReject, "550 5.1.1 a\nU: 553 5.1.2 b\nU: 450 4.1.1 c", "550-5.1.1 id1 "},
       // The third may be delivered to later: the others are named then.
       {PartialRejection::kDeliver, "550 5.1.1 a\nU: 553 5.1.2 b\nU: 450 4.1.1 c", "451-4.4.0 id1 "},
@@ -301,7 +302,7 @@ TEST(Transaction, ARejectionInTheMiddleOfTheContentIsHeard) {
       EXPECT_NE(delivery.outcome, Outcome::kUnknown);
       EXPECT_NE(delivery.outcome, Outcome::kDelivered);
     } else {
-      EXPECT_EQ(delivery.reply.wire(), "552 5.2.3 Too large\r\n");
+      EXPECT_EQ(delivery.reply.wire(), "552 5.2.3 Too large (id1)\r\n");
     }
   }
 }
@@ -353,7 +354,7 @@ TEST(Transaction, TheReplyIsTheVerdictWhateverComesAfter) {
       kPipelining.opening() +
       "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\nU: 550 5.7.1 Never\nU! stall\n"};
   const TimePoint begun = world.loop.now();
-  EXPECT_EQ(world.deliver(world.message()).reply.wire(), "550 5.7.1 Never\r\n");
+  EXPECT_EQ(world.deliver(world.message()).reply.wire(), "550 5.7.1 Never (id1)\r\n");
   EXPECT_LE(world.loop.now() - begun, 10s);
 }
 
