@@ -116,8 +116,8 @@ inline constexpr std::array<std::string_view, 4> kConnectFailureNames = {"networ
 
 /// Why an upstream is left alone for a while, in the order of relay::Health::Trouble.
 enum class Trouble : std::uint8_t { kNetwork, kThrottled, kQuota, kTls, kLogin, kAccount };
-inline constexpr std::array<std::string_view, 6> kTroubleNames = {"network", "throttled", "quota",
-                                                                  "tls",     "login",     "account"};
+inline constexpr std::array<std::string_view, 6> kTroubleNames = {
+    "network", "throttled", "quota", "tls", "login", "account"};
 
 /// Why a message was refused whatever its sender and recipients.
 enum class Unfit : std::uint8_t {
@@ -217,8 +217,8 @@ struct alignas(64) UpstreamMetrics {
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;  ///< Deliveries that wait for a connection, or a turn of the upstream's pace.
   ByLabel<Trouble, kTroubleNames, Gauge> troubles;  ///< 1: in force.
-  Gauge pace;   ///< Messages or recipients a minute that may go now; 0: no limit.
-  Gauge today;  ///< Messages or recipients that went within 24 hours, where there is a limit.
+  Gauge pace;     ///< Messages or recipients a minute that may go now; 0: no limit.
+  Gauge today;    ///< Messages or recipients that went within 24 hours, where there is a limit.
   Gauge allowed;  ///< Connections that may be open now: `max_connections`, or less for a while.
   Histogram transaction;  ///< From the first octet of MAIL to the reply to the final dot.
   Histogram delivery;  ///< From the client's end of DATA to our reply, by the upstream tried last.

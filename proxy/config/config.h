@@ -220,7 +220,7 @@ struct Upstream {
   Pace pace = {};
   milliseconds max_wait = std::chrono::seconds(30);  ///< For a connection, and a turn of its pace.
   milliseconds spill_after = std::chrono::seconds(1);  ///< The same, where the route has another.
-  std::uint32_t max_waiting = 10'000;                ///< Messages, in the whole process.
+  std::uint32_t max_waiting = 10'000;                  ///< Messages, in the whole process.
   /// Keywords of EHLO, in upper case, that are not used even if the upstream offers them.
   std::vector<std::string> disabled_extensions = {};
   /// `port = "auto"`: the ports to try, in this order; `port` and `tls` are those of the first.

@@ -62,8 +62,8 @@ std::expected<std::vector<User>, std::vector<Problem>> parse_users(
     std::string_view text, const std::string& path, const Limits& defaults,
     std::span<const User> taken = {});
 
-/// The secret that a file holds: one line, a trailing line end is not part of it. The error says what
-/// is wrong with the file.
+/// The secret that a file holds: one line, a trailing line end is not part of it. The error says
+/// what is wrong with the file.
 Result<Secret> read_secret_file(const Outside& outside, const std::string& path);
 
 }  // namespace sallyport::config

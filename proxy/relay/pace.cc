@@ -10,9 +10,9 @@ namespace {
 using std::chrono::seconds;
 using Seconds = std::chrono::duration<double>;
 
-constexpr double kUsed = 0.98;       // of the rate, see the head of the class
-constexpr double kRecovery = 0.05;   // of the rate, given back in each second
-constexpr double kLeast = 0.02;      // of the rate, whatever the upstream says
+constexpr double kUsed = 0.98;      // of the rate, see the head of the class
+constexpr double kRecovery = 0.05;  // of the rate, given back in each second
+constexpr double kLeast = 0.02;     // of the rate, whatever the upstream says
 constexpr Duration kHalveEvery = seconds(1);
 // A turn that came late, because a loop was busy, does not put off those behind it.
 constexpr Duration kLateness = std::chrono::milliseconds(25);
@@ -45,8 +45,7 @@ bool Pace::try_take(std::uint64_t units, TimePoint now) {
   if (most_ == 0) return true;
   if (now < next_) return false;
   const Seconds spacing(static_cast<double>(units) / (rate(now) * kUsed));
-  next_ = std::max(next_, now - kLateness) +
-          std::chrono::duration_cast<Duration>(spacing);
+  next_ = std::max(next_, now - kLateness) + std::chrono::duration_cast<Duration>(spacing);
   return true;
 }
 
@@ -59,7 +58,8 @@ TimePoint Pace::ready(TimePoint now) const {
 void Pace::throttled(TimePoint now) {
   const std::scoped_lock lock(mutex_);
   // Replies to what was under way when the first one came say nothing new.
-  if (most_ == 0 || (throttled_at_ != TimePoint::min() && now - throttled_at_ < kHalveEvery)) return;
+  if (most_ == 0 || (throttled_at_ != TimePoint::min() && now - throttled_at_ < kHalveEvery))
+    return;
   throttled_to_ = std::max(rate(now) / 2, most_ * kLeast);
   throttled_at_ = now;
   const Seconds spacing(1 / throttled_to_);

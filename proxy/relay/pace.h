@@ -57,11 +57,11 @@ class Pace {
   std::atomic<bool> limited_{false};
   std::atomic<bool> per_recipient_{false};
   mutable std::mutex mutex_;
-  double most_ = 0;        // units a second; 0: no rate
+  double most_ = 0;          // units a second; 0: no rate
   double throttled_to_ = 0;  // the rate right after the last throttle reply
   TimePoint throttled_at_ = TimePoint::min();
-  TimePoint next_{};         // when the next unit may go
-  std::uint64_t daily_ = 0;  // 0: no quota
+  TimePoint next_{};                                   // when the next unit may go
+  std::uint64_t daily_ = 0;                            // 0: no quota
   mutable std::array<std::uint64_t, kHours> hours_{};  // what went, the current hour at `hour_`
   mutable std::int64_t hour_ = 0;
 };

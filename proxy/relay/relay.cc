@@ -113,8 +113,7 @@ Traits traits_of(const message::Message& message) {
 
 /// An attempt that another one followed, in one line for the log.
 std::string in_one_line(const Upstream& upstream, const Attempt& attempt) {
-  return fmt::format("{} {}: {}", upstream.config.name, name(attempt.stage),
-                     words_of(attempt));
+  return fmt::format("{} {}: {}", upstream.config.name, name(attempt.stage), words_of(attempt));
 }
 
 Result<Secret> read_password(const std::string& path) {
@@ -132,8 +131,8 @@ TenantUpstream::Make tenants_of(const Surroundings& surroundings, const Settings
     auto credential = make_credential(surroundings.loop, upstream, surroundings.tokens);
     auto& metrics = surroundings.metrics.for_upstream(upstream.name);
     return std::make_shared<SmtpUpstream>(surroundings.loop, std::move(upstream), hostname,
-                                          std::move(*dialer), std::move(credential),
-                                          std::move(cap), metrics, surroundings.logger);
+                                          std::move(*dialer), std::move(credential), std::move(cap),
+                                          metrics, surroundings.logger);
   };
 }
 
@@ -184,12 +183,11 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
     metrics::UpstreamMetrics& metrics = surroundings.metrics.for_upstream(upstream.name);
     if (upstream.provider->capture) {
       relay->upstreams_.push_back(std::make_shared<CaptureUpstream>(
-          surroundings.loop, upstream, settings.hostname, metrics,
-          surroundings.caps.of(upstream)));
+          surroundings.loop, upstream, settings.hostname, metrics, surroundings.caps.of(upstream)));
     } else if (config::is_per_tenant(upstream)) {
       relay->upstreams_.push_back(std::make_shared<TenantUpstream>(
-          surroundings.loop, upstream, metrics, surroundings.caps.of(upstream),
-          surroundings.logger, tenants_of(surroundings, settings, i), read_password));
+          surroundings.loop, upstream, metrics, surroundings.caps.of(upstream), surroundings.logger,
+          tenants_of(surroundings, settings, i), read_password));
     } else {
       relay->upstreams_.push_back(std::make_shared<SmtpUpstream>(
           surroundings.loop, upstream, settings.hostname, std::move(prepared.dialers_[i]),
@@ -349,10 +347,11 @@ Task<std::optional<Attempt>> Relay::wait_for_turn(Upstream& upstream,
 
 Task<Attempt> Relay::try_upstream(Upstream& upstream, const message::Message& message,
                                   std::size_t others, TimePoint deadline, Caller caller) {
-  Deadlines deadlines = Deadlines::shared(loop_.now(), deadline, others,
-                                          upstream.shared->health.is_troubled());
+  Deadlines deadlines =
+      Deadlines::shared(loop_.now(), deadline, others, upstream.shared->health.is_troubled());
   deadlines.waiting = upstream.config.max_wait;
-  if (others > 0) deadlines.waiting = std::min<Duration>(deadlines.waiting, upstream.config.spill_after);
+  if (others > 0)
+    deadlines.waiting = std::min<Duration>(deadlines.waiting, upstream.config.spill_after);
   if (upstream.shared->pace.is_limited()) {
     auto refused = co_await wait_for_turn(upstream, message, deadlines, caller);
     if (refused) {

@@ -60,8 +60,7 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       pool_(loop, config, std::move(hostname),
             observed(std::move(dialer), config, upstream_metrics, logger, findings_),
             std::move(credential), cap_, upstream_metrics),
-      usable_(smtp::all_but(config.disabled_extensions)) {
-}
+      usable_(smtp::all_but(config.disabled_extensions)) {}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,

@@ -14,7 +14,8 @@ constexpr Duration kReadAgainAfter = std::chrono::minutes(1);
 constexpr Duration kUnusedAfter = std::chrono::minutes(10);
 
 bool may_stand_in_path(std::string_view value) {
-  return value != "." && value != ".." && value.find_first_of(std::string_view("/\0", 2)) == value.npos;
+  return value != "." && value != ".." &&
+         value.find_first_of(std::string_view("/\0", 2)) == value.npos;
 }
 
 }  // namespace
@@ -29,7 +30,8 @@ Result<config::Upstream> for_tenant(const config::Upstream& upstream, std::strin
                                     std::span<const std::string> groups) {
   config::Upstream settings = upstream;
   const std::string_view group = groups.empty() ? std::string_view() : groups.front();
-  // Each text is replaced in one pass: what a name or group contains is never read as a placeholder.
+  // Each text is replaced in one pass: what a name or group contains is never read as a
+  // placeholder.
   for (std::string* text : {&settings.username, &settings.password_file}) {
     const bool is_path = text == &settings.password_file;
     std::string made;
@@ -44,11 +46,11 @@ Result<config::Upstream> for_tenant(const config::Upstream& upstream, std::strin
       }
       const std::string_view value = is_user ? user : group;
       if (value.empty()) {
-        return fail(ErrorCode::kInvalid, fmt::format("user \"{}\" has no {}, which {} of upstream {} "
-                                                     "needs",
-                                                     user, is_user ? "name" : "group",
-                                                     is_path ? "password.file" : "username",
-                                                     upstream.name));
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("user \"{}\" has no {}, which {} of upstream {} "
+                                "needs",
+                                user, is_user ? "name" : "group",
+                                is_path ? "password.file" : "username", upstream.name));
       }
       if (is_path && !may_stand_in_path(value)) {
         return fail(ErrorCode::kInvalid,
@@ -115,8 +117,7 @@ Task<Result<std::shared_ptr<Upstream>>> TenantUpstream::find(config::Upstream se
   end_unused();
   auto made = make_(std::move(settings));
   if (!made) co_return fail(made.error());
-  tenants_.emplace(credential,
-                   Tenant{.upstream = *made, .read = loop_.now(), .used = loop_.now()});
+  tenants_.emplace(credential, Tenant{.upstream = *made, .read = loop_.now(), .used = loop_.now()});
   co_return std::move(*made);
 }
 

@@ -26,8 +26,8 @@ Result<config::Upstream> for_tenant(const config::Upstream& upstream, std::strin
                                     std::span<const std::string> groups);
 
 /// Gives each tenant an upstream of its own, made when it first sends: pool, cap, health and pace
-/// belong to a credential, so that no connection, and no trouble with a login, ever crosses from one
-/// to another. Tenants with the same user name and password file share one.
+/// belong to a credential, so that no connection, and no trouble with a login, ever crosses from
+/// one to another. Tenants with the same user name and password file share one.
 class TenantUpstream final : public Upstream {
  public:
   using Make = std::function<Result<std::shared_ptr<Upstream>>(config::Upstream)>;
@@ -71,8 +71,8 @@ class TenantUpstream final : public Upstream {
   log::Logger& logger_;
   const Make make_;
   const ReadPassword read_password_;
-  std::map<std::string, Tenant> tenants_;  // by credential
-  std::vector<std::weak_ptr<Upstream>> ended_;     // deliveries may be under way
+  std::map<std::string, Tenant> tenants_;       // by credential
+  std::vector<std::weak_ptr<Upstream>> ended_;  // deliveries may be under way
   runtime::TaskGroup ending_;
   Throttle told_{1, std::chrono::minutes(1)};
 };

@@ -259,12 +259,11 @@ void Control::serve_commands(runtime::ListeningFile listening) {
 }
 
 std::vector<admin::Page> Control::monitoring_pages() {
-  return admin::monitoring_pages({.metrics = [this] { return metrics_.expose(); },
-                                  .live = [this] { return workers_.live(kLongestTurn); },
-                                  .ready = [this] { return ready(); },
-                                  .troubles = [this] {
-                                    return troubles(config(), upstream_caps_, loop_.now());
-                                  }});
+  return admin::monitoring_pages(
+      {.metrics = [this] { return metrics_.expose(); },
+       .live = [this] { return workers_.live(kLongestTurn); },
+       .ready = [this] { return ready(); },
+       .troubles = [this] { return troubles(config(), upstream_caps_, loop_.now()); }});
 }
 
 runtime::Task<void> Control::stop(std::unique_ptr<admin::Endpoint> endpoint) {

@@ -288,9 +288,10 @@ TEST(Load, AUserNameMayComeFromAFileOrTheEnvironment) {
   fake.files["/run/name"] = "AKIA1\n";
   fake.variables["NAME"] = "AKIA2";
   const auto text = [](std::string_view username) {
-    return fmt::format("[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = {}\n"
-                       "password = 'p'\n",
-                       username);
+    return fmt::format(
+        "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = {}\n"
+        "password = 'p'\n",
+        username);
   };
   EXPECT_EQ(accepted(text("{ file = '/run/name' }"), fake).upstreams[0].username, "AKIA1");
   EXPECT_EQ(accepted(text("{ env = 'NAME' }"), fake).upstreams[0].username, "AKIA2");

@@ -823,12 +823,13 @@ TEST(Problems, OfPace) {
   const auto pace = [](std::string_view keys) {
     return std::string(kUpstream) + "password = 'p'\n" + std::string(keys);
   };
-  const std::vector<std::string> texts = {
-      pace("rate = '14'"), pace("rate_of = 'octets'\ndaily = 0"),
-      pace("max_wait = '2h'\nmax_waiting = -1")};
+  const std::vector<std::string> texts = {pace("rate = '14'"),
+                                          pace("rate_of = 'octets'\ndaily = 0"),
+                                          pace("max_wait = '2h'\nmax_waiting = -1")};
   expect({
       {texts[0],
-       {"c.toml:7:8: upstream[1].rate is \"14\"; expected a rate such as \"100/minute\" or \"5000/day "
+       {"c.toml:7:8: upstream[1].rate is \"14\"; expected a rate such as \"100/minute\" or "
+        "\"5000/day "
         "burst 200\", per second, minute, hour or day, or \"unlimited\""}},
       {texts[1],
        {"c.toml:7:11: upstream[1].rate_of is \"octets\"; expected \"messages\" or \"recipients\"",

@@ -33,7 +33,8 @@ config::Upstream templated(std::string name, std::string username, std::string f
 
 TEST(Tenants, PlaceholdersAreReplacedOnce) {
   const std::vector<std::string> groups = {"crm", "staff"};
-  const auto made = for_tenant(templated("a", "{user}@{group}", "/s/{group}/{user}"), "bob", groups);
+  const auto made =
+      for_tenant(templated("a", "{user}@{group}", "/s/{group}/{user}"), "bob", groups);
   ASSERT_TRUE(made);
   EXPECT_EQ(made->username, "bob@crm");
   EXPECT_EQ(made->password_file, "/s/crm/bob");
@@ -49,8 +50,11 @@ TEST(Tenants, WhatCannotBeToldIsAnError) {
     std::vector<std::string> groups;
     const char* error;
   } cases[] = {
-      {templated("a", "{group}", ""), "bob", {}, "user \"bob\" has no group, which username of "
-                                                 "upstream a needs"},
+      {templated("a", "{group}", ""),
+       "bob",
+       {},
+       "user \"bob\" has no group, which username of "
+       "upstream a needs"},
       {templated("a", "x", "/s/{user}"), "a/b", {}, "\"a/b\" cannot stand in the path"},
       {templated("a", "x", "/s/{group}"), "bob", {".."}, "\"..\" cannot stand in the path"},
       {templated("a", "x", "/s/{group}"), "bob", {std::string("a\0b", 3)}, "cannot stand in the"},
@@ -237,10 +241,10 @@ class Crossing {
     envelope.reverse_path.mailbox = smtp::Mailbox{tenant.user, "here.example"};
     envelope.recipients.push_back({smtp::Mailbox{"to", "there.example"}});
     message::Body body(budget_, storage_, 100);
-    EXPECT_TRUE(body.append("Subject: x\r\n\r\n" + tenant.user + "/" + tenant.groups.front() +
-                            "\r\n"));
-    const message::Message message{.id = "id", .envelope = std::move(envelope),
-                                   .body = std::move(body), .message_id = {}};
+    EXPECT_TRUE(
+        body.append("Subject: x\r\n\r\n" + tenant.user + "/" + tenant.groups.front() + "\r\n"));
+    const message::Message message{
+        .id = "id", .envelope = std::move(envelope), .body = std::move(body), .message_id = {}};
     const Caller caller{.user = tenant.user, .groups = tenant.groups};
     const Delivery delivery = co_await relay.deliver(message, loop_.after(10min), caller);
     EXPECT_EQ(delivery.outcome, Outcome::kDelivered) << delivery.reply.wire();
@@ -250,7 +254,8 @@ class Crossing {
   void check() const {
     EXPECT_EQ(got_.size(), sent_);
     for (const Got& got : got_) {
-      const std::string whose = got.content.substr(got.content.rfind("\n", got.content.size() - 2) + 1);
+      const std::string whose =
+          got.content.substr(got.content.rfind("\n", got.content.size() - 2) + 1);
       const std::string user = whose.substr(0, whose.find('/'));
       const std::string group = whose.substr(whose.find('/') + 1, 2);
       if (got.upstream == "by-both") {
