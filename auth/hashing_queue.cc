@@ -17,6 +17,8 @@ constexpr Duration kDearest = std::chrono::seconds(10);
 
 Result<bool> busy() { return fail(ErrorCode::kLimit, std::string(kBusy)); }
 
+Result<bool> stopping() { return fail(ErrorCode::kCancelled, "sallyport is stopping"); }
+
 }  // namespace
 
 HashingQueue::Options HashingQueue::Options::fit(std::size_t cpus) {
@@ -37,7 +39,7 @@ runtime::Task<Result<bool>> HashingQueue::run(runtime::Loop& loop, const Place& 
   FlightPtr displaced;
   const FlightPtr flight = board(place, key, self, displaced);
   if (displaced) wake_all(*displaced, &loop);
-  if (!flight) co_return busy();
+  if (!flight) co_return is_closed() ? stopping() : busy();
   const auto in_time = co_await woken.wait(loop.after(options_.longest_wait));
   if (!in_time) {
     if (leave(flight, self)) co_return busy();
@@ -81,7 +83,7 @@ HashingQueue::FlightPtr HashingQueue::board(const Place& place, const Credential
     flight->waiting = true;
     if (admission.displaced) {
       displaced = std::move(*admission.displaced);
-      refuse(*displaced);
+      refuse(*displaced, busy());
     }
   }
   flights_.emplace(key, flight);
@@ -97,7 +99,7 @@ bool HashingQueue::leave(const FlightPtr& flight, const Waiter& self) {
   if (!flight->waiting) return false;
   if (flight->followers.empty()) {
     (void)waiting_.remove(flight, flight->place);
-    refuse(*flight);
+    refuse(*flight, busy());
   } else {
     // Its own work, as ours ends with our frame.
     flight->leader = flight->followers.front();
@@ -106,10 +108,10 @@ bool HashingQueue::leave(const FlightPtr& flight, const Waiter& self) {
   return true;
 }
 
-void HashingQueue::refuse(Flight& flight) {
+void HashingQueue::refuse(Flight& flight, Result<bool> why) {
   flights_.erase(flight.key);
   flight.waiting = false;
-  flight.outcome = busy();
+  flight.outcome = std::move(why);
 }
 
 void HashingQueue::close() {
@@ -118,7 +120,7 @@ void HashingQueue::close() {
     const std::lock_guard lock(mutex_);
     closed_ = true;
     while (auto flight = waiting_.pop()) {
-      refuse(**flight);
+      refuse(**flight, stopping());
       refused.push_back(std::move(*flight));
     }
   }
@@ -159,6 +161,11 @@ void HashingQueue::wake(const Waiter& waiter, runtime::Loop* own) {
   } else {
     waiter.loop->post([event = waiter.event] { event->set(); });
   }
+}
+
+bool HashingQueue::is_closed() const {
+  const std::lock_guard lock(mutex_);
+  return closed_;
 }
 
 HashingQueue::Load HashingQueue::load() const {

@@ -65,13 +65,14 @@ class HashingQueue {
   runtime::Task<Result<bool>> run(runtime::Loop& loop, const Place& place,
                                   const CredentialsMac& key, const Work& work);
 
-  /// For a shutdown, from any thread: what waits, now or later, is refused with kLimit. Hashes that
-  /// are being computed are finished.
+  /// For a shutdown, from any thread: what waits, now or later, is refused with kCancelled. Hashes
+  /// that are being computed are finished.
   void close();
 
   Load load() const;
 
  private:
+  bool is_closed() const;
   /// An event in a suspended frame, to be set on its own loop.
   struct Waiter {
     runtime::Loop* loop = nullptr;
@@ -94,7 +95,7 @@ class HashingQueue {
   /// `self` waits no longer; false: it is being woken already.
   bool leave(const FlightPtr& flight, const Waiter& self);
   /// Takes a flight that waits no more out of the books.
-  void refuse(Flight& flight);
+  void refuse(Flight& flight, Result<bool> why);
   static void wake(const Waiter& waiter, runtime::Loop* own);
   static void wake_all(const Flight& flight, runtime::Loop* own);
   void land(const CredentialsMac& key, Result<bool> outcome, Duration took, runtime::Loop& own);

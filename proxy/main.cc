@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "auth/password_hash.h"
-#include "proxy/server/check_users.h"
+#include "proxy/server/check.h"
 #include "proxy/server/command_line.h"
 #include "proxy/server/doctor_command.h"
 #include "proxy/server/explain_route.h"
@@ -29,7 +29,8 @@ constexpr char kCompiler[] = "gcc " __VERSION__;
 int perform(const RunCommand& command) { return run(command.config); }
 
 int perform(const CheckCommand& command) {
-  return command.users.empty() ? check(command.config) : check_users(command.users);
+  if (!command.users.empty()) return check_users(command.users);
+  return command.offline ? check_offline(command.config) : check(command.config);
 }
 
 int perform(const HashPasswordCommand&) {

@@ -110,7 +110,7 @@ Task<void> Endpoint::converse(Connections::iterator connection) {
 }
 
 /// The next request; nullopt when there will be none.
-Task<std::expected<std::optional<Request>, Refusal>> Endpoint::read_request(
+Task<std::expected<std::optional<Request>, HttpError>> Endpoint::read_request(
     Connection& connection) {
   TimePoint deadline = loop_.after(options_.idle_timeout);
   wait_for(connection, Waiting::kForRequest);

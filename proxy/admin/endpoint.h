@@ -84,7 +84,7 @@ class Endpoint {
   void make_room(Duration least);
   void wait_for(Connection& connection, Waiting what);
   runtime::Task<void> converse(Connections::iterator connection);
-  runtime::Task<std::expected<std::optional<Request>, Refusal>> read_request(
+  runtime::Task<std::expected<std::optional<Request>, HttpError>> read_request(
       Connection& connection);
   runtime::Task<Response> answer(const Request& request);
   Response index() const;

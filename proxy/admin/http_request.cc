@@ -85,30 +85,30 @@ bool read_field(std::string_view line, Fields& fields) {
   return !ascii::equals_ignoring_case(name, "Content-Length") || value == "0";
 }
 
-std::expected<Request, Refusal> parse(std::string_view text) {
+std::expected<Request, HttpError> parse(std::string_view text) {
   std::string_view line = cut(text, kCrlf);
   const auto method = cut(line, " ");
   const auto target = cut(line, " ");
   const auto version = line;
   const bool lone_line_end = version.find_first_of(kCrlf) != std::string_view::npos;
-  if (!is_token(method) || lone_line_end) return std::unexpected(Refusal::kBadRequest);
-  if (!version.starts_with("HTTP/")) return std::unexpected(Refusal::kBadRequest);
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::unexpected(Refusal::kVersion);
+  if (!is_token(method) || lone_line_end) return std::unexpected(HttpError::kBadRequest);
+  if (!version.starts_with("HTTP/")) return std::unexpected(HttpError::kBadRequest);
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::unexpected(HttpError::kVersion);
 
   Fields fields;
   while (!text.empty()) {
     const auto field = cut(text, kCrlf);
     if (field.find_first_of(kCrlf) != std::string_view::npos || !read_field(field, fields)) {
-      return std::unexpected(Refusal::kBadRequest);
+      return std::unexpected(HttpError::kBadRequest);
     }
   }
   const bool is_1_1 = version == "HTTP/1.1";
   const auto parsed = parse_target(target);
   // RFC 9112 section 3.2: exactly one Host; 1.0 had none.
   if (!parsed || fields.hosts > 1 || (is_1_1 && fields.hosts == 0)) {
-    return std::unexpected(Refusal::kBadRequest);
+    return std::unexpected(HttpError::kBadRequest);
   }
-  if (method != "GET" && method != "HEAD") return std::unexpected(Refusal::kMethodNotAllowed);
+  if (method != "GET" && method != "HEAD") return std::unexpected(HttpError::kMethodNotAllowed);
   return Request{.method = method == "GET" ? Method::kGet : Method::kHead,
                  .path = std::string(parsed->path),
                  .query = std::string(parsed->query),
@@ -145,7 +145,7 @@ std::optional<std::string> parameter(const Request& request, std::string_view na
   return std::nullopt;
 }
 
-std::expected<std::optional<Request>, Refusal> RequestParser::next() {
+std::expected<std::optional<Request>, HttpError> RequestParser::next() {
   // RFC 9112 section 2.2: empty lines before a request are skipped.
   std::size_t empty = 0;
   while (std::string_view(buffer_).substr(empty).starts_with(kCrlf)) empty += kCrlf.size();
@@ -157,8 +157,8 @@ std::expected<std::optional<Request>, Refusal> RequestParser::next() {
   const auto end = buffer_.find(kEnd, begin);
   const auto size = end == std::string::npos ? buffer_.size() : end + kEnd.size();
   const auto fresh = std::string_view(buffer_).substr(0, std::min(size, kMostOctets)).substr(begin);
-  if (has_strange_octet(fresh)) return std::unexpected(Refusal::kBadRequest);
-  if (size > kMostOctets) return std::unexpected(Refusal::kTooLarge);
+  if (has_strange_octet(fresh)) return std::unexpected(HttpError::kBadRequest);
+  if (size > kMostOctets) return std::unexpected(HttpError::kTooLarge);
   if (end == std::string::npos) {
     scanned_ = buffer_.size();
     return std::nullopt;

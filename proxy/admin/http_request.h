@@ -14,7 +14,7 @@ namespace sallyport::admin {
 enum class Method : std::uint8_t { kGet, kHead };
 
 /// Why a request is refused: the status to answer with. The connection ends after it.
-enum class Refusal : std::uint16_t {
+enum class HttpError : std::uint16_t {
   kBadRequest = 400,
   kMethodNotAllowed = 405,
   kTooLarge = 431,
@@ -46,7 +46,7 @@ class RequestParser {
   void append(std::string_view octets) { buffer_ += octets; }
   /// The next request; nullopt when more octets are needed; or why it is refused, after which the
   /// parser is of no more use.
-  std::expected<std::optional<Request>, Refusal> next();
+  std::expected<std::optional<Request>, HttpError> next();
   /// Nothing of a request is here.
   bool empty() const { return buffer_.empty(); }
 

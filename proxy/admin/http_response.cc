@@ -29,7 +29,7 @@ std::string_view reason(int status) {
 
 }  // namespace
 
-Response refuse(Refusal refusal) {
+Response refuse(HttpError refusal) {
   const int status = std::to_underlying(refusal);
   return {.status = status, .body = fmt::format("{}\n", reason(status))};
 }

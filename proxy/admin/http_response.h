@@ -17,7 +17,7 @@ struct Response {
 };
 
 /// The response to a request that was refused: a line that names the reason.
-Response refuse(Refusal refusal);
+Response refuse(HttpError refusal);
 
 /// Status line and header fields, with the empty line after them. They are the same for GET and
 /// HEAD.

@@ -36,6 +36,9 @@ struct Outside {
   std::function<Result<void>(const std::string& path)> listable = {};
   /// Can files be made in the folder `path`? Unset: not asked.
   std::function<Result<void>(const std::string& path)> writable = {};
+  /// The same, but a folder that is not there counts as its parent: it can be made. Unset: not
+  /// asked.
+  std::function<Result<void>(const std::string& path)> makeable = {};
   /// This machine's name, fully qualified if it knows itself so. Unset: it has none. May ask the
   /// resolver.
   std::function<std::optional<std::string>()> host_name = {};

@@ -65,6 +65,16 @@ Result<void> check_writable(const std::string& path) {
   return {};
 }
 
+Result<void> check_makeable(const std::string& path) {
+  std::filesystem::path folder = std::filesystem::absolute(path);
+  std::error_code failure;
+  while (folder.has_relative_path() && !std::filesystem::exists(folder, failure) && !failure) {
+    folder = folder.parent_path();
+  }
+  if (failure) return fail(ErrorCode::kSystem, failure.message());
+  return check_writable(folder.native());
+}
+
 Result<std::string> read_whole_file(const std::string& path) {
   const File file(path);
   if (const auto fit = check(file); !fit) return fail(fit.error());
@@ -111,6 +121,7 @@ Outside Outside::real() {
           .readable = check_readable,
           .listable = check_listable,
           .writable = check_writable,
+          .makeable = check_makeable,
           .host_name = own_host_name};
 }
 

@@ -143,9 +143,15 @@ void read_pool(const Section& section, const Provider& provider, Upstream& upstr
   upstream.disabled_extensions = read_disabled_extensions(section);
 }
 
-void read_capture(const Section& section, Upstream& upstream) {
-  section.require("path", upstream.path,
-                  path_form("the path of the Maildir to keep mail in", section.problems().file()));
+void read_capture(const Section& section, const Outside& outside, Upstream& upstream) {
+  const auto form = path_form("the path of the Maildir to keep mail in", section.problems().file());
+  if (section.require("path", upstream.path, form) && outside.makeable) {
+    if (const auto makeable = outside.makeable(upstream.path); !makeable) {
+      section.blame("path", fmt::format("is {}, where no file can be made: {}; expected a folder "
+                                        "that the user who runs sallyport may write to",
+                                        quote(upstream.path), makeable.error().text));
+    }
+  }
   for (const std::string_view key : schema::keys::kUpstream) {
     if (std::ranges::find(kCaptureKeys, key) != kCaptureKeys.end() || !section.has(key)) continue;
     section.blame(key, fmt::format("means nothing to provider \"capture\"; expected only {}",
@@ -190,7 +196,7 @@ Upstream read_upstream(const Section& section, const Outside& outside, const Pro
   const Provider& provider = *upstream.provider;
   read_limits_of_content(section, provider, upstream);
   if (provider.capture) {
-    read_capture(section, upstream);
+    read_capture(section, outside, upstream);
     return upstream;
   }
   if (section.has("path")) {

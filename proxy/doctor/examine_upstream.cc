@@ -7,12 +7,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "proxy/doctor/direct_dialer.h"
+#include "proxy/doctor/watched_dialer.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/provider.h"
 #include "proxy/runtime/connect_race.h"
@@ -23,7 +24,6 @@ namespace sallyport::doctor {
 namespace {
 
 using namespace std::chrono_literals;
-using config::TlsMode;
 using config::Upstream;
 using relay::Stage;
 using runtime::SocketAddress;
@@ -61,8 +61,14 @@ class Examination {
       subject_.note("capture", fmt::format("mail is kept in {} and goes nowhere", upstream_.path));
       co_return;
     }
-    if (!co_await look_up()) co_return;
-    co_await try_ports();
+    if (upstream_.proxy) {
+      subject_.note(
+          "proxy", fmt::format("connections go through {} port {}: names and ports are tried there",
+                               upstream_.proxy->host, upstream_.proxy->port));
+    } else {
+      if (!co_await look_up()) co_return;
+      if (!co_await try_ports()) co_return;
+    }
     co_await converse();
   }
 
@@ -90,14 +96,22 @@ class Examination {
     co_return true;
   }
 
-  /// The ports of the provider, the upstream's own first.
-  std::vector<std::uint16_t> ports() const {
-    std::vector<std::uint16_t> ports = {upstream_.port};
+  /// The ports that mail may go by, in their order.
+  std::vector<std::uint16_t> own_ports() const {
+    std::vector<std::uint16_t> ports;
+    for (const config::UpstreamPort& port : upstream_.ports) ports.push_back(port.number);
+    if (ports.empty()) ports.push_back(upstream_.port);
+    return ports;
+  }
+
+  /// The provider's others.
+  std::vector<std::uint16_t> other_ports(const std::vector<std::uint16_t>& own) const {
+    std::vector<std::uint16_t> ports;
     for (const auto* more :
          {&upstream_.provider->implicit_ports, &upstream_.provider->starttls_ports}) {
-      for (const std::uint16_t port : *more) {
-        if (std::ranges::find(ports, port) == ports.end()) ports.push_back(port);
-      }
+      std::ranges::copy_if(*more, std::back_inserter(ports), [&](std::uint16_t port) {
+        return std::ranges::find(own, port) == own.end();
+      });
     }
     return ports;
   }
@@ -117,57 +131,71 @@ class Examination {
     if (!stream) probe.connected = fail(stream.error());
   }
 
-  Task<void> try_ports() {
+  /// Is there a port that mail can go by?
+  Task<bool> try_ports() {
+    const std::vector<std::uint16_t> own = own_ports();
     std::vector<Probe> probes;
-    for (const std::uint16_t port : ports()) probes.push_back({.port = port});
+    for (const std::uint16_t port : own) probes.push_back({.port = port});
+    for (const std::uint16_t port : other_ports(own)) probes.push_back({.port = port});
     runtime::TaskGroup group(loop_);
     for (Probe& probe : probes) group.spawn(try_port(probe));
     (void)co_await group.join();
+    const std::span all(probes);
+    const bool reachable = tell_own(all.first(own.size()), all.subspan(own.size()));
+    tell_others(all.subspan(own.size()));
+    co_return reachable;
+  }
 
-    const Probe& own = probes.front();
-    reachable_ = own.connected.has_value();
-    std::vector<std::uint16_t> open;
-    std::vector<std::uint16_t> closed;
-    for (const Probe& probe : std::span(probes).subspan(1)) {
-      (probe.connected ? open : closed).push_back(probe.port);
-    }
-    if (reachable_) {
-      subject_.ok("connect", fmt::format("port {} in {} s", own.port, trace::in_seconds(own.took)));
-    } else {
-      const Error& error = own.connected.error();
-      subject_.fault(
-          "connect",
+  bool tell_own(std::span<const Probe> own, std::span<const Probe> others) {
+    const auto is_open = [](const Probe& probe) { return probe.connected.has_value(); };
+    const bool reachable = std::ranges::any_of(own, is_open);
+    const auto other = std::ranges::find_if(others, is_open);
+    for (const Probe& probe : own) {
+      if (is_open(probe)) {
+        subject_.ok("connect",
+                    fmt::format("port {} in {} s", probe.port, trace::in_seconds(probe.took)));
+        continue;
+      }
+      const Error& error = probe.connected.error();
+      const std::string what =
           error.code == ErrorCode::kTimeout
               ? fmt::format("port {} does not answer: a firewall may drop what is sent there",
-                            own.port)
-              : error.text,
-          open.empty() ? "let this machine out to one of the ports, or ask its network"
-                       : fmt::format("say port = {}, which is open", open.front()));
+                            probe.port)
+              : error.text;
+      if (reachable) {
+        subject_.note("connect", what);
+      } else {
+        subject_.fault(
+            "connect", what,
+            other == others.end()
+                ? "let this machine out to one of the ports, or ask its network"
+                : fmt::format("say port = {}, which is open, or port = \"auto\"", other->port));
+      }
     }
-    // Of a server of your own it is not known which ports it has.
+    return reachable;
+  }
+
+  /// Of a server of your own it is not known which ports it has.
+  void tell_others(std::span<const Probe> others) {
     const config::Provider& provider = *upstream_.provider;
-    const bool has_hosts = !provider.host.empty() || !provider.region_hosts.empty();
-    if (has_hosts && !closed.empty()) {
-      subject_.note("connect",
-                    fmt::format("other ports of the provider that cannot be reached from here: {}",
-                                fmt::join(closed, ", ")));
+    if (provider.host.empty() && provider.region_hosts.empty()) return;
+    std::vector<std::uint16_t> closed;
+    for (const Probe& probe : others) {
+      if (!probe.connected) closed.push_back(probe.port);
     }
+    if (closed.empty()) return;
+    subject_.note("connect",
+                  fmt::format("other ports of the provider that cannot be reached from here: {}",
+                              fmt::join(closed, ", ")));
   }
 
   Task<void> converse() {
-    if (!reachable_) co_return;
-    std::unique_ptr<net::ClientTlsContext> tls;
-    if (upstream_.tls != TlsMode::kNone) {
-      auto made = relay::make_tls_context(upstream_, files_);
-      if (!made) {
-        subject_.fault("TLS", made.error().text, "check ca, certificate and key of the upstream");
-        co_return;
-      }
-      tls = std::move(*made);
+    auto made = relay::make_net_dialer(loop_, upstream_, files_);
+    if (!made) {
+      subject_.fault("TLS", made.error().text, "check ca, certificate and key of the upstream");
+      co_return;
     }
-    DirectDialer dialer(loop_, addresses_,
-                        upstream_.server_name.empty() ? upstream_.host : upstream_.server_name,
-                        std::move(tls));
+    WatchedDialer dialer(std::move(*made));
     std::vector<relay::Connection*> under_way;
     trace::Story story;
     auto opened =
@@ -186,7 +214,7 @@ class Examination {
 
   /// What each step came to; of several replies at one step (334, EHLO in clear and again in TLS)
   /// the last one counts. A refusal is told by `tell_failure`.
-  void tell_steps(const trace::Story& story, const DirectDialer& dialer) {
+  void tell_steps(const trace::Story& story, const WatchedDialer& dialer) {
     std::vector<const trace::Step*> told;
     for (const trace::Step& step : story.steps()) {
       std::erase_if(told, [&](const trace::Step* each) { return each->name == step.name; });
@@ -199,7 +227,7 @@ class Examination {
     }
   }
 
-  void tell_chain(const DirectDialer& dialer) {
+  void tell_chain(const WatchedDialer& dialer) {
     if (dialer.chain().empty()) return;
     for (const net::PeerCertificate& each : dialer.chain()) {
       const auto left = std::chrono::floor<std::chrono::days>(each.not_after - now_).count();
@@ -258,7 +286,6 @@ class Examination {
   const relay::TlsFiles& files_;
   Subject subject_;
   std::vector<SocketAddress> addresses_;
-  bool reachable_ = false;
 };
 
 }  // namespace

@@ -20,8 +20,6 @@
 namespace sallyport::net {
 namespace {
 
-constexpr int kLeastRsaBits = 2048;
-
 bool has_weak_signature(const X509& certificate) {
   switch (X509_get_signature_nid(&certificate)) {
     case NID_md5WithRSAEncryption:

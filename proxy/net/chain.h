@@ -9,6 +9,9 @@
 
 namespace sallyport::net {
 
+/// Of the keys of every certificate that we accept or show.
+inline constexpr int kLeastRsaBits = 2048;
+
 /// What a chain has to be good for.
 struct ChainUse {
   const char* purpose;    ///< As BoringSSL names it: "ssl_server" or "ssl_client".

@@ -8,12 +8,11 @@
 
 #include <string>
 
+#include "proxy/net/chain.h"
 #include "proxy/net/tls_errors.h"
 
 namespace sallyport::net {
 namespace {
-
-constexpr int kLeastRsaBits = 2048;
 
 /// BoringSSL would otherwise ask on the terminal.
 int no_password(char*, int, int, void*) { return 0; }

@@ -29,6 +29,19 @@ ConnectionSlot::~ConnectionSlot() {
   if (owner_) owner_->connections_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+Announced::Announced(Announced&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), octets_(other.octets_) {}
+
+Announced& Announced::operator=(Announced&& other) noexcept {
+  std::swap(owner_, other.owner_);  // what we held goes when `other` does
+  std::swap(octets_, other.octets_);
+  return *this;
+}
+
+Announced::~Announced() {
+  if (owner_) owner_->announced_.fetch_sub(octets_, std::memory_order_relaxed);
+}
+
 Receipt::Receipt(Receipt&& other) noexcept
     : owner_(std::exchange(other.owner_, nullptr)), id_(other.id_) {}
 
@@ -62,7 +75,7 @@ SinceEpoch UserLimits::since_epoch(TimePoint now) const {
   return std::max(SinceEpoch(now - epoch_), SinceEpoch(0));
 }
 
-std::expected<ConnectionSlot, Refusal> UserLimits::connect() {
+std::expected<ConnectionSlot, LimitExceeded> UserLimits::connect() {
   std::optional<std::uint32_t> most;
   {
     const std::lock_guard lock(mutex_);
@@ -71,25 +84,33 @@ std::expected<ConnectionSlot, Refusal> UserLimits::connect() {
   std::uint32_t open = connections_.load(std::memory_order_relaxed);
   do {
     if (most && open >= *most) {
-      return std::unexpected(Refusal{
+      return std::unexpected(LimitExceeded{
           .limit = Limit::kConnections, .asked = 1, .rate = {.amount = *most, .burst = *most}});
     }
   } while (!connections_.compare_exchange_weak(open, open + 1, std::memory_order_relaxed));
   return ConnectionSlot(shared_from_this());
 }
 
-std::expected<void, Refusal> UserLimits::peek(const Charge& charge, TimePoint now) const {
+std::optional<Announced> UserLimits::announce(std::uint64_t octets, std::uint64_t most) {
+  std::uint64_t before = announced_.load(std::memory_order_relaxed);
+  do {
+    if (octets > most || before > most - octets) return std::nullopt;
+  } while (!announced_.compare_exchange_weak(before, before + octets, std::memory_order_relaxed));
+  return Announced(shared_from_this(), octets);
+}
+
+std::expected<void, LimitExceeded> UserLimits::peek(const Charge& charge, TimePoint now) const {
   const std::lock_guard lock(mutex_);
   return look(charge, since_epoch(now));
 }
 
-std::expected<void, Refusal> UserLimits::look(const Charge& charge, SinceEpoch now) const {
+std::expected<void, LimitExceeded> UserLimits::look(const Charge& charge, SinceEpoch now) const {
   const std::array units = units_of(charge);
-  std::optional<Refusal> worst;
+  std::optional<LimitExceeded> worst;
   for (std::size_t i = 0; i < kRates; ++i) {
     const auto& rate = rates_[i];
     if (!rate || units[i] == 0) continue;
-    Refusal refusal{.limit = kRated[i], .asked = units[i], .rate = rate->rate()};
+    LimitExceeded refusal{.limit = kRated[i], .asked = units[i], .rate = rate->rate()};
     if (!rate->ever_admits(units[i])) {
       refusal.permanent = true;
       return std::unexpected(refusal);
@@ -103,7 +124,7 @@ std::expected<void, Refusal> UserLimits::look(const Charge& charge, SinceEpoch n
   return {};
 }
 
-std::expected<Receipt, Refusal> UserLimits::take(const Charge& charge, TimePoint now) {
+std::expected<Receipt, LimitExceeded> UserLimits::take(const Charge& charge, TimePoint now) {
   const SinceEpoch since = since_epoch(now);
   const std::array units = units_of(charge);
   const std::lock_guard lock(mutex_);

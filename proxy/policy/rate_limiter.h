@@ -58,6 +58,25 @@ class ConnectionSlot {
   std::shared_ptr<UserLimits> owner_;
 };
 
+/// Octets that a client announced and that have not come yet; gives them back when it dies.
+/// Move-only.
+class Announced {
+ public:
+  /// Of nothing.
+  Announced() = default;
+  Announced(Announced&& other) noexcept;
+  Announced& operator=(Announced&& other) noexcept;
+  ~Announced();
+
+ private:
+  friend class UserLimits;
+  Announced(std::shared_ptr<UserLimits> owner, std::uint64_t octets)
+      : owner_(std::move(owner)), octets_(octets) {}
+
+  std::shared_ptr<UserLimits> owner_;
+  std::uint64_t octets_ = 0;
+};
+
 /// What one message has taken; gives it back when it dies, unless it was kept. Move-only.
 class Receipt {
  public:
@@ -90,14 +109,18 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
   UserLimits(const config::Limits& limits, TimePoint epoch);
 
   /// Takes one connection, or says that there are too many.
-  std::expected<ConnectionSlot, Refusal> connect();
+  std::expected<ConnectionSlot, LimitExceeded> connect();
+
+  /// Counts octets that are announced on one of the user's connections. nullopt, and nothing
+  /// counted, if it would be more than `most` on all of them.
+  std::optional<Announced> announce(std::uint64_t octets, std::uint64_t most);
 
   /// Takes everything in `charge`, or nothing. Of several refusals the one that lasts longest is
   /// told. A Receipt that gives back leaves the limits as if its charge had never been.
-  std::expected<Receipt, Refusal> take(const Charge& charge, TimePoint now);
+  std::expected<Receipt, LimitExceeded> take(const Charge& charge, TimePoint now);
   /// What `take` would say, without taking. At MAIL: `{.messages = 1, .recipients = 1, .bytes =
   /// SIZE}`.
-  std::expected<void, Refusal> peek(const Charge& charge, TimePoint now) const;
+  std::expected<void, LimitExceeded> peek(const Charge& charge, TimePoint now) const;
 
   /// How many recipients one message may ever have; past it a session answers RCPT with 452 4.5.3,
   /// so that the client sends the rest in a second transaction. nullopt: no limit.
@@ -106,6 +129,7 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
   std::uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
  private:
+  friend class Announced;
   friend class ConnectionSlot;
   friend class Receipt;
   friend class LimitTable;
@@ -129,10 +153,11 @@ class UserLimits : public std::enable_shared_from_this<UserLimits> {
   void change(const config::Limits& limits, TimePoint now);
   bool idle(TimePoint now) const;
   SinceEpoch since_epoch(TimePoint now) const;
-  std::expected<void, Refusal> look(const Charge& charge, SinceEpoch now) const;
+  std::expected<void, LimitExceeded> look(const Charge& charge, SinceEpoch now) const;
 
   const TimePoint epoch_;
   std::atomic<std::uint32_t> connections_ = 0;
+  std::atomic<std::uint64_t> announced_ = 0;
   mutable std::mutex mutex_;
   // All below under the mutex.
   config::Limits limits_;

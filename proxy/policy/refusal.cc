@@ -80,7 +80,7 @@ std::string_view name(Limit limit) {
   return "";
 }
 
-smtp::Reply reply_for(const Refusal& refusal, std::string_view user) {
+smtp::Reply reply_for(const LimitExceeded& refusal, std::string_view user) {
   if (refusal.limit == Limit::kConnections) {
     return {421,
             {4, 7, 0},

@@ -17,7 +17,7 @@ enum class Limit : std::uint8_t { kMessages, kRecipients, kBytes, kConnections }
 std::string_view name(Limit limit);
 
 /// A refusal by one limit.
-struct Refusal {
+struct LimitExceeded {
   Limit limit = Limit::kMessages;
   std::uint64_t asked = 0;  ///< Units asked for.
   config::Rate rate;        ///< The limit; for connections only `amount` counts.
@@ -31,6 +31,6 @@ struct Refusal {
 ///   552 5.3.4 user billing may send 10 MB at a time, and this message has 12500000 octets
 ///   421 4.7.0 user billing has all of its 20 connections open: close one or try again later
 /// The session ends after a 421.
-smtp::Reply reply_for(const Refusal& refusal, std::string_view user);
+smtp::Reply reply_for(const LimitExceeded& refusal, std::string_view user);
 
 }  // namespace sallyport::policy

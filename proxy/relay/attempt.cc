@@ -49,7 +49,7 @@ std::string one_line(const smtp::Reply& reply) { return reply.one_line(); }
 std::string Attempt::str() const {
   std::string line =
       reply ? one_line(*reply) : fmt::format("{}: {}", relay::name(stage), error.text);
-  for (const Refusal& refusal : refused) {
+  for (const RefusedRecipient& refusal : refused) {
     line += fmt::format("; refused <{}>: {}", refusal.recipient.str(), one_line(refusal.reply));
   }
   return line;

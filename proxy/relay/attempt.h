@@ -32,7 +32,7 @@ enum class End : std::uint8_t {
 };
 
 /// A recipient the upstream did not take, with its reply.
-struct Refusal {
+struct RefusedRecipient {
   smtp::Mailbox recipient;
   smtp::Reply reply;
 };
@@ -43,7 +43,8 @@ struct Attempt {
   std::optional<smtp::Reply> reply;  ///< The upstream's, where one decided.
   Error error;                       ///< Why there is none.
   Meaning meaning = Meaning::kPlain;
-  std::vector<Refusal> refused;  ///< Recipients refused while others were not, or not alike.
+  std::vector<RefusedRecipient>
+      refused;  ///< Recipients refused while others were not, or not alike.
   /// The connection ended, or its login lapsed, before anything was handed over: worth one more try
   /// on a new connection if this one came from the pool.
   bool stale = false;

@@ -117,7 +117,7 @@ bool ConnectionCap::refused(Member& member, TimePoint now) {
   --member.held_;
   --used_;
   const std::uint32_t others = used_;
-  allowed_ = std::max(1u, std::min(allowed(), others));
+  allow(std::max(1u, std::min(allowed(), others)));
   grow_after_ = grown_ ? std::min(2 * grow_after_, kSlowestGrowth) : kFirstGrowth;
   grow_at_ = now + grow_after_;
   grown_ = false;
@@ -164,7 +164,7 @@ void ConnectionCap::set_limit(std::uint32_t limit) {
   const std::lock_guard lock(mutex_);
   const bool is_lowered = allowed() < limit_;  // by what the upstream said
   limit_ = limit;
-  allowed_ = is_lowered ? std::min(allowed(), limit) : limit;
+  allow(is_lowered ? std::min(allowed(), limit) : limit);
   use_free_slots();
 }
 
@@ -271,9 +271,22 @@ void ConnectionCap::ask_for_idle(const Member& member, TimePoint now) {
   if (longest) post(longest, &Member::asked);
 }
 
+std::optional<ConnectionCap::Allowance> ConnectionCap::news() {
+  const bool is_lowered = is_lowered_.load(std::memory_order_relaxed);
+  if (is_lowered == told_lowered_.load(std::memory_order_relaxed)) return std::nullopt;
+  if (told_lowered_.exchange(is_lowered) == is_lowered) return std::nullopt;
+  const std::lock_guard lock(mutex_);
+  return Allowance{.allowed = allowed(), .limit = limit_};
+}
+
+void ConnectionCap::allow(std::uint32_t slots) {
+  allowed_ = slots;
+  is_lowered_ = slots < limit_;
+}
+
 void ConnectionCap::grow(TimePoint now) {
   if (allowed() >= limit_ || now < grow_at_) return;
-  ++allowed_;
+  allow(allowed() + 1);
   grown_ = true;
   grow_at_ = now + grow_after_;
   use_free_slots();

@@ -102,6 +102,15 @@ class ConnectionCap {
   /// Slots in use.
   std::uint32_t used() const;
 
+  struct Allowance {
+    std::uint32_t allowed = 0;
+    std::uint32_t limit = 0;
+  };
+  /// What there is to tell the operator, once for all workers: the upstream began to allow fewer
+  /// connections than are configured, or all of them are allowed again. Costs two loads if there is
+  /// nothing.
+  std::optional<Allowance> news();
+
   /// What the workers have found out about the upstream whose connections these are.
   Findings findings;
 
@@ -120,12 +129,15 @@ class ConnectionCap {
   void set_due(Member& member, std::uint32_t due);
   void ask_for_idle(const Member& member, TimePoint now);
   void grow(TimePoint now);
+  void allow(std::uint32_t slots);
   void grant(const std::shared_ptr<Member>& member);
   void hand_on();
   void use_free_slots();
 
   std::uint32_t limit_;
-  std::atomic<std::uint32_t> allowed_;    // from 1 to limit_; written under the lock
+  std::atomic<std::uint32_t> allowed_;   // from 1 to limit_; written under the lock
+  std::atomic<bool> is_lowered_{false};  // allowed_ < limit_; written under the lock
+  std::atomic<bool> told_lowered_{false};
   std::atomic<std::uint32_t> claims_{0};  // members with something due
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Member>> members_;

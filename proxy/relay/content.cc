@@ -137,10 +137,10 @@ class Verdict {
   const TimePoint deadline_;
 };
 
-class Sending {
+class ContentSender {
  public:
-  Sending(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-          const message::Message& message, TimePoint deadline)
+  ContentSender(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+                const message::Message& message, TimePoint deadline)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -255,7 +255,7 @@ class Sending {
 Task<Attempt> send_content(runtime::Loop& loop, Connection& connection,
                            const config::Upstream& upstream, const message::Message& message,
                            TimePoint deadline) {
-  Sending sending(loop, connection, upstream, message, deadline);
+  ContentSender sending(loop, connection, upstream, message, deadline);
   co_return co_await sending.run();
 }
 

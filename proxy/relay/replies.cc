@@ -67,7 +67,7 @@ void cap(std::vector<std::string>& lines) {
   if (is_cut) lines.back() += kCut;
 }
 
-void name_refused(const std::vector<Refusal>& refused, Reply& reply) {
+void name_refused(const std::vector<RefusedRecipient>& refused, Reply& reply) {
   const std::size_t named = std::min(refused.size(), kMostNamed);
   for (std::size_t i = 0; i < named; ++i) {
     reply.lines.push_back(

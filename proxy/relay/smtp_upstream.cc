@@ -14,7 +14,7 @@ namespace {
 using runtime::Task;
 
 // The metric counts each fault; the log says once a minute what it is.
-constexpr Duration kTellEvery = std::chrono::minutes(1);
+constexpr Duration kLogEvery = std::chrono::minutes(1);
 constexpr std::uint64_t kMostRecipients = 1000;  // where neither the config nor the upstream says
 
 /// The connection could be used up to a reply that decided: so PIPELINING was what went wrong.
@@ -55,10 +55,11 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
     : Upstream(std::move(upstream_config), upstream_metrics, seed),
       loop_(loop),
       logger_(logger),
-      findings_(cap, &cap->findings),
+      cap_(std::move(cap)),
+      findings_(cap_, &cap_->findings),
       pool_(loop, config, std::move(hostname),
-            observed(std::move(dialer), config, upstream_metrics, logger, findings_),
-            std::move(cap), upstream_metrics),
+            observed(std::move(dialer), config, upstream_metrics, logger, findings_), cap_,
+            upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
   findings_->forget();
 }
@@ -68,20 +69,23 @@ Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     const Deadlines& deadlines, Caller caller) {
   while (true) {
     auto lease = co_await pool_.lease(deadlines, caller);
+    log_allowance();
     if (!lease) {
-      tell_operator(lease.error());
+      log_misconfiguration(lease.error());
       co_return std::move(lease.error());
     }
     auto attempt = co_await on_lease(*lease, message, partial_rejection, deadlines, caller);
     if (!attempt) co_return std::move(attempt.error());
     if (says_too_many_connections(*attempt)) {
       // Each time round there is one connection less, until there is no other to wait for.
-      if (pool_.refused(std::move(lease->connection))) continue;
+      const bool has_others = pool_.refused(std::move(lease->connection));
+      log_allowance();
+      if (has_others) continue;
       co_return std::move(*attempt);
     }
     if (attempt->recipients_taken > 0) findings_->takes(attempt->recipients_taken, loop_.now());
     pool_.give_back(std::move(lease->connection));
-    if (attempt->end == End::kMisconfigured) tell_operator(*attempt);
+    if (attempt->end == End::kMisconfigured) log_misconfiguration(*attempt);
     co_return std::move(*attempt);
   }
 }
@@ -128,7 +132,7 @@ Task<std::optional<Attempt>> SmtpUpstream::renew(Pool::Lease& lease, const Deadl
                                                  Caller caller) {
   auto renewed = co_await pool_.replace(std::move(lease.connection), deadlines, caller);
   if (!renewed) {
-    tell_operator(renewed.error());
+    log_misconfiguration(renewed.error());
     co_return std::move(renewed.error());
   }
   lease = std::move(*renewed);
@@ -167,11 +171,21 @@ std::uint32_t SmtpUpstream::max_recipients() const {
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(most, ~std::uint32_t{0}));
 }
 
-void SmtpUpstream::tell_operator(const Attempt& attempt) {
+void SmtpUpstream::log_allowance() {
+  const auto news = cap_->news();
+  if (!news) return;
+  const bool is_lowered = news->allowed < news->limit;
+  const log::Level level = is_lowered ? log::Level::kWarning : log::Level::kInfo;
+  logger_.write(
+      level, is_lowered ? "upstream_connections_lowered" : "upstream_connections_restored",
+      {{"upstream", config.name}, {"allowed", news->allowed}, {"max_connections", news->limit}});
+}
+
+void SmtpUpstream::log_misconfiguration(const Attempt& attempt) {
   if (attempt.end != End::kMisconfigured) return;
-  ++untold_;
-  if (told_operator_ != TimePoint{} && loop_.now() - told_operator_ < kTellEvery) return;
-  told_operator_ = loop_.now();
+  ++unlogged_;
+  if (last_logged_ != TimePoint{} && loop_.now() - last_logged_ < kLogEvery) return;
+  last_logged_ = loop_.now();
   const bool account = attempt.meaning == Meaning::kAccount || attempt.meaning == Meaning::kSender;
   logger_.write(log::Level::kError,
                 account                        ? "upstream_account_refused"
@@ -180,7 +194,7 @@ void SmtpUpstream::tell_operator(const Attempt& attempt) {
                 {{"upstream", config.name},
                  {"stage", relay::name(attempt.stage)},
                  {"error", attempt.reply ? one_line(*attempt.reply) : attempt.error.text},
-                 {"suppressed", std::exchange(untold_, 0) - 1}});
+                 {"suppressed", std::exchange(unlogged_, 0) - 1}});
 }
 
 }  // namespace sallyport::relay

@@ -42,15 +42,19 @@ class SmtpUpstream final : public Upstream {
   /// A new connection in place of the one of `lease`, or why there is none.
   runtime::Task<std::optional<Attempt>> renew(Pool::Lease& lease, const Deadlines& deadlines,
                                               Caller caller);
-  void tell_operator(const Attempt& attempt);
+  /// What only the operator can mend, at most once a minute.
+  void log_misconfiguration(const Attempt& attempt);
+  /// Logs it once when the upstream allows fewer connections than configured, or all of them again.
+  void log_allowance();
 
   runtime::Loop& loop_;
   log::Logger& logger_;
+  const std::shared_ptr<ConnectionCap> cap_;
   const std::shared_ptr<Findings> findings_;
   Pool pool_;
   const smtp::ExtensionSet usable_;
-  TimePoint told_operator_{};
-  std::uint64_t untold_ = 0;  // faults since then
+  TimePoint last_logged_{};
+  std::uint64_t unlogged_ = 0;  // faults since then
 };
 
 }  // namespace sallyport::relay

@@ -37,11 +37,11 @@ constexpr std::size_t kMostNoted = 10;
 // Commands in flight (RFC 2920). With more, both sides could wait for the other to read.
 constexpr std::size_t kMostInFlight = 200;
 
-class Transaction {
+class UpstreamTransaction {
  public:
-  Transaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-              config::PartialRejection partial_rejection, const message::Message& message,
-              const Deadlines& deadlines, Caller caller)
+  UpstreamTransaction(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+                      config::PartialRejection partial_rejection, const message::Message& message,
+                      const Deadlines& deadlines, Caller caller)
       : loop_(loop),
         connection_(connection),
         upstream_(upstream),
@@ -365,7 +365,7 @@ class Transaction {
     }
   }
 
-  void refuse(Refusal refused) {
+  void refuse(RefusedRecipient refused) {
     ++refusals_;
     if (!is_for_good(refused)) later_may_help_ = true;
     const bool too_many =
@@ -376,7 +376,7 @@ class Transaction {
   }
 
   /// A recipient that is one too many is refused for this transaction only, also by a 5xx.
-  bool is_for_good(const Refusal& refused) const {
+  bool is_for_good(const RefusedRecipient& refused) const {
     return !says_too_many_recipients(refused.reply) &&
            relay::refusal(Stage::kRcpt, refused.reply, *upstream_.provider, message_.envelope)
                    .end == End::kRefused;
@@ -431,15 +431,16 @@ class Transaction {
   /// succeed later either; but if the others would be sent ("deliver"), later may be better.
   Attempt refused_recipients() {
     const bool others_are_sent = partial_rejection_ == config::PartialRejection::kDeliver;
-    const auto deciding = std::ranges::find_if(
-        refused_, [&](const Refusal& refusal) { return is_for_good(refusal) != others_are_sent; });
-    const Refusal& decides = deciding == refused_.end() ? refused_.front() : *deciding;
+    const auto deciding = std::ranges::find_if(refused_, [&](const RefusedRecipient& refusal) {
+      return is_for_good(refusal) != others_are_sent;
+    });
+    const RefusedRecipient& decides = deciding == refused_.end() ? refused_.front() : *deciding;
     if (taken_at_most_ > 0 && says_too_many_recipients(decides.reply)) {
       return too_many_recipients(message_, upstream_, taken_at_most_);
     }
     Attempt attempt = refusal(Stage::kRcpt, decides.reply, *upstream_.provider, message_.envelope);
     const bool all_alike =
-        accepted_ == 0 && std::ranges::all_of(refused_, [&](const Refusal& refusal) {
+        accepted_ == 0 && std::ranges::all_of(refused_, [&](const RefusedRecipient& refusal) {
           return refusal.reply == decides.reply;
         });
     if (!all_alike) attempt.refused = std::move(refused_);
@@ -474,7 +475,7 @@ class Transaction {
   bool open_ = false;           // the upstream took MAIL or a RCPT
   bool prompted_ = false;       // 354 came
   std::uint32_t accepted_ = 0;  // recipients
-  std::vector<Refusal> refused_;
+  std::vector<RefusedRecipient> refused_;
   std::uint32_t refusals_ = 0;       // of recipients
   bool later_may_help_ = false;      // one of them, at least, is not for good
   std::uint32_t taken_at_most_ = 0;  // recipients, before one was too many
@@ -487,8 +488,8 @@ class Transaction {
 Task<Attempt> transact(runtime::Loop& loop, Connection& connection,
                        const config::Upstream& upstream, config::PartialRejection partial_rejection,
                        const message::Message& message, const Deadlines& deadlines, Caller caller) {
-  Transaction transaction(loop, connection, upstream, partial_rejection, message, deadlines,
-                          caller);
+  UpstreamTransaction transaction(loop, connection, upstream, partial_rejection, message, deadlines,
+                                  caller);
   co_return co_await transaction.run();
 }
 

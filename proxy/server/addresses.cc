@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 
 #include "proxy/config/values.h"
@@ -30,6 +31,27 @@ std::vector<config::Problem> taken_addresses(const config::Config& config,
                         .what = fmt::format("listener: another process listens on {}",
                                             config::str(listener.address))});
   }
+  return problems;
+}
+
+std::vector<config::Problem> foreign_addresses(const config::Config& config) {
+  runtime::Loop loop;
+  std::vector<config::Problem> problems;
+  const auto look = [&](std::string_view key, const config::Endpoint& at, config::Place place) {
+    // On a port that the kernel chooses: what is asked for may be in use, by us as well.
+    const auto address = runtime::SocketAddress::parse(at.host, 0);
+    if (!address || runtime::TcpListener::listen(loop, *address)) return;
+    problems.push_back({.file = config.file,
+                        .line = place.line,
+                        .column = place.column,
+                        .what = fmt::format("{}: {} is no address of this machine; expected one, "
+                                            "or 0.0.0.0 or [::] for all",
+                                            key, config::str(at))});
+  };
+  for (const config::Listener& listener : config.listeners) {
+    look("listener", listener.address, listener.origin.place);
+  }
+  if (config.admin) look("admin", *config.admin, config.admin_origin.place);
   return problems;
 }
 

@@ -23,6 +23,9 @@ bool is_taken(const config::Endpoint& address);
 std::vector<config::Problem> taken_addresses(const config::Config& config,
                                              const std::vector<config::Listener>& ours);
 
+/// A problem for each address of `config` that this machine does not have.
+std::vector<config::Problem> foreign_addresses(const config::Config& config);
+
 /// The listener of `[admin]`, alone on its address; null if there is none in `config`.
 std::expected<std::unique_ptr<runtime::TcpListener>, config::Problem> listen_for_admin(
     runtime::Loop& loop, const config::Config& config);

@@ -102,7 +102,13 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
       "check", "Say everything that is wrong with a configuration; exit 2 if anything is");
   add_config(check);
   std::string users;
-  check.add_option("--users", users, "Check this users file alone, and no configuration");
+  CLI::Option* const users_alone =
+      check.add_option("--users", users, "Check this users file alone, and no configuration");
+  bool offline = false;
+  check
+      .add_flag("--offline", offline,
+                "Do without the files, variables, folders and addresses that it names")
+      ->excludes(users_alone);
   CLI::App& hash = *app.add_subcommand("hash-password",
                                        "Read a password from the terminal, or the first line of "
                                        "standard input, and print its argon2id "
@@ -205,7 +211,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return explain(app, error);
   }
   if (run) return RunCommand{config};
-  if (check) return CheckCommand{config, users};
+  if (check) return CheckCommand{config, users, offline};
   if (hash) return HashPasswordCommand{};
   if (list) return providers;
   if (meaning && *to) {

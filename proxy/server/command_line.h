@@ -23,6 +23,7 @@ struct RunCommand {
 struct CheckCommand {
   std::string config;
   std::string users;  ///< Not empty: this users file alone is checked.
+  bool offline = false;
 };
 struct HashPasswordCommand {};
 /// All providers, or all that is known of one.

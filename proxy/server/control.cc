@@ -81,6 +81,7 @@ runtime::Task<ExitCode> Control::serve() {
     wake_.set();
   });
   publish();
+  watch_files(snapshot_);
   if (!co_await start()) co_return co_await end(kFailure);
   own_descriptors_ = descriptors_open() + kOccasionalDescriptors + most_admin_connections();
   share_out_descriptors();
@@ -92,7 +93,7 @@ runtime::Task<ExitCode> Control::serve() {
     (void)co_await wake_.wait(loop_.after(kWatchInterval));
     workers_.ping();
     give_memory_back();
-    if (!reloading_) look_for_changes();
+    if (!std::exchange(following_, true)) background_.spawn(follow_changes());
   }
   co_return co_await end(kOk);
 }
@@ -110,8 +111,6 @@ void Control::publish() {
   traces_.set_capacity(config().trace);
   limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                  std::chrono::steady_clock::now());
-  users_watch_.watch(snapshot_.secret_files());
-  certificates_watch_.watch(snapshot_.certificate_files());
   metrics::ProcessMetrics& process = metrics_.process();
   process.config_loaded.set(std::chrono::system_clock::now());
   process.content_limit.set(static_cast<std::int64_t>(config().message.budget));
@@ -121,6 +120,11 @@ void Control::publish() {
   for (const config::Problem& complaint : certificates.complaints) {
     logger_.write(log::Level::kError, "certificate_failed", {{"error", complaint.str()}});
   }
+}
+
+void Control::watch_files(const Snapshot& snapshot) {
+  users_watch_.watch(snapshot.secret_files());
+  certificates_watch_.watch(snapshot.certificate_files());
 }
 
 void Control::log_ready() {

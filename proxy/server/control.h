@@ -25,6 +25,7 @@
 #include "proxy/server/memory.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
+#include "proxy/server/staple_renewal.h"
 #include "proxy/server/workers.h"
 #include "proxy/submission/acceptor.h"
 #include "proxy/trace/recent.h"
@@ -50,6 +51,9 @@ class Control {
   /// Makes the process-wide parts follow the snapshot in force.
   void publish();
 
+  /// From now on the files of the snapshot in force are watched. Blocks on files.
+  void watch_files(const Snapshot& snapshot);
+
   /// What runs, and where: the first line to look for.
   void log_ready();
 
@@ -65,8 +69,9 @@ class Control {
 
   void say_cannot_listen(log::Level level, const config::Problem& problem);
 
-  /// The files that were replaced, and what SIGHUP asks for, in the background: the loop goes on.
-  void look_for_changes();
+  /// Looks for files that were replaced, and does what SIGHUP and they ask for. In the background,
+  /// one at a time: a file system that hangs must not stop the loop.
+  runtime::Task<void> follow_changes();
 
   /// Reloads, and if that is not asked for or was refused, renews the certificates: one does not
   /// wait until a config is mended. Empty: there is no cause.
@@ -121,14 +126,16 @@ class Control {
   Workers workers_;
   MemoryRelease memory_;
   std::uint64_t own_descriptors_ = 0;  // what is needed beside clients and upstreams
+  // Used by `follow_changes` alone, off the loop.
   FileWatch users_watch_;
   FileWatch certificates_watch_;
+  StapleRenewal staples_;
   std::unique_ptr<admin::Endpoint> endpoint_;
   std::unique_ptr<admin::Endpoint> command_endpoint_;  // on the unix socket
   runtime::SocketFile socket_file_;
   bool ready_ = false;
   bool reload_asked_ = false;
-  bool reloading_ = false;
+  bool following_ = false;  // `follow_changes` is under way
   unsigned stops_asked_ = 0;
 };
 

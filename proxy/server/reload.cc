@@ -15,24 +15,30 @@ constexpr Duration kLongestAnswer = std::chrono::seconds(10);
 
 }  // namespace
 
-void Control::look_for_changes() {
-  std::vector<std::string> causes = users_watch_.changed();
-  std::vector<std::string> certificates = certificates_watch_.changed();
-  if (std::exchange(reload_asked_, false)) causes.insert(causes.begin(), "signal");
-  if (snapshot_.certificates->first_response_end() <= std::chrono::system_clock::now()) {
-    certificates.emplace_back("an OCSP response has expired");
+runtime::Task<void> Control::follow_changes() {
+  struct Changed {
+    std::vector<std::string> users;
+    std::vector<std::string> certificates;
+  };
+  Changed changed = co_await loop_.offload(
+      [this] { return Changed{users_watch_.changed(), certificates_watch_.changed()}; });
+  if (std::exchange(reload_asked_, false)) changed.users.insert(changed.users.begin(), "signal");
+  if (staples_.is_due(std::chrono::system_clock::now(),
+                      snapshot_.certificates->first_response_end())) {
+    changed.certificates.emplace_back("an OCSP response has expired");
   }
-  if (causes.empty() && certificates.empty()) return;
-  reloading_ = true;
-  background_.spawn(follow(causes.empty() ? "" : causes.front(),
-                           certificates.empty() ? "" : certificates.front()));
+  if (!changed.users.empty() || !changed.certificates.empty()) {
+    co_await follow(changed.users.empty() ? "" : changed.users.front(),
+                    changed.certificates.empty() ? "" : changed.certificates.front());
+    wake_.set();
+  }
+  following_ = false;
+  if (reload_asked_) wake_.set();
 }
 
 runtime::Task<void> Control::follow(std::string reload_cause, std::string renewal_cause) {
   const bool reloaded = !reload_cause.empty() && co_await reload(reload_cause);
   if (!reloaded && !renewal_cause.empty()) co_await renew(renewal_cause);
-  reloading_ = false;
-  wake_.set();
 }
 
 runtime::Task<bool> Control::reload(std::string cause) {
@@ -119,6 +125,10 @@ runtime::Task<bool> Control::put_in_force(Next next, std::string cause) {
   if (worker_count() != workers_.size()) line.field("needs_restart", "workers");
   if (!committed) line.field("late", committed.error().text);
   logger_.write(log::Level::kInfo, std::move(line));
+  (void)co_await loop_.offload([this, in_force = snapshot_] {
+    watch_files(in_force);
+    return true;
+  });
   co_return true;
 }
 

@@ -15,13 +15,13 @@
 
 #include "metrics/metrics.h"
 #include "proxy/config/load.h"
-#include "proxy/doctor/direct_dialer.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/relay.h"
 #include "proxy/relay/transaction.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/server/admin_client.h"
 #include "proxy/server/gate_client.h"
+#include "proxy/server/gate_dialer.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/snapshot.h"
@@ -91,7 +91,7 @@ Task<Sent> send_by_gate(runtime::Loop& loop, const GateAccess& access, const std
     if (!made) co_return Sent{.words = made.error().text};
     tls = std::move(*made);
   }
-  doctor::DirectDialer dialer(loop, access.addresses, access.certificate_name, std::move(tls));
+  GateDialer dialer(loop, access.addresses, access.certificate_name, std::move(tls));
   std::vector<relay::Connection*> under_way;
   auto connection =
       co_await relay::open_connection(loop, dialer, access.gate, hostname,

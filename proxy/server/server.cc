@@ -20,21 +20,6 @@ void print(const std::vector<config::Problem>& problems) {
 
 }  // namespace
 
-ExitCode check(const std::string& path) {
-  protect_process();
-  const net::TicketKeys keys;
-  const auto snapshot = load_snapshot(path, config::Outside::real(), keys);
-  if (!snapshot) {
-    print(snapshot.error());
-    return kBadConfig;
-  }
-  print(snapshot->certificates->complaints);
-  std::printf("%s: ok: %zu listeners, %zu users, %zu upstreams\n", path.c_str(),
-              snapshot->config->listeners.size(), snapshot->users->size(),
-              snapshot->config->upstreams.size());
-  return kOk;
-}
-
 ExitCode run(const std::string& path) {
   prepare_process();
   const net::TicketKeys keys;

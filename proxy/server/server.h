@@ -11,7 +11,4 @@ namespace sallyport::server {
 /// go to standard error, everything after to the log.
 ExitCode run(const std::string& path);
 
-/// `sallyport check`: prints every problem, or that there is none.
-ExitCode check(const std::string& path);
-
 }  // namespace sallyport::server

@@ -1,12 +1,11 @@
 #include "proxy/submission/acceptor.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 #include <string_view>
 #include <utility>
 
+#include "proxy/config/values.h"
 #include "proxy/submission/replies.h"
 
 namespace sallyport::submission {
@@ -26,12 +25,6 @@ constexpr std::string_view kNoDescriptor =
     "Too many open files: the limit on open files (RLIMIT_NOFILE) is reached, so clients are "
     "refused";
 
-/// As configured: "[::]:465". The name of the listener in metrics and logs.
-std::string name(const config::Endpoint& endpoint) {
-  const bool v6 = endpoint.host.contains(':');
-  return fmt::format("{}{}{}:{}", v6 ? "[" : "", endpoint.host, v6 ? "]" : "", endpoint.port);
-}
-
 }  // namespace
 
 Acceptor::Acceptor(Context& context, ConnectionCount& connections)
@@ -39,7 +32,7 @@ Acceptor::Acceptor(Context& context, ConnectionCount& connections)
 
 Acceptor::~Acceptor() = default;
 
-std::vector<config::Problem> Acceptor::prepare(Snapshot snapshot) {
+std::vector<config::Problem> Acceptor::prepare(SessionSnapshot snapshot) {
   prepared_.reset();
   Prepared prepared{.snapshot = std::move(snapshot), .places = {}};
   const config::Config& config = *prepared.snapshot.config;
@@ -65,8 +58,9 @@ void Acceptor::commit() {
   for (Place& place : prepared_->places) {
     if (!place.door) {
       const config::Endpoint& at = prepared_->snapshot.config->listeners[doors.size()].address;
-      place.door = std::make_shared<Door>(
-          context_.loop, at, context_.metrics.for_listener(name(at)), std::move(place.listener));
+      place.door =
+          std::make_shared<Door>(context_.loop, at, context_.metrics.for_listener(config::str(at)),
+                                 std::move(place.listener));
       tasks_.spawn(accept_at(place.door));
     }
     place.door->index = doors.size();
@@ -78,6 +72,7 @@ void Acceptor::commit() {
   doors_ = std::move(doors);
   snapshot_ = std::move(prepared_->snapshot);
   prepared_.reset();
+  for (Session& session : sessions_) session.check_login();
 }
 
 Result<Acceptor::Place> Acceptor::place_for(const config::Endpoint& endpoint) const {
@@ -96,9 +91,10 @@ runtime::Task<void> Acceptor::accept_at(std::shared_ptr<Door> door) {
   Throttle complaints(1, kComplaintInterval);
   const auto complain = [&](std::string_view error) {
     if (const auto suppressed = complaints.pass(context_.loop.now())) {
-      context_.logger.write(
-          log::Level::kError, "accept",
-          {{"listener", name(door->endpoint)}, {"error", error}, {"suppressed", *suppressed}});
+      context_.logger.write(log::Level::kError, "accept",
+                            {{"listener", config::str(door->endpoint)},
+                             {"error", error},
+                             {"suppressed", *suppressed}});
     }
   };
   while (!door->closing.is_set()) {

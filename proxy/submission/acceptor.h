@@ -52,9 +52,9 @@ class Acceptor {
   /// Opens the listeners of `snapshot` that are not open yet, and keeps all for `commit`: clients
   /// that connect to the new ones wait. Each problem says which address can't be listened on; with
   /// any, nothing is kept. What was prepared before is dropped.
-  std::vector<config::Problem> prepare(Snapshot snapshot);
+  std::vector<config::Problem> prepare(SessionSnapshot snapshot);
   /// Listens where what was prepared last says, and nowhere else; connections from now on get its
-  /// snapshot, sessions go on with theirs.
+  /// snapshot, sessions go on with theirs, and idle ones end whose login does not hold any more.
   void commit();
   /// Drops what was prepared, and closes what was opened for it.
   void abandon() { prepared_.reset(); }
@@ -95,7 +95,7 @@ class Acceptor {
     std::unique_ptr<runtime::TcpListener> listener;  // where there is no door
   };
   struct Prepared {
-    Snapshot snapshot;
+    SessionSnapshot snapshot;
     std::vector<Place> places;  // as the snapshot's listeners
   };
 
@@ -112,7 +112,7 @@ class Acceptor {
 
   Context& context_;
   ConnectionCount& connections_;
-  Snapshot snapshot_;
+  SessionSnapshot snapshot_;
   std::vector<std::shared_ptr<Door>> doors_;
   std::optional<Prepared> prepared_;
   std::list<Session> sessions_;

@@ -179,6 +179,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
 
 runtime::Task<void> Session::submit(Content& content) {
   transaction_->received = context_.loop.now();
+  transaction_->announced = {};
   if (transaction_->story) note_step("content", fmt::format("{} octets received", content.size()));
   commands_.restore();
   if (auto refusal = check_content(content)) {

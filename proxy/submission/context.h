@@ -46,7 +46,7 @@ struct Context {
 };
 
 /// What one reload gives to the sessions that begin after it; a session keeps its own to its end.
-struct Snapshot {
+struct SessionSnapshot {
   std::shared_ptr<const config::Config> config;
   std::shared_ptr<const net::ServerTlsContext> tls;  ///< Null when no listener does TLS.
 };

@@ -100,6 +100,13 @@ smtp::Reply no_budget() {
   return {452, {4, 3, 1}, "Too much mail is on its way through at the moment, try again later"};
 }
 
+smtp::Reply too_much_announced() {
+  return {452,
+          {4, 3, 1},
+          "Your messages that are announced and still to come are too large together, try again "
+          "when they have been sent"};
+}
+
 smtp::Reply no_room() { return {452, {4, 3, 1}, "Insufficient system storage, try again later"}; }
 
 smtp::Reply no_storage() {

@@ -126,6 +126,8 @@ smtp::Reply several_authors(std::uint32_t fields);
 smtp::Reply header_too_large(std::uint64_t limit);
 /// `452 4.3.1`: the budget for message content is used up.
 smtp::Reply no_budget();
+/// `452 4.3.1`: the user has announced as much content as one user may before it comes.
+smtp::Reply too_much_announced();
 /// `452 4.3.1`: the file system, or the process, has no room for the content's file.
 smtp::Reply no_room();
 /// `451 4.3.0`: the content could not be written to its file, for a reason that time may not mend.

@@ -46,7 +46,7 @@ const Session::Handler& Session::Handler::of(smtp::Verb verb) {
   return handlers[static_cast<std::size_t>(verb)];
 }
 
-Session::Session(Context& context, Snapshot snapshot, Gate gate,
+Session::Session(Context& context, SessionSnapshot snapshot, Gate gate,
                  std::unique_ptr<runtime::Transport> stream, std::string client_ip,
                  NetworkCount::Slot network)
     : context_(context),
@@ -97,6 +97,7 @@ runtime::Task<void> Session::converse() {
       waiting_for_command_ = true;
       const auto received = co_await dialog_.receive(deadline);
       waiting_for_command_ = false;
+      if (!open_) co_return;  // `check_login` has said why
       if (!received) co_return end(received.error());
       if (!login_ && dialog_.is_at_line_start() && reject_foreign_protocol(dialog_.rest()))
         co_return;
@@ -332,6 +333,11 @@ void Session::end(const Error& error) {
                                                          : relay::cause::kClientGone,
                    error.text);
   open_ = false;
+}
+
+void Session::check_login() {
+  if (!login_ || transaction_ || !waiting_for_command_ || !open_) return;
+  if (!renew_login()) dialog_.stream()->interrupt();
 }
 
 void Session::drain() {

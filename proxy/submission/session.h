@@ -37,7 +37,7 @@ class Session {
  public:
   /// `context` and what `gate` names outlive it. `client_ip`: of the socket; where PROXY headers
   /// are due the session reads one, and counts the client's network itself.
-  Session(Context& context, Snapshot snapshot, Gate gate,
+  Session(Context& context, SessionSnapshot snapshot, Gate gate,
           std::unique_ptr<runtime::Transport> stream, std::string client_ip,
           NetworkCount::Slot network = {});
   ~Session();
@@ -47,6 +47,9 @@ class Session {
   /// The whole conversation. Returns when it has ended; the connection is closed when this dies.
   runtime::Task<void> run();
 
+  /// The users were replaced. If the login does not hold any more and the client has no transaction
+  /// open, this ends the session with 421 4.7.0; otherwise the next MAIL does.
+  void check_login();
   /// We shut down: says `421 4.3.2` and ends, after the mail transaction if one is open. A TLS
   /// handshake under way is broken off.
   void drain();
@@ -165,7 +168,7 @@ class Session {
   std::optional<relay::Delivery> check_sender(const smtp::MailCommand& command);
   /// RFC 1870: room for the size that MAIL declared, or why there is none.
   std::optional<relay::Delivery> reserve();
-  smtp::Reply over_limit(const policy::Refusal& refusal);
+  smtp::Reply over_limit(const policy::LimitExceeded& refusal);
   /// Drops the transaction, if one is open, and logs why: a word of relay/cause.h, and text.
   void drop_transaction(std::string_view cause, std::string_view error = {});
   /// Our own refusal in the form of the relay's, so that both are reported in the same way.
@@ -211,7 +214,7 @@ class Session {
   bool is_too_old() { return context_.loop.now() - began_ >= config().session.max_age; }
 
   Context& context_;
-  const Snapshot snapshot_;
+  const SessionSnapshot snapshot_;
   const Gate gate_;
   const smtp::ExtensionSet enabled_;  // on this listener
   std::string client_ip_;

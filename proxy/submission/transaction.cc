@@ -103,15 +103,20 @@ std::optional<relay::Delivery> Session::check_sender(const smtp::MailCommand& co
 std::optional<relay::Delivery> Session::reserve() {
   const std::uint64_t declared = transaction_->envelope.parameters.size.value_or(0);
   if (declared == 0) return std::nullopt;
-  message::Reservation& room = transaction_->room.emplace(context_.budget);
-  if (room.grow(message::Body::room_for(declared, context_.budget))) {
+  const std::uint64_t needed = message::Body::room_for(declared, context_.budget);
+  // Half of the budget, but enough for one message: announcing costs a client nothing.
+  const std::uint64_t most = std::max(context_.budget.limit() / 2, needed);
+  auto announced = login_->limits->announce(needed, most);
+  if (announced && transaction_->room.emplace(context_.budget).grow(needed)) {
+    transaction_->announced = std::move(*announced);
     return std::nullopt;
   }
   context_.metrics.process().content_refusals.add();
+  if (!announced) return refused(replies::too_much_announced(), relay::cause::kNoBudget);
   return refused(replies::no_budget(), relay::cause::kNoBudget);
 }
 
-smtp::Reply Session::over_limit(const policy::Refusal& refusal) {
+smtp::Reply Session::over_limit(const policy::LimitExceeded& refusal) {
   login_->metrics.limit_refusals[counted_as(refusal.limit)].add();
   return policy::reply_for(refusal, login_->identity.name());
 }

@@ -28,6 +28,7 @@ struct Transaction {
   /// Reserved for the SIZE that MAIL declared, until the content begins: the client is refused
   /// before an upload rather than after it.
   std::optional<message::Reservation> room;
+  policy::Announced announced = {};     ///< The same octets, until the content has come.
   std::unique_ptr<Content> content;     ///< What came by BDAT so far; null before the first chunk.
   std::string message_id;               ///< Once the content has ended; empty: it has none.
   policy::Receipt receipt = {};         ///< What it has taken of the user's limits.

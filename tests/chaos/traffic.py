@@ -23,6 +23,11 @@ SECONDS = float(os.environ.get("SALLYPORT_CHAOS_SECONDS", "10"))
 PATIENCE = harness.PATIENCE
 
 
+def subject(content):
+    """The name of a message, in what a provider received of it."""
+    return re.search(rb"Subject: (\S+)\r\n", content)[1].decode()
+
+
 class Books:
     """What became of each message, as the clients heard it."""
 
@@ -55,7 +60,7 @@ class Books:
         arrived = collections.Counter()
         for provider in providers:
             for _, _, content in provider.messages:
-                arrived[re.search(rb"Subject: (\S+)\r\n", content)[1].decode()] += 1
+                arrived[subject(content)] += 1
         lost = [name for name, what in self.heard.items() if what == "accepted" and not arrived[name]]
         double = [name for name, times in arrived.items() if times > 1]
         test.assertEqual((lost, double, self.hung), ([], [], []), f"lost, double, hung; {dict(self.replies)}")

@@ -1,27 +1,16 @@
 // Message content, with bare CRs and LFs refused and mended: however it is cut, decoding gives the
 // same; it agrees with a decoder written by the letter of RFC 5321 section 4.5.2; decode(encode(x))
 // is x; and what is not refused ends, when it is sent, for lenient servers where it ends for all.
-#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "proxy/smtp/content.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/content_by_the_letter.h"
 #include "tests/support/lenient_server.h"
 
 namespace sallyport::smtp {
 namespace {
-
-struct Decoded {
-  std::string text = {};
-  std::size_t left = 0;  ///< Octets that follow the end.
-  bool finished = false;
-  bool bare = false;
-  bool nul = false;
-  bool has_8bit = false;
-
-  bool operator==(const Decoded&) const = default;
-};
 
 Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLineEnds bare) {
   ContentDecoder decoder(bare);
@@ -34,73 +23,15 @@ Decoded decode(std::string_view wire, fuzz::Cuts cuts, BareLineEnds bare) {
       FUZZ_CHECK(!piece.empty());
       decoded.text += piece;
     }
-    decoded.left = rest.size();
+    decoded.left = rest;
     return !decoder.finished();
   });
-  decoded.left += unread.size();
+  decoded.left += unread;
   FUZZ_CHECK(decoder.size() == decoded.text.size());
   decoded.finished = decoder.finished();
   decoded.bare = decoder.has_bare_line_end();
   decoded.nul = decoder.has_nul();
   decoded.has_8bit = decoder.has_8bit();
-  return decoded;
-}
-
-/// The meaning of mending, octet by octet: CRs before a CRLF are dropped, all other CRs and LFs
-/// become CRLF, and only a real CRLF has a dot behind it that is taken off or ends the content.
-Decoded mend_by_the_letter(std::string_view wire) {
-  Decoded decoded;
-  bool begins_line = true;
-  while (!wire.empty()) {
-    const std::size_t crs = std::min(wire.find_first_not_of('\r'), wire.size());
-    if (crs == wire.size()) break;  // what they are is not known yet
-    const bool line_feed = wire[crs] == '\n';
-    if (line_feed || crs > 0) {
-      begins_line = line_feed && crs > 0;
-      for (std::size_t i = begins_line ? 1 : std::max<std::size_t>(crs, 1); i > 0; --i) {
-        decoded.text += "\r\n";
-      }
-      wire.remove_prefix(crs + (line_feed ? 1 : 0));
-      continue;
-    }
-    const char c = wire.front();
-    const bool dot = begins_line && c == '.';
-    decoded.finished = dot && wire.starts_with(".\r\n");
-    if (decoded.finished) {
-      decoded.left = wire.size() - 3;
-      break;
-    }
-    if (dot && wire.find_first_not_of('\r', 1) == wire.npos) break;
-    if (!dot || wire[1] == '\r' || wire[1] == '\n') decoded.text += c;
-    begins_line = false;
-    decoded.nul |= c == '\0';
-    decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
-    wire.remove_prefix(1);
-  }
-  return decoded;
-}
-
-/// The meaning of decoding, octet by octet: a line begins at the start and after CRLF only.
-Decoded decode_by_the_letter(std::string_view wire, BareLineEnds bare) {
-  if (bare == BareLineEnds::kMended) return mend_by_the_letter(wire);
-  Decoded decoded;
-  char before[2] = {'\r', '\n'};
-  for (std::size_t i = 0; i < wire.size(); ++i) {
-    const char c = wire[i];
-    if (before[0] == '\r' && before[1] == '\n' && c == '.') {
-      const std::string_view rest = wire.substr(i);
-      decoded.finished = rest.starts_with(".\r\n");
-      if (decoded.finished) decoded.left = rest.size() - 3;
-      if (decoded.finished || rest == "." || rest == ".\r") return decoded;
-    } else {
-      decoded.bare |= (c == '\n') != (before[1] == '\r');
-      decoded.nul |= c == '\0';
-      decoded.has_8bit |= static_cast<unsigned char>(c) >= 0x80;
-      decoded.text += c;
-    }
-    before[0] = before[1];
-    before[1] = c;
-  }
   return decoded;
 }
 
@@ -151,7 +82,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     FUZZ_CHECK(whole == decode_by_the_letter(input, bare));
     // No end but CRLF "." CRLF: what was read ends with it, or is it but for the CRLF.
     if (whole.finished) {
-      const std::string_view read = input.substr(0, size - whole.left);
+      const std::string_view read = input.substr(0, size - whole.left.size());
       FUZZ_CHECK(read == ".\r\n" || read.ends_with("\r\n.\r\n"));
     }
     if (whole.bare || whole.nul || whole.text.ends_with('\r')) continue;
@@ -165,7 +96,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string wire =
       fuzz::same_however_cut(input, [&](fuzz::Cuts cuts) { return encode(input, cuts); });
   const Decoded back = decode(wire, fuzz::Cuts::random(wire), BareLineEnds::kRefused);
-  FUZZ_CHECK(back.finished && back.left == 0);
+  FUZZ_CHECK(back.finished && back.left.empty());
   FUZZ_CHECK(back.text == input || back.text == std::string(input) + "\r\n");
   FUZZ_CHECK(back.text.empty() || back.text.ends_with("\r\n"));
   return 0;

@@ -16,7 +16,7 @@ using namespace sallyport::fuzz;
 
 struct Heard {
   std::vector<Request> requests;
-  std::optional<Refusal> refusal;
+  std::optional<HttpError> refusal;
   bool waits = false;
 
   bool operator==(const Heard&) const = default;
@@ -52,7 +52,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto again = parse("GET " + request.path + " HTTP/1.1\r\nHost: x\r\n\r\n", Cuts::whole());
     // Longer than the limit only if the original was close to it.
     if (again.refusal) {
-      FUZZ_CHECK(*again.refusal == Refusal::kTooLarge && request.path.size() > 8000);
+      FUZZ_CHECK(*again.refusal == HttpError::kTooLarge && request.path.size() > 8000);
     } else {
       FUZZ_CHECK(again.requests.size() == 1 && again.requests[0].path == request.path);
     }

@@ -12,6 +12,7 @@ import unittest
 
 from harness import (BINARY, PASSWORD, PATIENCE, USER, Authority, Provider, Sallyport, Scratch, capture_upstream,
                      free_ports, smtp_upstream)
+from way_out_test import HttpProxy
 
 TXT = 16
 
@@ -139,6 +140,28 @@ class Doctor(unittest.TestCase):
         self.assertIn("Connection refused", faults[3][1])
         code, found = self.examine(upstreams, "--upstream", "busy", senders="")
         self.assertEqual([check for weight, check, _ in found if weight == "fault"], ["greeting"])
+
+    def test_each_port_that_mail_may_go_by_is_tried(self):
+        provider = self.enterContext(Provider(self.authority))
+        closed, = free_ports(1)
+        automatic = (smtp_upstream("p", provider, self.authority).replace(f"port = {provider.port}", 'port = "auto"')
+                     .replace('provider = "smtp"', 'provider = "here"') +
+                     f'[[provider]]\nname = "here"\nlike = "smtp"\n[provider.ports]\n'
+                     f'implicit = [{closed}, {provider.port}]\n')
+        code, found = self.examine(automatic, senders="")
+        self.assertEqual(code, 0, found)
+        self.assertIn(("note", "connect", f"connect to 127.0.0.1:{closed}: Connection refused"), found)
+        self.assertIn(("ok", "AUTH", "235 2.7.0 Accepted"), found)
+
+    def test_behind_a_proxy_the_conversation_goes_through_it(self):
+        provider = self.enterContext(Provider(self.authority))
+        with HttpProxy({f"localhost:{provider.port}": provider.port}) as proxy:
+            code, found = self.examine(smtp_upstream("p", provider, self.authority,
+                                                     extra=f'proxy = "http://127.0.0.1:{proxy.port}"'), senders="")
+            self.assertEqual(code, 0, found)
+            self.assertEqual(set(proxy.asked), {f"localhost:{provider.port}"})
+        self.assertNotIn("DNS", [check for _, check, _ in found])
+        self.assertIn(("ok", "AUTH", "235 2.7.0 Accepted"), found)
 
     def test_dns_of_a_domain_is_judged(self):
         texts = dict(GOOD)

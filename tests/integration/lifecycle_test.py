@@ -11,6 +11,7 @@ import socket
 import subprocess
 import termios
 import threading
+import types
 import unittest
 
 from harness import (BINARY, PASSWORD, PATIENCE, USER, Authority, Provider, Sallyport, Scratch,
@@ -178,12 +179,26 @@ def read_until(terminal, text):
     return shown
 
 
+class Start(unittest.TestCase):
+    def test_the_admin_port_opens_when_mail_is_served(self):
+        """Who finds it open may send: an orchestrator that waits for the port must not be told too early."""
+        folder = self.enterContext(Scratch())
+        gateway = Sallyport(folder, Authority(folder / "pki"), capture_upstream("c", folder / "mail"))
+        for _ in range(5):
+            process = subprocess.Popen([BINARY, "run", "--config", gateway.config], stderr=subprocess.DEVNULL)
+            self.addCleanup(process.kill)  # for when this test fails
+            wait_for("the admin port", lambda: listens(gateway.admin))
+            self.assertTrue(all(listens(port) for port in (gateway.implicit, gateway.submission, gateway.alternative)))
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(PATIENCE), 0)
+
+
 class Check(unittest.TestCase):
-    def check(self, text):
+    def check(self, text, *options):
         folder = self.enterContext(Scratch())
         file = folder / "sallyport.toml"
         file.write_text(text)
-        ended = subprocess.run([BINARY, "check", "--config", file], capture_output=True, text=True)
+        ended = subprocess.run([BINARY, "check", "--config", file, *options], capture_output=True, text=True)
         return ended.returncode, (ended.stdout + ended.stderr).replace(str(file), "FILE")
 
     def test_says_all_errors_at_once_with_their_places(self):
@@ -201,6 +216,44 @@ class Check(unittest.TestCase):
         ended = subprocess.run([BINARY, "check", "--users", users], capture_output=True, text=True)
         self.assertEqual(ended.returncode, 2)
         self.assertRegex(ended.stderr, r"users.toml:5:8: .*\"App\", which line 2 has already")
+
+    def test_tries_what_a_run_needs(self):
+        folder = self.enterContext(Scratch())
+        gateway = Sallyport(folder, Authority(folder / "pki"), capture_upstream("c", "/proc/mail"))
+        usual = gateway.config.read_text().replace("/proc/mail", str(folder / "mail"))
+        self.assertEqual(self.check(usual)[0], 0)
+        self.assertRegex(self.check(gateway.config.read_text())[1], r"FILE:\d+:8: upstream\[1\].path is .*no file can be made")
+        code, text = self.check(usual.replace(f"127.0.0.1:{gateway.implicit}", f"192.0.2.1:{gateway.implicit}"))
+        self.assertEqual(code, 2)
+        self.assertRegex(text, rf"FILE:\d+:\d+: listener: 192.0.2.1:{gateway.implicit} is no address of this machine")
+        gateway.authority.issue("server", "DNS:localhost", days="-1")
+        code, text = self.check(usual)
+        self.assertEqual(code, 2)
+        self.assertRegex(text, r"server.crt: the certificate ended on \d{4}-\d\d-\d\d: clients will refuse it")
+
+    def test_doubts_regions_that_nobody_knows(self):
+        folder = self.enterContext(Scratch())
+        ses = '[[upstream]]\nname = "ses"\nprovider = "ses"\nregion = "eu-wst-1"\nusername = "u"\npassword = "p"\n'
+        code, text = self.check(Sallyport(folder, Authority(folder / "pki"), ses).config.read_text())
+        self.assertEqual(code, 0, text)
+        self.assertRegex(text, r'warning: FILE: upstream ses: .* did you mean "eu-west-1"\?')
+
+    def test_needs_nothing_else_offline(self):
+        folder = self.enterContext(Scratch())
+        authority = Authority(folder / "pki")
+        upstream = (smtp_upstream("p", types.SimpleNamespace(port=465), authority)
+                    .replace('"upstream secret"', '{ file = "/run/secrets/not-there" }').replace(str(authority.ca), "/not/there"))
+        upstream += smtp_upstream("q", types.SimpleNamespace(port=466), authority).replace('"upstream secret"', '{ env = "NO" }')
+        gateway = Sallyport(folder, authority, upstream + capture_upstream("c", "/proc/mail"), tls='directory = "/not/there"',
+                            extra='[auth]\nfile = "/not/there/either"\n')
+        text = gateway.config.read_text().replace("127.0.0.1", "192.0.2.1").replace(str(folder), "/not/there")
+        self.assertEqual(self.check(text)[0], 2)
+        code, said = self.check(text, "--offline")
+        self.assertEqual(code, 0, said)
+        self.assertIn("offline", said)
+        code, said = self.check(text.replace("workers", "worker"), "--offline")
+        self.assertEqual(code, 2)
+        self.assertIn("unknown key", said)
 
     def test_run_refuses_the_same_config_with_the_same_code(self):
         folder = self.enterContext(Scratch())

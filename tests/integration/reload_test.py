@@ -10,9 +10,11 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
-from harness import BINARY, PATIENCE, Authority, Provider, Sallyport, Scratch, outcome, smtp_upstream, wait_for
+from harness import (BINARY, PATIENCE, Authority, Provider, Sallyport, Scratch, capture_upstream, outcome, smtp_upstream,
+                     wait_for)
 
 
 class Held:
@@ -94,14 +96,12 @@ class UnderTraffic(unittest.TestCase):
                 with self.subTest(warm=warm, workers=workers, change=change):
                     test(warm, workers, change, changed)
 
-    def test_who_waits_for_the_final_reply_gets_it(self):
-        self.for_each_case(self.wait_for_the_final_reply)
-
-    def wait_for_the_final_reply(self, warm, workers, change, changed):
-        held = Held(warm)
-        with self.gateway({"content": held}, workers) as gateway, \
-                gateway.client() as before, gateway.client() as during:
-            if warm:
+    @contextlib.contextmanager
+    def reloaded_while_held(self, script, held, workers, change, changed):
+        """A message is held at the first upstream while `change` is made and put in force, and is accepted in the end. Gives
+        another client, which sent one before if it is to be warm, and the text of the reply."""
+        with self.gateway(script, workers) as gateway, gateway.client() as before, gateway.client() as during:
+            if held.warm:
                 self.assertEqual(outcome(before)[0], 250)
             sender, result = sending(during)
             self.assertTrue(held.reached.wait(PATIENCE))
@@ -110,7 +110,15 @@ class UnderTraffic(unittest.TestCase):
             held.go_on.set()
             sender.join()
             self.assertEqual(result["reply"][0], 250)
-            self.assertIn("queued as P", result["reply"][1])
+            yield before, result["reply"][1]
+
+    def test_who_waits_for_the_final_reply_gets_it(self):
+        self.for_each_case(self.wait_for_the_final_reply)
+
+    def wait_for_the_final_reply(self, warm, workers, change, changed):
+        held = Held(warm)
+        with self.reloaded_while_held({"content": held}, held, workers, change, changed) as (before, text):
+            self.assertIn("queued as P", text)
             self.assertEqual(outcome(before)[0], 250)
         self.assertEqual(self.first.handed_over, 3 if warm else 2)
         self.assertEqual(self.second.handed_over, 0)
@@ -125,16 +133,8 @@ class UnderTraffic(unittest.TestCase):
             held()
             return None if warm and held.seen == 1 else "451 4.3.0 Busy"
 
-        with self.gateway({"mail": busy}, workers) as gateway, \
-                gateway.client() as before, gateway.client() as during:
-            if warm:
-                self.assertEqual(outcome(before)[0], 250)
-            sender, result = sending(during)
-            self.assertTrue(held.reached.wait(PATIENCE))
-            self.reload(gateway, change, changed)
-            held.go_on.set()
-            sender.join()
-            self.assertEqual(result["reply"][0], 250)
+        with self.reloaded_while_held({"mail": busy}, held, workers, change, changed):
+            pass
         self.assertEqual(self.second.handed_over, 1)
 
 
@@ -266,6 +266,35 @@ class TakesEffect(unittest.TestCase):
         self.assertIn("needs_restart=workers", line)
         self.gateway.write_config(workers=2)
         self.assertNotIn("needs_restart", self.reload())
+
+
+class Large(unittest.TestCase):
+    USERS = 80_000
+
+    def test_probes_are_answered_while_very_many_users_are_read(self):
+        folder = self.enterContext(Scratch())
+        users = folder / "users.toml"
+        users.write_text("")
+        gateway = self.enterContext(Sallyport(folder, Authority(folder / "pki"), capture_upstream("c", folder / "mail"),
+                                              extra=f'[auth]\nfile = "{users}"\n[session]\nmax_idle_commands = 1000000000\n'))
+        with gateway.client() as client:
+            self.assertEqual(outcome(client)[0], 250)
+            new = users.with_suffix(".new")
+            new.write_text("".join(f'[[user]]\nname = "user{number}"\npassword = "{Sallyport.hash_password()}"\n'
+                                   for number in range(self.USERS)))
+            os.replace(new, users)
+            longest, answers, start = 0.0, 0, time.monotonic()
+            while not gateway.log_lines("reload"):
+                begun = time.monotonic()
+                self.assertIn("ok", gateway.get("/livez"))
+                self.assertEqual(client.noop()[0], 250)
+                longest = max(longest, time.monotonic() - begun)
+                answers += 1
+                self.assertEqual(gateway.log_lines("reload_failed"), [])
+            # A kubelet waits for 1 s by default; on a machine that is slow everything takes longer, and a reload much longer.
+            self.assertLess(longest, max(1.0, (time.monotonic() - start) / 4))
+            self.assertGreater(answers, 10)
+            self.assertEqual(outcome(client)[0], 250)
 
 
 class SecondProcess(unittest.TestCase):

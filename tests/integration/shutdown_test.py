@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import shutil
 import signal
 import smtplib
 import socket
@@ -14,9 +15,10 @@ import ssl
 import threading
 import types
 import unittest
+import unittest.mock
 
-from harness import (PATIENCE, Authority, Provider, Sallyport, Scratch, capture_upstream, outcome, smtp_upstream,
-                     wait_for)
+from harness import (PATIENCE, Authority, Provider, Sallyport, Scratch, capture_upstream, outcome, run,
+                     smtp_upstream, wait_for)
 
 LONG = "1h"
 SESSION = f'[session]\ngreeting_timeout = "{LONG}"\nupstream_timeout = "{LONG}"\n'
@@ -63,6 +65,32 @@ class AtTheGate(unittest.TestCase):
         self.assertTrue(ended(client.sock))
         self.assertEqual(gateway.process.wait(PATIENCE), 0)
         self.assertEqual(gateway.log_lines("tls_handshake_failed"), [])
+
+
+class Files(unittest.TestCase):
+    def test_a_file_system_that_hangs_stops_neither_probes_nor_signals(self):
+        folder = self.enterContext(Scratch())
+        library = folder / "hanging_stat.so"
+        compiler = next(filter(shutil.which, ("clang-19", "cc", "gcc", "clang")), None)
+        if compiler is None:
+            self.skipTest("no C compiler")
+        run(compiler, "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("hanging_stat.c"), "-ldl")
+        users = folder / "users.toml"
+        users.write_text("")
+        self.enterContext(unittest.mock.patch.dict(os.environ, LD_PRELOAD=str(library), HANGING_FILE=str(users)))
+        gateway = Sallyport(folder, Authority(folder / "pki"), capture_upstream("c", folder / "mail"), drain_timeout=LONG,
+                            extra=f'[auth]\nfile = "{users}"\n').start()
+        self.addCleanup(gateway.process.kill)  # for when this test fails
+        (folder / "users.toml.hangs").touch()
+        wait_for("the watch to hang", (folder / "users.toml.reached").exists)
+        self.assertIn("ok", gateway.get("/livez"))
+        with gateway.client() as client:
+            self.assertEqual(outcome(client)[0], 250)
+        gateway.signal(signal.SIGHUP)
+        self.assertIn("ok", gateway.get("/readyz"))
+        gateway.signal(signal.SIGTERM)
+        self.assertEqual(gateway.process.wait(PATIENCE), 0)
+        self.assertEqual(len(gateway.log_lines("end_forced")), 1)
 
 
 class Upstream(unittest.TestCase):

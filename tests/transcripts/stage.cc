@@ -359,7 +359,7 @@ void Stage::add_route(const std::vector<std::string>& words) {
 std::unique_ptr<support::MemoryStream> Stage::connect() {
   auto [client, server] = support::MemoryStream::pair(loop_);
   const config::Listener& listener = config_->listeners.front();
-  sessions_.emplace_back(*context_, submission::Snapshot{config_, nullptr},
+  sessions_.emplace_back(*context_, submission::SessionSnapshot{config_, nullptr},
                          submission::Gate{listener, metrics_.for_listener("127.0.0.1:465")},
                          std::move(server), "192.0.2.1");
   tasks_.spawn(host(std::prev(sessions_.end())));

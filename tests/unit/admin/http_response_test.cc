@@ -20,15 +20,15 @@ TEST(Response, HasAHeadThatAllReadersUnderstand) {
 
 TEST(Response, RefusalsSayWhyAndWhatIsAllowed) {
   struct Case {
-    Refusal refusal;
+    HttpError refusal;
     const char* status_line;
     bool allow;
   };
   const Case cases[] = {
-      {Refusal::kBadRequest, "HTTP/1.1 400 Bad Request\r\n", false},
-      {Refusal::kMethodNotAllowed, "HTTP/1.1 405 Method Not Allowed\r\n", true},
-      {Refusal::kTooLarge, "HTTP/1.1 431 Request Header Fields Too Large\r\n", false},
-      {Refusal::kVersion, "HTTP/1.1 505 HTTP Version Not Supported\r\n", false},
+      {HttpError::kBadRequest, "HTTP/1.1 400 Bad Request\r\n", false},
+      {HttpError::kMethodNotAllowed, "HTTP/1.1 405 Method Not Allowed\r\n", true},
+      {HttpError::kTooLarge, "HTTP/1.1 431 Request Header Fields Too Large\r\n", false},
+      {HttpError::kVersion, "HTTP/1.1 505 HTTP Version Not Supported\r\n", false},
   };
   for (const auto& [refusal, status_line, allow] : cases) {
     const auto head = head_of(refuse(refusal), false, kNow);

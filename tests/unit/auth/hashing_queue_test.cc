@@ -151,6 +151,32 @@ std::vector<int> serve(HashingQueue::Options options, std::vector<Asker>& askers
   return order;
 }
 
+TEST(HashingQueue, AShutdownSaysThatItIsOne) {
+  Loop loop;
+  HashingQueue queue(places(1, 100));
+  std::vector<std::string> outcomes(3);
+  std::latch closed(1);
+  const auto main = [](Loop& l, HashingQueue& q, std::vector<std::string>& told,
+                       std::latch& go_on) -> Task<void> {
+    const Work slow = [&go_on] {
+      go_on.wait();
+      return true;
+    };
+    const Work quick = [] { return true; };
+    TaskGroup group(l);
+    group.spawn(note_run(q, l, key(0), slow, told[0]));
+    group.spawn(note_run(q, l, key(1), quick, told[1]));
+    group.spawn(note_run(q, l, key(2), quick, told[2]));
+    while (q.load().waiting < 2) co_await l.next_turn();
+    q.close();
+    go_on.count_down();
+    (void)co_await group.join();
+  };
+  loop.run(main(loop, queue, outcomes, closed));
+  EXPECT_EQ(outcomes[1], "sallyport is stopping");
+  EXPECT_EQ(outcomes[2], "sallyport is stopping");
+}
+
 TEST(HashingQueue, NetworksTakeTurns) {
   std::vector<Asker> askers;
   for (int i = 0; i < 50; ++i) askers.push_back({.network = 1, .key = i});

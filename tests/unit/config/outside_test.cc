@@ -57,6 +57,16 @@ TEST_F(RealOutside, SaysWhyNoFileCanBeMadeInAFolder) {
   EXPECT_FALSE(outside_.writable("/proc")) << "whoever runs the test can make no file there";
 }
 
+TEST_F(RealOutside, SaysWhyAFolderCannotBeMade) {
+  EXPECT_TRUE(outside_.makeable(folder_));
+  EXPECT_TRUE(outside_.makeable(folder_ / "not" / "there"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_)) << "what was tried is not left behind";
+  const std::filesystem::path file = write("file", "");
+  EXPECT_EQ(outside_.makeable(file), fail(ErrorCode::kSystem, "Not a directory"));
+  EXPECT_FALSE(outside_.makeable(file / "below"));
+  EXPECT_FALSE(outside_.makeable("/proc/mail"));
+}
+
 TEST_F(RealOutside, KnowsTheEnvironment) {
   ASSERT_EQ(setenv("SALLYPORT_CONFIG_TEST", "value", 1), 0);
   EXPECT_EQ(outside_.environment("SALLYPORT_CONFIG_TEST"), "value");

@@ -374,6 +374,25 @@ TEST(Problems, OfTheFolderForTemporaryFiles) {
   EXPECT_EQ(problem("[message]\nmemory_threshold = '25 MiB'"), "accepted") << "no file is made";
 }
 
+TEST(Problems, OfTheFolderOfACapture) {
+  const FakeOutside usual = usual_outside();
+  Outside outside = usual.outside();
+  outside.makeable = [](const std::string& path) -> Result<void> {
+    if (path == "/good") return {};
+    return fail(ErrorCode::kSystem, "Permission denied");
+  };
+  const auto problem = [&](std::string_view path) -> std::string {
+    const auto config = parse(
+        completed(fmt::format("[[upstream]]\nname = 'c'\nprovider = 'capture'\npath = '{}'", path)),
+        "c.toml", outside);
+    return config ? "accepted" : config.error().front().str();
+  };
+  EXPECT_EQ(problem("/good"), "accepted");
+  EXPECT_EQ(problem("/bad"),
+            "c.toml:4:8: upstream[1].path is \"/bad\", where no file can be made: Permission "
+            "denied; expected a folder that the user who runs sallyport may write to");
+}
+
 TEST(Problems, OfClientCertificates) {
   const std::string ca = "client_ca = 'tls.crt'\n";
   const std::string listener = "[[listener]]\naddress = '127.0.0.1:2525'\n";

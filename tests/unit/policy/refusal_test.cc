@@ -13,13 +13,13 @@ config::Rate rate(std::uint64_t amount, std::chrono::seconds period, std::uint64
   return {.amount = amount, .period = period, .burst = burst == 0 ? amount : burst};
 }
 
-std::string line(const Refusal& refusal) {
+std::string line(const LimitExceeded& refusal) {
   const smtp::Reply reply = reply_for(refusal, "billing");
   return std::to_string(reply.code) + ' ' + (reply.enhanced ? reply.enhanced->str() : "-") + ' ' +
          reply.text();
 }
 
-TEST(Refusal, SaysTheLimitInTheWordsOfTheConfig) {
+TEST(LimitExceeded, SaysTheLimitInTheWordsOfTheConfig) {
   const std::string over = "450 4.7.1 user billing is over its limit of ";
   const std::string again = ": try again in 12 s";
   const struct {
@@ -39,24 +39,24 @@ TEST(Refusal, SaysTheLimitInTheWordsOfTheConfig) {
       {Limit::kBytes, rate(12'345, 1h), "12345 octets per hour"},
   };
   for (const auto& c : cases) {
-    const Refusal refusal{.limit = c.limit, .asked = 1, .rate = c.rate, .retry_after = 12s};
+    const LimitExceeded refusal{.limit = c.limit, .asked = 1, .rate = c.rate, .retry_after = 12s};
     EXPECT_EQ(line(refusal), over + c.expected + again);
   }
 }
 
-TEST(Refusal, SaysWhenToComeBackAndNotTooEarly) {
+TEST(LimitExceeded, SaysWhenToComeBackAndNotTooEarly) {
   const std::pair<Duration, const char*> cases[] = {
       {1ns, "in 1 s"},        {1s, "in 1 s"},          {1001ms, "in 2 s"},
       {119s, "in 119 s"},     {119'500ms, "in 2 min"}, {121s, "in 3 min"},
       {119min, "in 119 min"}, {119min + 1s, "in 2 h"}, {25h, "in 25 h"},
   };
   for (const auto& [wait, expected] : cases) {
-    const Refusal refusal{.asked = 1, .rate = rate(1, 1s), .retry_after = wait};
+    const LimitExceeded refusal{.asked = 1, .rate = rate(1, 1s), .retry_after = wait};
     EXPECT_TRUE(line(refusal).ends_with(expected)) << line(refusal);
   }
 }
 
-TEST(Refusal, WhatCanNeverPassIsRefusedForGood) {
+TEST(LimitExceeded, WhatCanNeverPassIsRefusedForGood) {
   EXPECT_EQ(
       line({.limit = Limit::kRecipients,
             .asked = 70,
@@ -71,13 +71,13 @@ TEST(Refusal, WhatCanNeverPassIsRefusedForGood) {
       "552 5.3.4 user billing may send 10 MB at a time, and this message has 12500000 octets");
 }
 
-TEST(Refusal, TooManyConnectionsEndTheSession) {
+TEST(LimitExceeded, TooManyConnectionsEndTheSession) {
   EXPECT_EQ(
       line({.limit = Limit::kConnections, .asked = 1, .rate = rate(20, 1s)}),
       "421 4.7.0 user billing has all of its 20 connections open: close one or try again later");
 }
 
-TEST(Refusal, LimitsHaveStableNamesForMetrics) {
+TEST(LimitExceeded, LimitsHaveStableNamesForMetrics) {
   EXPECT_EQ(name(Limit::kMessages), "messages");
   EXPECT_EQ(name(Limit::kRecipients), "recipients");
   EXPECT_EQ(name(Limit::kBytes), "bytes");

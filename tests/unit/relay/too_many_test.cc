@@ -1,6 +1,7 @@
 // Upstreams that allow fewer connections than the configuration does.
 #include "proxy/relay/too_many.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <string>
@@ -160,6 +161,55 @@ TEST(TooMany, TheCapGrowsBackOneAtATime) {
   }
   EXPECT_GE(crowd.cap->allowed(), 10u);
   EXPECT_EQ(crowd.b.opened, 0);
+}
+
+TEST(TooMany, ItIsNewsOnceForAllWorkersAndOnceWhenItIsOver) {
+  Crowd crowd(3, "421 4.3.2 Too many concurrent connections");
+  ConnectionCap cap(5);
+  const auto member = std::make_shared<ConnectionCap::Member>();
+  member->loop = &crowd.loop;
+  cap.join(member);
+  EXPECT_FALSE(cap.news());
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(cap.try_take(*member, crowd.loop.now()));
+  EXPECT_TRUE(cap.refused(*member, crowd.loop.now()));
+  const auto lowered = cap.news();
+  ASSERT_TRUE(lowered);
+  EXPECT_EQ(lowered->allowed, 3u);
+  EXPECT_EQ(lowered->limit, 5u);
+  EXPECT_FALSE(cap.news());
+  crowd.pass(1h);  // two more are tried
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(cap.news());
+    ASSERT_TRUE(cap.try_take(*member, crowd.loop.now()));
+    crowd.pass(1h);
+  }
+  (void)cap.try_take(*member, crowd.loop.now());
+  const auto restored = cap.news();
+  ASSERT_TRUE(restored);
+  EXPECT_EQ(restored->allowed, 5u);
+  EXPECT_FALSE(cap.news());
+  while (cap.used() > 0) cap.release(*member);
+  cap.leave(member);
+}
+
+TEST(TooMany, TheOperatorIsToldByTheLog) {
+  World world({upstream("a")});
+  const scripts::Upstream good;
+  world.host("a").scripts = {
+      good.opening() +
+          "P: MAIL FROM:*\nP: RCPT TO:*\nP: DATA\nU: 250 ok\nU: 250 ok\nU: 354 go\n"
+          "P! content\nU! wait 1s\nU: 250 ok\n" +
+          good.transaction(),
+      "U: 421 4.3.2 Too many connections\nU! close\n"};
+  std::vector<message::Message> messages;
+  messages.push_back(world.message());
+  messages.push_back(world.message());
+  for (const Delivery& delivery : world.deliver_all(messages)) {
+    EXPECT_EQ(delivery.outcome, Outcome::kDelivered);
+  }
+  world.finish();
+  EXPECT_THAT(world.log(), testing::HasSubstr("event=upstream_connections_lowered upstream=a "
+                                              "allowed=1 max_connections="));
 }
 
 TEST(TooMany, WhereItTakesNoneAnotherUpstreamIsAskedAtOnce) {

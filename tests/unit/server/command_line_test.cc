@@ -21,6 +21,8 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_EQ(std::get<RunCommand>(parse({"run"})).config, "/etc/sallyport/sallyport.toml");
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "-c", "b.toml"})).config, "b.toml");
   EXPECT_EQ(std::get<CheckCommand>(parse({"check"})).users, "");
+  EXPECT_FALSE(std::get<CheckCommand>(parse({"check"})).offline);
+  EXPECT_TRUE(std::get<CheckCommand>(parse({"check", "--offline"})).offline);
   EXPECT_EQ(std::get<CheckCommand>(parse({"check", "--users", "u.toml"})).users, "u.toml");
   EXPECT_TRUE(std::holds_alternative<HashPasswordCommand>(parse({"hash-password"})));
   const auto trace = std::get<TraceCommand>(

@@ -40,15 +40,15 @@ config::Listener in_clear(std::uint16_t port = 0) {
   return {{"127.0.0.1", port}, config::TlsMode::kNone};
 }
 
-Snapshot snapshot_with(std::vector<config::Listener> listeners,
-                       std::uint32_t max_connections = 10) {
+SessionSnapshot snapshot_with(std::vector<config::Listener> listeners,
+                              std::uint32_t max_connections = 10) {
   auto config = World::make_config();
   config->listeners = std::move(listeners);
   config->session.max_connections = max_connections;
   return {config, nullptr};
 }
 
-bool put_in_force(Worker& worker, Snapshot snapshot) {
+bool put_in_force(Worker& worker, SessionSnapshot snapshot) {
   if (!worker.acceptor.prepare(std::move(snapshot)).empty()) return false;
   worker.acceptor.commit();
   return true;
@@ -167,7 +167,7 @@ TEST(Acceptor, BelievesAProxyThatItKnows) {
     Worker worker(l);
     config::Listener listener = in_clear();
     listener.proxy_protocol = {IpNetwork::parse("127.0.0.0/8").value()};
-    const Snapshot snapshot = snapshot_with({listener});
+    const SessionSnapshot snapshot = snapshot_with({listener});
     EXPECT_TRUE(put_in_force(worker, snapshot));
     const auto client = co_await dial(l, worker.acceptor.addresses().front());
     co_await say(l, *client, "PROXY TCP4 198.51.100.7 192.0.2.1 56324 587\r\n");

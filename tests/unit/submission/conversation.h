@@ -22,7 +22,7 @@ struct Conversation {
     auto [near, far] = support::MemoryStream::pair(loop);
     client = std::move(near);
     server = far.get();
-    session.emplace(world.context, Snapshot{config, nullptr},
+    session.emplace(world.context, SessionSnapshot{config, nullptr},
                     Gate{config->listeners.front(), listener}, std::move(far),
                     std::move(client_ip));
     tasks.spawn(session->run());

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
 #include "proxy/submission/replies.h"
@@ -86,6 +87,35 @@ TEST(Session, CountsWhatHappened) {
     co_await talk.end();
     talk.session.reset();
     EXPECT_EQ(talk.listener.open_sessions.value(), 0);
+  });
+}
+
+TEST(Session, AnIdleOneEndsWhenItsLoginDoesNotHoldAnyMore) {
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
+    talk.session->check_login();
+    EXPECT_EQ(co_await talk.ask("NOOP\r\n"), "250 2.0.0 Ok\r\n");
+    talk.world.authenticator.replace_users(auth::UserTable::build({}).value());
+    talk.session->check_login();
+    const auto told = co_await talk.client->read(talk.loop.after(std::chrono::seconds(1)));
+    EXPECT_EQ(told.value_or(""), "421 4.7.0 Your user was removed, closing connection\r\n");
+    co_await talk.end();
+  });
+}
+
+TEST(Session, ATransactionIsEndedBeforeItsLogin) {
+  converse([](Conversation& talk) -> Task<void> {
+    co_await talk.log_in();
+    (void)co_await talk.ask("MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.net>\r\n");
+    talk.world.authenticator.replace_users(auth::UserTable::build({}).value());
+    talk.session->check_login();
+    (void)co_await talk.ask("DATA\r\n");
+    EXPECT_TRUE((co_await talk.ask("hello\r\n.\r\n")).starts_with("250 "));
+    (void)co_await talk.client->write("MAIL FROM:<a@example.com>\r\n",
+                                      talk.loop.after(std::chrono::seconds(1)));
+    const auto told = co_await talk.client->read(talk.loop.after(std::chrono::seconds(1)));
+    EXPECT_TRUE(told.value_or("").starts_with("421 4.7.0 "));
+    co_await talk.end();
   });
 }
 
