@@ -32,6 +32,9 @@ readonly -a build_packages=(
   prometheus-cpp-dev    # metrics
   libfmt-dev            # everywhere: libstdc++ 12 has no <format>
   libargon2-dev         # auth
+  libgsasl-dev          # proxy/sasl: SCRAM and CRAM-MD5 towards upstreams
+  libcurl4-openssl-dev  # proxy/http: access tokens; prometheus-cpp-dev brings this flavour and no other
+  nlohmann-json3-dev    # proxy/http: what token servers answer; headers only
   libcrypt-dev          # auth: bcrypt, yescrypt and SHA-crypt, which password files of others hold
   libcli11-dev          # proxy/main
   dpkg-dev              # build-boringssl.sh: apt-get source, dpkg-source, patch, make
@@ -75,6 +78,8 @@ readonly -a run_packages=(
   libc-ares2
   libfmt9
   libargon2-1
+  libgsasl18
+  libcurl4
   libcrypt1
   libprometheus-cpp-core1.0
 )

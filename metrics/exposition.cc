@@ -236,6 +236,9 @@ void add_upstreams(Page& page, const Rows<UpstreamMetrics>& rows) {
   page.each("sallyport_upstream_lookup_failures_total",
             "Look-ups of the upstream's host name that failed.", "upstream", rows,
             &M::look_up_failures);
+  page.each("sallyport_upstream_token_fetches_total",
+            "Access tokens asked for at a token server, by result.", "upstream", rows, "result",
+            &M::tokens);
   page.each("sallyport_upstream_auth_failures_total",
             "Times that an upstream refused our credentials.", "upstream", rows, &M::auth_failures);
   page.each("sallyport_upstream_account_failures_total",

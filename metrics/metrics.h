@@ -92,6 +92,10 @@ enum class UpstreamOutcome : std::uint8_t {
 inline constexpr std::array<std::string_view, 6> kUpstreamOutcomeNames = {
     "accepted", "rejected", "deferred", "failed", "unknown", "unsuited"};
 
+/// How a fetch of an access token ended.
+enum class TokenResult : std::uint8_t { kSuccess, kFailure };
+inline constexpr std::array<std::string_view, 2> kTokenResultNames = {"success", "failure"};
+
 /// Why a connection to an upstream was closed.
 enum class CloseReason : std::uint8_t {
   kIdle,      ///< Unused for longer than `idle_timeout`.
@@ -201,8 +205,9 @@ struct alignas(64) UpstreamMetrics {
   Counter connections_reused;  ///< Leases served by a warm connection.
   ByLabel<CloseReason, kCloseReasonNames> connections_closed;
   ByLabel<ConnectFailure, kConnectFailureNames> connect_failures;
-  Counter look_up_failures;  ///< Of its host's name.
-  Counter auth_failures;     ///< Our login was refused, at whatever stage.
+  Counter look_up_failures;                        ///< Of its host's name.
+  ByLabel<TokenResult, kTokenResultNames> tokens;  ///< Fetches of access tokens.
+  Counter auth_failures;                           ///< Our login was refused, at whatever stage.
   Counter account_failures;  ///< The account may not send, or not as this sender.
   ByLabel<PoolState, kPoolStateNames, Gauge> pool;  ///< Connections, over all workers.
   Gauge waiting;                                    ///< Deliveries that wait for a connection.

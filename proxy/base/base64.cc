@@ -39,6 +39,16 @@ std::string encode(std::string_view bytes) {
   return text;
 }
 
+std::string encode_url(std::string_view bytes) {
+  std::string text = encode(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  for (char& c : text) {
+    if (c == '+') c = '-';
+    if (c == '/') c = '_';
+  }
+  return text;
+}
+
 std::optional<std::string> decode(std::string_view text) {
   if (text.size() % 4 != 0) return std::nullopt;
   std::size_t padding = 0;

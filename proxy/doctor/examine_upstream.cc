@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "proxy/doctor/watched_dialer.h"
+#include "proxy/http/client.h"
+#include "proxy/oauth/tokens.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/provider.h"
 #include "proxy/runtime/connect_race.h"
@@ -198,8 +200,11 @@ class Examination {
     WatchedDialer dialer(std::move(*made));
     std::vector<relay::Connection*> under_way;
     trace::Story story;
+    http::Client http(1);
+    oauth::Tokens tokens(http, {});
+    const auto credential = relay::make_credential(loop_, upstream_, &tokens);
     auto opened =
-        co_await relay::open_connection(loop_, dialer, upstream_, hostname_,
+        co_await relay::open_connection(loop_, dialer, *credential, upstream_, hostname_,
                                         loop_.after(upstream_.connect_timeout), under_way, &story);
     tell_steps(story, dialer);
     if (!opened) {

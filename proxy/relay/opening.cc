@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
-#include "proxy/base/base64.h"
 #include "proxy/net/tls.h"
+#include "proxy/relay/login.h"
 #include "proxy/runtime/tcp.h"
 
 namespace sallyport::relay {
@@ -15,9 +14,6 @@ namespace {
 
 using runtime::Task;
 using smtp::Reply;
-
-// RFC 4954 section 4: an initial response that makes the line longer than this goes after a 334.
-constexpr std::size_t kMostCommandLine = 510;
 
 template <class T = void>
 using Step = std::expected<T, Attempt>;
@@ -37,11 +33,12 @@ std::string described(const runtime::ByteStream& stream) {
 /// One opening: each step gives nothing, or the attempt that failed.
 class Opening {
  public:
-  Opening(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-          const std::string& hostname, TimePoint deadline, std::vector<Connection*>& under_way,
-          trace::Story* story)
+  Opening(runtime::Loop& loop, Dialer& dialer, Credential& credential,
+          const config::Upstream& upstream, const std::string& hostname, TimePoint deadline,
+          std::vector<Connection*>& under_way, trace::Story* story)
       : loop_(loop),
         dialer_(dialer),
+        credential_(credential),
         upstream_(upstream),
         hostname_(hostname),
         deadline_(std::min(deadline, loop.after(upstream.connect_timeout))),
@@ -53,6 +50,13 @@ class Opening {
   Opening& operator=(const Opening&) = delete;
 
   Task<Opened> run() {
+    // Before anything is opened: a token may have to be fetched first.
+    Secret secret;
+    if (!upstream_.username.empty()) {
+      auto current = co_await credential_.current(deadline_);
+      if (!current) co_return no_secret(std::move(current.error()));
+      secret = std::move(*current);
+    }
     // RFC 5321 section 5.1: an address that can't be talked to is one of several.
     while (true) {
       const auto reached = co_await reach_next();
@@ -65,7 +69,8 @@ class Opening {
     }
     step_deadline_ = deadline_;
     if (!upstream_.username.empty()) {
-      if (const auto known = co_await auth(); !known) co_return std::unexpected(known.error());
+      auto known = co_await log_in(std::move(secret));
+      if (!known) co_return std::unexpected(std::move(known.error()));
       connection_->authenticated = true;
     }
     std::erase(under_way_, connection_.get());
@@ -246,83 +251,43 @@ class Opening {
     co_return {};
   }
 
-  Task<Step<>> auth() {
-    const smtp::Capabilities& offered = connection_->capabilities;
-    const bool offers_login = offered.offers_auth("LOGIN");
-    if (offered.offers_auth("PLAIN")) {
-      auto done = co_await auth_plain();
-      const bool next = !done && offers_login && is_mechanism_refused(done.error());
-      if (!next) co_return done;
-    }
-    if (offers_login) co_return co_await auth_login();
-    Attempt attempt = failure(
-        Stage::kAuth, {ErrorCode::kProtocol, "the upstream offers neither AUTH PLAIN nor LOGIN"});
-    attempt.end = End::kMisconfigured;
-    attempt.meaning = Meaning::kCredentials;
-    co_return std::unexpected(std::move(attempt));
+  /// A login that is refused may be with a password or token that was replaced meanwhile: then once
+  /// more with the new one.
+  Task<Step<>> log_in(Secret secret) {
+    auto done = co_await try_login(secret);
+    const bool refused =
+        !done && done.error().reply && done.error().meaning == Meaning::kCredentials;
+    if (!refused) co_return done;
+    auto other = co_await credential_.after_refusal(std::move(secret), step_deadline_);
+    if (!other) co_return done;
+    auto again = co_await try_login(*other);
+    const bool hung_up = !again && !again.error().reply && is_hang_up(again.error().error);
+    if (!hung_up) co_return again;
+    // It takes one login a connection.
+    give_up_connection();
+    tried_ = {};
+    if (auto reached = co_await reach_next(); !reached) co_return reached;
+    step_deadline_ = deadline_;
+    co_return co_await try_login(*other);
   }
 
-  /// RFC 4616, with the initial response of RFC 4954 section 4.
-  Task<Step<>> auth_plain() {
-    const std::string_view password = upstream_.password.reveal();
-    std::string credentials;
-    credentials.reserve(upstream_.username.size() + password.size() + 2);
-    credentials.append(1, '\0').append(upstream_.username).append(1, '\0').append(password);
-    std::string encoded = base64::encode(credentials);
-    wipe(credentials);
-
-    const bool fits = sizeof "AUTH PLAIN" + encoded.size() <= kMostCommandLine;
-    if (!fits) {
-      const auto prompted = co_await prompt("AUTH PLAIN\r\n");
-      if (!prompted) {
-        wipe(encoded);
-        co_return std::unexpected(prompted.error());
-      }
+  Task<Step<>> try_login(const Secret& secret) {
+    auto reply = co_await relay::log_in(loop_, *connection_, upstream_, secret, step_deadline_);
+    if (!reply) {
+      const Attempt& attempt = reply.error();
+      if (story_ != nullptr && attempt.reply) note(Stage::kAuth, one_line(*attempt.reply));
+      co_return std::unexpected(std::move(reply.error()));
     }
-    co_return co_await verdict(fits ? "AUTH PLAIN " : "", Secret::consume(encoded));
-  }
-
-  /// The LOGIN mechanism has no RFC; each prompt is answered, whatever it says.
-  Task<Step<>> auth_login() {
-    if (const auto prompted = co_await prompt("AUTH LOGIN\r\n"); !prompted) {
-      co_return std::unexpected(prompted.error());
-    }
-    const std::string user = base64::encode(upstream_.username) + "\r\n";
-    if (const auto prompted = co_await prompt(user); !prompted) {
-      co_return std::unexpected(prompted.error());
-    }
-    std::string password = base64::encode(upstream_.password.reveal());
-    co_return co_await verdict("", Secret::consume(password));
-  }
-
-  Task<Step<>> prompt(std::string_view line) {
-    auto reply = co_await ask(Stage::kAuth, line);
-    if (!reply) co_return std::unexpected(reply.error());
-    if (reply->code != 334) co_return auth_refused(std::move(*reply));
+    if (story_ != nullptr) note(Stage::kAuth, one_line(*reply));
     co_return {};
   }
 
-  /// Sends the last line, which holds the secret, and reads what the upstream thinks of it.
-  Task<Step<>> verdict(std::string_view before, Secret secret) {
-    const std::array<std::string_view, 3> line = {before, secret.reveal(), "\r\n"};
-    const auto said = co_await connection_->write(line, step_deadline_);
-    auto reply = co_await reply_at(Stage::kAuth);
-    if (!said && !reply) co_return failed(Stage::kAuth, said.error());
-    if (!reply) co_return std::unexpected(reply.error());
-    if (reply->code != 235) co_return auth_refused(std::move(*reply));
-    co_return {};
-  }
-
-  /// RFC 4954 section 4 and 6: the server does not take this mechanism, whatever the password.
-  static bool is_mechanism_refused(const Attempt& attempt) {
-    if (!attempt.reply) return false;
-    return attempt.reply->code == 504 || attempt.reply->code == 534 ||
-           attempt.reply->enhanced == smtp::EnhancedCode{5, 5, 4};
-  }
-
-  std::unexpected<Attempt> auth_refused(Reply reply) const {
-    Attempt attempt = refusal(Stage::kAuth, std::move(reply), *upstream_.provider);
-    if (attempt.end == End::kRefused) {
+  /// Whoever gives tokens refuses our credential (kInvalid), which the operator must mend; or it
+  /// gives none now.
+  static std::unexpected<Attempt> no_secret(Error error) {
+    const bool refused = error.code == ErrorCode::kInvalid;
+    Attempt attempt = failure(Stage::kAuth, std::move(error));
+    if (refused) {
       attempt.end = End::kMisconfigured;
       attempt.meaning = Meaning::kCredentials;
     }
@@ -331,6 +296,7 @@ class Opening {
 
   runtime::Loop& loop_;
   Dialer& dialer_;
+  Credential& credential_;
   const config::Upstream& upstream_;
   const std::string& hostname_;
   const TimePoint deadline_;
@@ -343,10 +309,11 @@ class Opening {
 
 }  // namespace
 
-Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, const config::Upstream& upstream,
-                             const std::string& hostname, TimePoint deadline,
-                             std::vector<Connection*>& under_way, trace::Story* story) {
-  Opening opening(loop, dialer, upstream, hostname, deadline, under_way, story);
+Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, Credential& credential,
+                             const config::Upstream& upstream, const std::string& hostname,
+                             TimePoint deadline, std::vector<Connection*>& under_way,
+                             trace::Story* story) {
+  Opening opening(loop, dialer, credential, upstream, hostname, deadline, under_way, story);
   co_return co_await opening.run();
 }
 

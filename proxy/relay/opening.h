@@ -9,6 +9,7 @@
 #include "proxy/config/config.h"
 #include "proxy/relay/attempt.h"
 #include "proxy/relay/connection.h"
+#include "proxy/relay/credential.h"
 #include "proxy/relay/dialer.h"
 #include "proxy/trace/story.h"
 
@@ -21,7 +22,7 @@ using Opened = std::expected<std::unique_ptr<Connection>, Attempt>;
 /// said in EHLO. All arguments outlive the call. AUTH is never said without TLS unless
 /// `upstream.tls` is none. While it speaks on a connection, that is among `under_way`: aborting it
 /// there ends the call. What each step came to is noted in `story`; null: nowhere.
-runtime::Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer,
+runtime::Task<Opened> open_connection(runtime::Loop& loop, Dialer& dialer, Credential& credential,
                                       const config::Upstream& upstream, const std::string& hostname,
                                       TimePoint deadline, std::vector<Connection*>& under_way,
                                       trace::Story* story = nullptr);

@@ -24,12 +24,13 @@ Error stopping() { return {ErrorCode::kCancelled, "sallyport is stopping"}; }
 }  // namespace
 
 Pool::Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string hostname,
-           std::unique_ptr<Dialer> dialer, std::shared_ptr<ConnectionCap> cap,
-           metrics::UpstreamMetrics& metrics)
+           std::unique_ptr<Dialer> dialer, std::unique_ptr<Credential> credential,
+           std::shared_ptr<ConnectionCap> cap, metrics::UpstreamMetrics& metrics)
     : loop_(loop),
       upstream_(upstream),
       hostname_(std::move(hostname)),
       dialer_(std::move(dialer)),
+      credential_(std::move(credential)),
       cap_(std::move(cap)),
       member_(std::make_shared<ConnectionCap::Member>()),
       metrics_(metrics),
@@ -129,7 +130,7 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadl
   }
   const TimePoint begun = loop_.now();
   const std::uint64_t cut_offs_before = cut_offs_;
-  auto opened = co_await open_connection(loop_, *dialer_, upstream_, hostname_,
+  auto opened = co_await open_connection(loop_, *dialer_, *credential_, upstream_, hostname_,
                                          deadlines.opening_ends(loop_.now()), busy_, caller.story);
   const bool cut_off = cut_offs_ != cut_offs_before;
   if (cut_off) opened = std::unexpected(failure(Stage::kLease, stopping()));
@@ -336,6 +337,7 @@ void Pool::cut_off() {
     connection->abort();
   }
   dialer_->cut_off();
+  credential_->cut_off();
   send_waiters_away(failure(Stage::kLease, stopping()));
 }
 

@@ -15,6 +15,7 @@
 #include "proxy/config/config.h"
 #include "proxy/relay/connection.h"
 #include "proxy/relay/connection_cap.h"
+#include "proxy/relay/credential.h"
 #include "proxy/relay/deadlines.h"
 #include "proxy/relay/delivery.h"
 #include "proxy/relay/dialer.h"
@@ -36,8 +37,8 @@ class Pool {
 
   /// All references outlive the pool. `hostname` is said in EHLO.
   Pool(runtime::Loop& loop, const config::Upstream& upstream, std::string hostname,
-       std::unique_ptr<Dialer> dialer, std::shared_ptr<ConnectionCap> cap,
-       metrics::UpstreamMetrics& metrics);
+       std::unique_ptr<Dialer> dialer, std::unique_ptr<Credential> credential,
+       std::shared_ptr<ConnectionCap> cap, metrics::UpstreamMetrics& metrics);
   ~Pool();
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
@@ -111,6 +112,7 @@ class Pool {
   const config::Upstream& upstream_;
   const std::string hostname_;
   const std::unique_ptr<Dialer> dialer_;
+  const std::unique_ptr<Credential> credential_;
   const std::shared_ptr<ConnectionCap> cap_;
   const std::shared_ptr<ConnectionCap::Member> member_;
   metrics::UpstreamMetrics& metrics_;

@@ -151,6 +151,7 @@ std::unique_ptr<Relay> Relay::make(const Surroundings& surroundings, Prepared pr
     } else {
       relay->upstreams_.push_back(std::make_shared<SmtpUpstream>(
           surroundings.loop, upstream, settings.hostname, std::move(prepared.dialers_[i]),
+          make_credential(surroundings.loop, upstream, surroundings.tokens),
           surroundings.caps.of(upstream), metrics, surroundings.logger, random()));
     }
   }

@@ -13,6 +13,7 @@
 #include "metrics/metrics.h"
 #include "proxy/base/log.h"
 #include "proxy/config/config.h"
+#include "proxy/oauth/tokens.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/relay/delivery.h"
 #include "proxy/relay/dialer.h"
@@ -30,6 +31,7 @@ struct Surroundings {
   metrics::Registry& metrics;
   ConnectionCaps& caps;  ///< One for the process.
   MakeDialer make_dialer = make_net_dialer;
+  oauth::Tokens* tokens = nullptr;  ///< One for the process; null: upstreams with oauth fail.
 };
 
 /// Delivers by one value of Settings, for one worker.

@@ -10,6 +10,7 @@
 
 #include "proxy/base/result.h"
 #include "proxy/net/tls.h"
+#include "proxy/oauth/grant.h"
 
 namespace sallyport::relay {
 namespace {
@@ -54,6 +55,16 @@ Result<void> read_own(const config::Upstream& upstream, TlsFiles& files) {
   return pair ? Result<void>() : fail(pair.error());
 }
 
+/// The files that the tokens of this upstream come from.
+Result<void> check_oauth(const config::OAuth& settings) {
+  if (const auto checked = oauth::check(settings); !checked) return checked;
+  if (settings.ca.empty()) return {};
+  const auto pem = read_file(settings.ca);
+  if (!pem) return fail(pem.error().code, "ca: " + pem.error().text);
+  const auto usable = net::check_authorities(*pem);
+  return usable ? Result<void>() : fail(usable.error().code, "ca: " + usable.error().text);
+}
+
 /// Adds what is wrong with them to `problems`.
 TlsFiles read_files(const config::Config& config, const config::Upstream& upstream,
                     std::vector<config::Problem>& problems) {
@@ -73,6 +84,12 @@ TlsFiles read_files(const config::Config& config, const config::Upstream& upstre
         fmt::format("upstream {}: certificate is \"{}\", which cannot be used: {}; expected "
                     "a certificate in PEM and its key",
                     upstream.name, upstream.certificate, own.error().text)));
+  }
+  if (!upstream.oauth) return files;
+  if (const auto tokens = check_oauth(*upstream.oauth); !tokens) {
+    problems.push_back(problem(
+        config, upstream.oauth->origin.place,
+        fmt::format("upstream {}: oauth cannot be used: {}", upstream.name, tokens.error().text)));
   }
   return files;
 }

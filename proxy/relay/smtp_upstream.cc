@@ -49,6 +49,7 @@ std::unique_ptr<Dialer> observed(std::unique_ptr<Dialer> dialer, const config::U
 
 SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config,
                            std::string hostname, std::unique_ptr<Dialer> dialer,
+                           std::unique_ptr<Credential> credential,
                            std::shared_ptr<ConnectionCap> cap,
                            metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger,
                            std::uint32_t seed)
@@ -58,8 +59,8 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       cap_(std::move(cap)),
       findings_(cap_, &cap_->findings),
       pool_(loop, config, std::move(hostname),
-            observed(std::move(dialer), config, upstream_metrics, logger, findings_), cap_,
-            upstream_metrics),
+            observed(std::move(dialer), config, upstream_metrics, logger, findings_),
+            std::move(credential), cap_, upstream_metrics),
       usable_(smtp::all_but(config.disabled_extensions)) {
   findings_->forget();
 }

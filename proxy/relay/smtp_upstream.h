@@ -19,8 +19,9 @@ class SmtpUpstream final : public Upstream {
  public:
   /// References outlive it. `hostname` is said in EHLO.
   SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config, std::string hostname,
-               std::unique_ptr<Dialer> dialer, std::shared_ptr<ConnectionCap> cap,
-               metrics::UpstreamMetrics& upstream_metrics, log::Logger& logger, std::uint32_t seed);
+               std::unique_ptr<Dialer> dialer, std::unique_ptr<Credential> credential,
+               std::shared_ptr<ConnectionCap> cap, metrics::UpstreamMetrics& upstream_metrics,
+               log::Logger& logger, std::uint32_t seed);
 
   runtime::Task<Attempt> attempt(const message::Message& message,
                                  config::PartialRejection partial_rejection,

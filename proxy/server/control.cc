@@ -62,12 +62,15 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
       authenticator_({.cache_lifetime = config().auth.cache_lifetime,
                       .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus())},
                      snapshot_.users),
+      tokens_(http_, [this](const std::string& upstream,
+                            const Result<void>& result) { token_fetched(upstream, result); }),
       shared_{.logger = logger_,
               .metrics = metrics_,
               .budget = budget_,
               .limits = limits_,
               .authenticator = authenticator_,
               .upstream_caps = upstream_caps_,
+              .tokens = tokens_,
               .connections = connections_,
               .networks = networks_,
               .traces = traces_},
@@ -120,6 +123,14 @@ void Control::publish() {
   for (const config::Problem& complaint : certificates.complaints) {
     logger_.write(log::Level::kError, "certificate_failed", {{"error", complaint.str()}});
   }
+}
+
+void Control::token_fetched(const std::string& upstream, const Result<void>& result) {
+  const auto counted = result ? metrics::TokenResult::kSuccess : metrics::TokenResult::kFailure;
+  metrics_.for_upstream(upstream).tokens[counted].add();
+  if (result) return;
+  logger_.write(log::Level::kError, "upstream_token_failed",
+                {{"upstream", upstream}, {"error", result.error().text}});
 }
 
 void Control::watch_files(const Snapshot& snapshot) {

@@ -12,7 +12,9 @@
 #include "proxy/admin/endpoint.h"
 #include "proxy/base/log.h"
 #include "proxy/config/load.h"
+#include "proxy/http/client.h"
 #include "proxy/message/budget.h"
+#include "proxy/oauth/tokens.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/runtime/event.h"
@@ -89,6 +91,9 @@ class Control {
   /// Reads the certificates again. Those that are broken stay as they were, and this is logged.
   runtime::Task<void> renew(std::string cause);
 
+  /// Counts a fetch of an access token, from the thread that did it, and logs one that failed.
+  void token_fetched(const std::string& upstream, const Result<void>& result);
+
   void refuse(const std::string& cause, const std::vector<config::Problem>& problems);
 
   /// Everything is prepared first: all of it comes into force, or with one problem nothing of it.
@@ -117,6 +122,8 @@ class Control {
   policy::LimitTable limits_;
   auth::Authenticator authenticator_;
   relay::ConnectionCaps upstream_caps_;
+  http::Client http_;  // ends its requests before what they tell of dies
+  oauth::Tokens tokens_;
   submission::ConnectionCount connections_;
   submission::NetworkCount networks_;
   trace::Recent traces_;

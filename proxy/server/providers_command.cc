@@ -86,6 +86,11 @@ void print_one(const Provider& provider) {
   row("ports", ports(provider));
   row("tls", provider.tls == config::TlsMode::kStarttls ? "starttls" : "implicit");
   row("username", provider.username.empty() ? provider.username_hint : provider.username);
+  row("tokens", provider.token_url);
+  if (provider.takes_secret_access_key) row("password", "or secret_access_key, which derives it");
+  for (const config::HeaderField& field : provider.headers) {
+    row("adds", fmt::format("{}: {}", field.name, field.text));
+  }
   row("caps",
       fmt::format("{} recipients and {} a message, {} connections, {} messages a connection, idle "
                   "{}, age {}",

@@ -15,6 +15,8 @@
 
 #include "metrics/metrics.h"
 #include "proxy/config/load.h"
+#include "proxy/http/client.h"
+#include "proxy/oauth/tokens.h"
 #include "proxy/relay/opening.h"
 #include "proxy/relay/relay.h"
 #include "proxy/relay/transaction.h"
@@ -70,8 +72,11 @@ Task<Sent> send_by_upstream(runtime::Loop& loop, std::shared_ptr<const config::C
   metrics::Registry metrics({.version = SALLYPORT_VERSION});
   log::Logger logger({.most_buffered = 0});
   relay::ConnectionCaps caps;
+  http::Client http(1);
+  oauth::Tokens tokens(http, {});
   auto relay = relay::Relay::make(
-      {.loop = loop, .logger = logger, .metrics = metrics, .caps = caps}, config);
+      {.loop = loop, .logger = logger, .metrics = metrics, .caps = caps, .tokens = &tokens},
+      config);
   if (!relay) co_return Sent{.words = relay.error().text};
   const relay::Delivery delivery = co_await (*relay)->deliver(
       message, loop.after(config->session.upstream_timeout), {.story = &story});
@@ -93,8 +98,9 @@ Task<Sent> send_by_gate(runtime::Loop& loop, const GateAccess& access, const std
   }
   GateDialer dialer(loop, access.addresses, access.certificate_name, std::move(tls));
   std::vector<relay::Connection*> under_way;
+  const auto credential = relay::make_credential(loop, access.gate, nullptr);
   auto connection =
-      co_await relay::open_connection(loop, dialer, access.gate, hostname,
+      co_await relay::open_connection(loop, dialer, *credential, access.gate, hostname,
                                       loop.after(access.gate.connect_timeout), under_way, &story);
   if (!connection) co_return Sent{.words = connection.error().str()};
   // The gate may take as long as it gives its upstreams.

@@ -6,6 +6,7 @@
 #include "proxy/base/log.h"
 #include "proxy/message/budget.h"
 #include "proxy/net/tls.h"
+#include "proxy/oauth/tokens.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/submission/acceptor.h"
@@ -22,6 +23,7 @@ struct Shared {
   policy::LimitTable& limits;
   auth::Authenticator& authenticator;
   relay::ConnectionCaps& upstream_caps;
+  oauth::Tokens& tokens;
   submission::ConnectionCount& connections;
   submission::NetworkCount& networks;
   trace::Recent& traces;

@@ -204,8 +204,9 @@ class House {
     const config::Upstream settings = upstream(plan);
     const std::string hostname = "gw.example";
     OneDialer dialer(std::move(stream));
+    const auto credential = relay::make_credential(loop_, settings, nullptr);
     std::vector<relay::Connection*> under_way;
-    auto opened = co_await relay::open_connection(loop_, dialer, settings, hostname,
+    auto opened = co_await relay::open_connection(loop_, dialer, *credential, settings, hostname,
                                                   loop_.after(1min), under_way);
     FUZZ_CHECK(under_way.empty());
     if (!opened) {

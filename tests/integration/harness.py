@@ -92,8 +92,11 @@ class Provider:
 
     DROP = object()
 
-    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280"), port=0):
+    def __init__(self, authority, script=None, pipelining=True, extensions=("8BITMIME", "SIZE 31457280"), port=0,
+                 mechanisms="PLAIN LOGIN", tokens=(), client_ca=None):
         self.script = dict(script or {})
+        self.mechanisms = mechanisms
+        self.tokens = set(tokens)   # the access tokens that XOAUTH2 and OAUTHBEARER take
         self.extensions = list(extensions) + (["PIPELINING"] if pipelining else [])
         self.messages = []          # (reverse-path, [forward-path], content) of each 250 after the dot
         self.connections = 0
@@ -102,6 +105,9 @@ class Provider:
         self._lock = threading.Lock()
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(authority.certificate, authority.key)
+        if client_ca:
+            self._context.verify_mode = ssl.CERT_REQUIRED
+            self._context.load_verify_locations(client_ca)
         self._socket = socket.create_server(("127.0.0.1", port), backlog=256)
         self.port = self._socket.getsockname()[1]
         self._open = set()
@@ -192,7 +198,7 @@ class _ProviderSession:
         return line.decode()
 
     def on_ehlo(self, line):
-        lines = ["provider.test", *self.provider.extensions, "ENHANCEDSTATUSCODES", "AUTH PLAIN LOGIN"]
+        lines = ["provider.test", *self.provider.extensions, "ENHANCEDSTATUSCODES", f"AUTH {self.provider.mechanisms}"]
         reply = "\r\n".join(("250-" if i + 1 < len(lines) else "250 ") + text for i, text in enumerate(lines))
         return self.at("ehlo", line, reply)
 
@@ -200,7 +206,22 @@ class _ProviderSession:
         words = line.split(" ")
         if words[1].upper() == "PLAIN" and len(words) == 3:
             self.provider.credentials.append(base64.b64decode(words[2]).decode().split("\0"))
+        if words[1].upper() in ("XOAUTH2", "OAUTHBEARER"):
+            return self.take_token(words)
         return self.at("auth", line, "235 2.7.0 Accepted")
+
+    def take_token(self, words):
+        """A token that is not known is refused as Google and RFC 7628 do: a challenge with the reason, then 535."""
+        if len(words) < 3:
+            self.stream.sendall(b"334 \r\n")
+            words.append(self.line())
+        token = re.search("auth=Bearer ([^\1]*)\1", base64.b64decode(words[2]).decode())[1]
+        self.provider.credentials.append(token)
+        if token in self.provider.tokens:
+            return self.at("auth", token, "235 2.7.0 Accepted")
+        self.stream.sendall(b"334 " + base64.b64encode(b'{"status":"401","schemes":"bearer"}') + b"\r\n")
+        self.line()
+        return self.at("auth", token, "535 5.7.3 Authentication unsuccessful")
 
     def on_mail(self, line):
         self.reverse_path, self.forward_paths = re.search("<(.*?)>", line)[1], []

@@ -19,9 +19,17 @@ const fs::path kRoot = SALLYPORT_SOURCE_DIR;
 
 /// A foreign library and what its include lines begin with.
 const std::map<std::string, std::vector<std::string>> kForeign = {
-    {"BoringSSL", {"openssl/"}}, {"toml++", {"toml++/"}}, {"prometheus-cpp", {"prometheus/"}},
-    {"libuv", {"uv.h"}},         {"c-ares", {"ares.h"}},  {"argon2", {"argon2.h"}},
-    {"CLI11", {"CLI/"}},         {"fmt", {"fmt/"}},
+    {"BoringSSL", {"openssl/"}},
+    {"toml++", {"toml++/"}},
+    {"prometheus-cpp", {"prometheus/"}},
+    {"libuv", {"uv.h"}},
+    {"c-ares", {"ares.h"}},
+    {"argon2", {"argon2.h"}},
+    {"CLI11", {"CLI/"}},
+    {"fmt", {"fmt/"}},
+    {"libgsasl", {"gsasl"}},
+    {"libcurl", {"curl/"}},
+    {"nlohmann-json", {"nlohmann/"}},
 };
 
 struct Room {

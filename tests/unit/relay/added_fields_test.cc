@@ -42,6 +42,29 @@ TEST(AddedFields, StandBeforeTheMessageAndCountInItsSize) {
   EXPECT_THAT(world.host("a").contents[0], HasSubstr("\r\nSubject: x\r\n\r\nhello\r\n"));
 }
 
+TEST(AddedFields, GoInChunksAsWell) {
+  const scripts::Upstream chunking{.offers = {"CHUNKING"}};
+  World world({with({{"X-Tag", "app"}})});
+  world.host("a").scripts = {chunking.opening() + chunking.transaction() +
+                             "P: MAIL FROM:<from@here.example> SIZE=*\nP: RCPT TO:<to@*>\nP! bdat\n"
+                             "U: 250 ok\nU: 250 ok\nU: 250 ok\n"};
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  }
+  const scripts::Upstream binary{.binary = true};
+  World other({with({{"X-Tag", "app"}})});
+  other.host("a").scripts = {binary.opening() + binary.transaction()};
+  auto message = other.message();
+  message.is_binary = true;
+  message.has_8bit = true;
+  EXPECT_EQ(other.deliver(message).outcome, Outcome::kDelivered);
+  for (World* const each : {&world, &other}) {
+    ASSERT_FALSE(each->host("a").contents.empty());
+    EXPECT_THAT(each->host("a").contents.back(), StartsWith("X-Tag: app\r\n"));
+    EXPECT_THAT(each->host("a").contents.back(), HasSubstr("\r\n\r\nhello\r\n"));
+  }
+}
+
 TEST(AddedFields, AreLeftToTheMessageWhereItHasThem) {
   World world({});
   const auto message = world.message();

@@ -33,6 +33,7 @@ class Capped {
     for (std::size_t i = 0; i < workers; ++i) {
       pools_.push_back(std::make_unique<Pool>(loop, upstream_, "gw.example",
                                               dial_willing(loop, servers_, count, manner_),
+                                              make_credential(loop, upstream_, nullptr),
                                               caps_.of(upstream_), metrics.for_upstream("a")));
     }
   }

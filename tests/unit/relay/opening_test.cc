@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "proxy/base/base64.h"
 #include "tests/unit/relay/scripts.h"
@@ -78,6 +82,156 @@ TEST(Opening, ChoosesAMechanismTheUpstreamOffers) {
   }
 }
 
+/// An upstream that wants its login by this mechanism, which it says as `words` tell.
+Delivery deliver_by(config::Upstream upstream, const std::string& offers,
+                    const std::string& words) {
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  return deliver(std::move(upstream), kGreeting +
+                                          "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH " +
+                                          offers + "\n" + words + plain.transaction());
+}
+
+TEST(Opening, AMechanismThatIsRefusedAsSuchIsNotTheLast) {
+  // RFC 2195: CRAM-MD5 of "user" and "secret".
+  const std::string cram =
+      "P: AUTH CRAM-MD5\nU: 334 PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+\n"
+      "P: dXNlciA*\nU: 235 ok\n";
+  for (const char* const no : {"504 5.5.4 Unrecognized", "534 5.7.9 Too weak", "535 5.5.4 No"}) {
+    SCOPED_TRACE(no);
+    const std::string refused = "U: " + std::string(no) + "\n";
+    EXPECT_EQ(deliver_by(upstream("a"), "CRAM-MD5 PLAIN LOGIN",
+                         "P: AUTH PLAIN *\n" + refused + "P: AUTH LOGIN\n" + refused + cram)
+                  .outcome,
+              Outcome::kDelivered);
+  }
+}
+
+TEST(Opening, TheMechanismsOfTheConfigurationAreTheOnlyOnes) {
+  config::Upstream restricted = upstream("a");
+  restricted.auth_mechanisms = {"LOGIN", "PLAIN"};
+  EXPECT_EQ(deliver_by(restricted, "PLAIN LOGIN",
+                       "P: AUTH LOGIN\nU: 334 x\nP: dXNlcg==\nU: 334 y\nP: c2VjcmV0\nU: 235 ok\n")
+                .outcome,
+            Outcome::kDelivered);
+  restricted.auth_mechanisms = {"SCRAM-SHA-256"};
+  World world({restricted});
+  world.host("a").scripts = {kGreeting +
+                             "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH PLAIN LOGIN\n"};
+  EXPECT_THAT(world.deliver(world.message()).reply.wire(), StartsWith("451 4.7.0 "));
+  world.finish();
+  EXPECT_THAT(world.log(), HasSubstr("the upstream offers none of AUTH SCRAM-SHA-256"));
+}
+
+TEST(Opening, InClearThePasswordIsShownLast) {
+  config::Upstream in_clear = upstream("a");
+  in_clear.tls = config::TlsMode::kNone;
+  EXPECT_EQ(deliver_by(in_clear, "PLAIN LOGIN CRAM-MD5",
+                       "P: AUTH CRAM-MD5\nU: 334 PDFAeD4=\nP: dXNlciA*\nU: 235 ok\n")
+                .outcome,
+            Outcome::kDelivered);
+}
+
+TEST(Opening, ScramIsGivenUpWhereTheServerMakesNoSense) {
+  config::Upstream scram = upstream("a");
+  scram.auth_mechanisms = {"SCRAM-SHA-256"};
+  const char* const ways[] = {
+      "U: 334 ???\nP: *\nU: 501 ok\n",            // no base64
+      "U: 334 cj1hYmM=\nP: *\nU: 501 ok\n",       // no salt, no iterations
+      "U: 235 2.7.0 Welcome, whoever you are\n",  // without a proof
+  };
+  for (const char* const way : ways) {
+    SCOPED_TRACE(way);
+    World world({scram});
+    world.host("a").scripts = {kGreeting +
+                               "P: EHLO gw.example\nU: 250-up.example\n"
+                               "U: 250 AUTH SCRAM-SHA-256\nP: AUTH SCRAM-SHA-256 biws*\n" +
+                               way};
+    const Delivery delivery = world.deliver(world.message());
+    EXPECT_EQ(delivery.outcome, Outcome::kDeferred);
+    EXPECT_THAT(delivery.reply.wire(), StartsWith("451 4."));
+  }
+}
+
+TEST(Opening, AnAccessTokenGoesByXoauth2AndItsRefusalIsRead) {
+  config::Upstream bearer = upstream("a");
+  bearer.auth_mechanisms = {"XOAUTH2", "OAUTHBEARER"};
+  // "user=user^Aauth=Bearer secret^A^A"
+  EXPECT_EQ(deliver_by(bearer, "LOGIN XOAUTH2",
+                       "P: AUTH XOAUTH2 dXNlcj11c2VyAWF1dGg9QmVhcmVyIHNlY3JldAEB\nU: 235 ok\n")
+                .outcome,
+            Outcome::kDelivered);
+  World world({bearer});
+  world.host("a").scripts = {kGreeting +
+                             "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH XOAUTH2\n"
+                             "P: AUTH XOAUTH2 *\nU: 334 " +
+                             base64::encode(R"({"status":"401","schemes":"bearer"})") +
+                             "\nP: \nU: 535 5.7.8 Username and Password not accepted\n"};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDeferred);
+  world.finish();
+  EXPECT_THAT(world.log(), HasSubstr("535 5.7.8 Username and Password not accepted"));
+}
+
+/// A file with a password that a test may change.
+class PasswordFile {
+ public:
+  explicit PasswordFile(const std::string& password)
+      : path_(std::filesystem::temp_directory_path() / ("password-" + std::to_string(::getpid()))) {
+    write(password);
+  }
+  ~PasswordFile() { std::filesystem::remove(path_); }
+  void write(const std::string& password) const { std::ofstream(path_) << password << '\n'; }
+  std::string path() const { return path_; }
+
+ private:
+  const std::filesystem::path path_;
+};
+
+std::string plain_login(const std::string& password) {
+  return "P: AUTH PLAIN " + base64::encode('\0' + std::string("user") + '\0' + password) + "\n";
+}
+
+const std::string kToAuth =
+    kGreeting + "P: EHLO gw.example\nU: 250-up.example\nU: 250 AUTH PLAIN\n";
+const std::string kNoLogin = "U: 535 5.7.8 No\n";
+
+TEST(Opening, APasswordFileThatWasReplacedIsReadWhenTheLoginIsRefused) {
+  const PasswordFile file("new");
+  config::Upstream from_file = upstream("a");
+  from_file.password_file = file.path();
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  World world({from_file});
+  world.host("a").scripts = {kToAuth + plain_login("secret") + kNoLogin + plain_login("new") +
+                                 "U: 235 ok\n" + plain.transaction() + "U! close\n",
+                             // and is what the next connection begins with
+                             kToAuth + plain_login("new") + "U: 235 ok\n" + plain.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  world.pass(1s);
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 0u);
+}
+
+TEST(Opening, AnUpstreamThatTakesOneLoginAConnectionIsConnectedAgain) {
+  const PasswordFile file("new");
+  config::Upstream from_file = upstream("a");
+  from_file.password_file = file.path();
+  const scripts::Upstream plain{.pipelining = false, .size = false, .eight_bit = false};
+  World world({from_file});
+  world.host("a").scripts = {kToAuth + plain_login("secret") + kNoLogin + "U! close\n",
+                             kToAuth + plain_login("new") + "U: 235 ok\n" + plain.transaction()};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDelivered);
+  EXPECT_EQ(world.host("a").dials, 2);
+}
+
+TEST(Opening, APasswordFileThatSaysTheSameIsNotTriedAgain) {
+  const PasswordFile file("secret");
+  config::Upstream from_file = upstream("a");
+  from_file.password_file = file.path();
+  World world({from_file});
+  world.host("a").scripts = {kToAuth + plain_login("secret") + kNoLogin};
+  EXPECT_EQ(world.deliver(world.message()).outcome, Outcome::kDeferred);
+  EXPECT_EQ(world.metrics.for_upstream("a").auth_failures.value(), 1u);
+}
+
 TEST(Opening, ALongPasswordGoesAfterAPrompt) {
   config::Upstream with_token = upstream("a");
   const std::string token(400, 't');
@@ -100,7 +254,7 @@ TEST(Opening, AnUpstreamThatDoesNotKnowUsIsTheOperatorsFault) {
       "U: 250 AUTH PLAIN\nP: AUTH PLAIN *\nU: 550 Go away\n",
       "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 504 5.5.4 No\n",
       "U: 250 AUTH LOGIN\nP: AUTH LOGIN\nU: 334 x\nP: dXNlcg==\nU: 535 Who?\n",
-      "U: 250 AUTH CRAM-MD5\n",
+      "U: 250 AUTH DIGEST-MD5\n",
       "U: 250 SIZE\n",
   };
   for (const char* const refusal : refusals) {
