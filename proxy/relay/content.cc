@@ -44,118 +44,6 @@ void append_bdat(std::uint64_t size, std::string& commands) {
   fmt::format_to(std::back_inserter(commands), "BDAT {} LAST\r\n", size);
 }
 
-class ContentSender {
- public:
-  ContentSender(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
-                const message::Message& message, TimePoint deadline)
-      : loop_(loop),
-        connection_(connection),
-        upstream_(upstream),
-        message_(message),
-        deadline_(deadline),
-        by_bdat_(goes_by_bdat(message)) {}
-
-  /// The body is read once and never copied: a message in memory leaves in one write, with its dot
-  /// or its BDAT.
-  Task<Attempt> run() {
-    if (loop_.now() >= deadline_) {
-      co_return given_up({ErrorCode::kTimeout, "the delivery took too long"});
-    }
-    // An early reply, or one too many, would be taken for the verdict on the message.
-    if (const auto in_step = co_await connection_.check_in_step(loop_.now()); !in_step) {
-      co_return co_await stopped_before(in_step.error());
-    }
-    message::BodyReader reader(message_.body);
-    bool begun = false;
-    std::vector<std::string_view>& stretch = connection_.stretch;
-    std::vector<std::string_view>& wire = connection_.wire;
-    wire.clear();
-    for (std::uint64_t left = message_.body.size(); true; wire.clear()) {
-      stretch.clear();
-      if (left > 0) {
-        const auto more = co_await reader.next(loop_, stretch);
-        if (!more) co_return given_up(more.error());
-        if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
-      }
-      if (!begun) begin(stretch, wire);
-      for (const std::string_view piece : stretch) {
-        // The prefix is ours, and nobody has looked at it.
-        const bool look =
-            message_.may_have_dotted_line || piece.data() == message_.body.prefix().data();
-        if (by_bdat_) {
-          wire.push_back(piece);
-        } else if (look) {
-          encoder_.feed(piece, wire);
-        } else {
-          encoder_.pass(piece, wire);
-        }
-        left -= std::min<std::uint64_t>(left, piece.size());
-      }
-      if (left == 0 && !by_bdat_) encoder_.finish(wire);
-      if (left == 0 && begun) {
-        const auto in_step = co_await connection_.check_in_step(loop_.now());
-        if (!in_step) {
-          co_return co_await stopped_midway(loop_, connection_, upstream_, message_,
-                                            in_step.error());
-        }
-      }
-      begun = true;
-      const auto written = co_await connection_.write(wire, within(kBlockTimeout));
-      if (!written) {
-        co_return co_await stopped_midway(loop_, connection_, upstream_, message_, written.error());
-      }
-      if (left == 0) break;
-    }
-    if (wire.capacity() > kMostViewsKept) std::vector<std::string_view>().swap(wire);
-    co_return co_await read_verdict(loop_, connection_, upstream_, message_, by_bdat_, deadline_);
-  }
-
- private:
-  TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
-
-  /// What goes before the body: the chunk's command, and the fields that this upstream gets.
-  void begin(std::span<const std::string_view> stretch, std::vector<std::string_view>& wire) {
-    added_ = added_fields(upstream_, message_, stretch);
-    if (by_bdat_) {
-      connection_.commands.clear();
-      append_bdat(added_.size() + message_.body.size(), connection_.commands);
-      wire.emplace_back(connection_.commands);
-    }
-    if (added_.empty()) return;
-    by_bdat_ ? wire.push_back(added_) : encoder_.feed(added_, wire);
-  }
-
-  /// A message that can't be sent whole is not ended with a dot, nor its chunk filled up: the
-  /// connection is given up.
-  Attempt given_up(Error error) {
-    connection_.closing = CloseReason::kError;
-    return failure(Stage::kContent, std::move(error));
-  }
-
-  /// The connection can't be trusted, or has ended, before an octet of the content was said.
-  Task<Attempt> stopped_before(Error error) {
-    Attempt attempt = given_up(std::move(error));
-    if (connection_.has_unread()) {
-      auto unasked = co_await connection_.read_reply(loop_.now());
-      if (unasked && unasked->code == 421) {
-        attempt =
-            refusal(Stage::kContent, std::move(*unasked), *upstream_.provider, message_.envelope);
-      }
-    }
-    attempt.stale = true;
-    co_return attempt;
-  }
-
-  runtime::Loop& loop_;
-  Connection& connection_;
-  const config::Upstream& upstream_;
-  const message::Message& message_;
-  const TimePoint deadline_;
-  const bool by_bdat_;
-  smtp::ContentEncoder encoder_;
-  std::string added_;  // fields before the body
-};
-
 /// The upstream's answer to the content.
 class Verdict {
  public:
@@ -247,6 +135,119 @@ class Verdict {
   const message::Message& message_;
   const bool by_bdat_;
   const TimePoint deadline_;
+};
+
+class ContentSender {
+ public:
+  ContentSender(runtime::Loop& loop, Connection& connection, const config::Upstream& upstream,
+                const message::Message& message, TimePoint deadline)
+      : loop_(loop),
+        connection_(connection),
+        upstream_(upstream),
+        message_(message),
+        deadline_(deadline),
+        by_bdat_(goes_by_bdat(message)) {}
+
+  /// The body is read once and never copied: a message in memory leaves in one write, with its dot
+  /// or its BDAT.
+  Task<Attempt> run() {
+    if (loop_.now() >= deadline_) {
+      co_return given_up({ErrorCode::kTimeout, "the delivery took too long"});
+    }
+    // An early reply, or one too many, would be taken for the verdict on the message.
+    if (const auto in_step = co_await connection_.check_in_step(loop_.now()); !in_step) {
+      co_return co_await stopped_before(in_step.error());
+    }
+    message::BodyReader reader(message_.body);
+    bool begun = false;
+    std::vector<std::string_view>& stretch = connection_.stretch;
+    std::vector<std::string_view>& wire = connection_.wire;
+    wire.clear();
+    for (std::uint64_t left = message_.body.size(); true; wire.clear()) {
+      stretch.clear();
+      if (left > 0) {
+        const auto more = co_await reader.next(loop_, stretch);
+        if (!more) co_return given_up(more.error());
+        if (!*more) co_return given_up({ErrorCode::kSystem, "the body ended early"});
+      }
+      if (!begun) begin(stretch, wire);
+      for (const std::string_view piece : stretch) {
+        // The prefix is ours, and nobody has looked at it.
+        const bool look =
+            message_.may_have_dotted_line || piece.data() == message_.body.prefix().data();
+        if (by_bdat_) {
+          wire.push_back(piece);
+        } else if (look) {
+          encoder_.feed(piece, wire);
+        } else {
+          encoder_.pass(piece, wire);
+        }
+        left -= std::min<std::uint64_t>(left, piece.size());
+      }
+      if (left == 0 && !by_bdat_) encoder_.finish(wire);
+      if (left == 0 && begun) {
+        const auto in_step = co_await connection_.check_in_step(loop_.now());
+        if (!in_step) {
+          co_return co_await stopped_midway(loop_, connection_, upstream_, message_,
+                                            in_step.error());
+        }
+      }
+      begun = true;
+      const auto written = co_await connection_.write(wire, within(kBlockTimeout));
+      if (!written) {
+        co_return co_await stopped_midway(loop_, connection_, upstream_, message_, written.error());
+      }
+      if (left == 0) break;
+    }
+    if (wire.capacity() > kMostViewsKept) std::vector<std::string_view>().swap(wire);
+    Verdict verdict(loop_, connection_, upstream_, message_, by_bdat_, deadline_);
+    co_return co_await verdict.read();
+  }
+
+ private:
+  TimePoint within(Duration span) const { return std::min(deadline_, loop_.after(span)); }
+
+  /// What goes before the body: the chunk's command, and the fields that this upstream gets.
+  void begin(std::span<const std::string_view> stretch, std::vector<std::string_view>& wire) {
+    added_ = added_fields(upstream_, message_, stretch);
+    if (by_bdat_) {
+      connection_.commands.clear();
+      append_bdat(added_.size() + message_.body.size(), connection_.commands);
+      wire.emplace_back(connection_.commands);
+    }
+    if (added_.empty()) return;
+    by_bdat_ ? wire.push_back(added_) : encoder_.feed(added_, wire);
+  }
+
+  /// A message that can't be sent whole is not ended with a dot, nor its chunk filled up: the
+  /// connection is given up.
+  Attempt given_up(Error error) {
+    connection_.closing = CloseReason::kError;
+    return failure(Stage::kContent, std::move(error));
+  }
+
+  /// The connection can't be trusted, or has ended, before an octet of the content was said.
+  Task<Attempt> stopped_before(Error error) {
+    Attempt attempt = given_up(std::move(error));
+    if (connection_.has_unread()) {
+      auto unasked = co_await connection_.read_reply(loop_.now());
+      if (unasked && unasked->code == 421) {
+        attempt =
+            refusal(Stage::kContent, std::move(*unasked), *upstream_.provider, message_.envelope);
+      }
+    }
+    attempt.stale = true;
+    co_return attempt;
+  }
+
+  runtime::Loop& loop_;
+  Connection& connection_;
+  const config::Upstream& upstream_;
+  const message::Message& message_;
+  const TimePoint deadline_;
+  const bool by_bdat_;
+  smtp::ContentEncoder encoder_;
+  std::string added_;  // fields before the body
 };
 
 }  // namespace

@@ -100,7 +100,7 @@ class NetDialer final : public Dialer {
     well ? addresses_.succeeded(address) : addresses_.failed(address);
     if (!tried.port) return;
     if (well) {
-      note_working(tried);
+      note_working(tried.port->number, tried);
     } else {
       note_blocked(tried.port->number, kNoConversation, tried);
     }
@@ -204,8 +204,7 @@ class NetDialer final : public Dialer {
     if (known == tried.blocked.end()) tried.blocked.push_back({port, state});
   }
 
-  void note_working(const Tried& tried) {
-    const std::uint16_t port = tried.port->number;
+  void note_working(std::uint16_t port, const Tried& tried) {
     ports_.succeeded(port);
     const std::uint16_t before = findings ? findings->works_on(port) : port;
     if (before == port || tried.blocked.empty() || !port_found) return;

@@ -103,17 +103,23 @@ class Exchange {
   Task<Step<Reply>> answer(Reply challenge) {
     const auto octets = base64::decode(challenge.lines.empty() ? "" : challenge.lines.front());
     // The prompts of LOGIN are answered whatever they are, also where they are no base64.
-    if (!octets && mechanism_ != "LOGIN") co_return co_await cancel("its challenge is no base64");
+    if (!octets && mechanism_ != "LOGIN") {
+      co_return co_await cancel(std::move(challenge), "its challenge is no base64");
+    }
     auto response = co_await respond(octets.value_or(""));
-    if (!response) co_return co_await cancel(response.error().text);
+    if (!response) co_return co_await cancel(std::move(challenge), response.error().text);
     std::string encoded = base64::encode(response->reveal());
     co_return co_await say("", "", Secret::consume(encoded));
   }
 
-  /// RFC 4954 section 4: `*` ends an exchange that we will not go on with.
-  Task<Step<Reply>> cancel(std::string why) {
+  /// RFC 4954 section 4: `*` ends an exchange that we will not go on with. The challenge is then
+  /// the reply that decides: one that makes no sense.
+  Task<Step<Reply>> cancel(Reply challenge, std::string why) {
     (void)co_await say("*", "", Secret());
-    co_return failed({ErrorCode::kProtocol, fmt::format("AUTH {}: {}", mechanism_, why)});
+    challenge.lines.push_back(fmt::format("({})", why));
+    Attempt attempt = refusal(Stage::kAuth, std::move(challenge), *upstream_.provider);
+    attempt.end = End::kDeferred;
+    co_return std::unexpected(std::move(attempt));
   }
 
   Task<Result<Secret>> respond(std::string challenge) {

@@ -224,7 +224,7 @@ class UpstreamTransaction {
     hang_up(CloseReason::kError);
     if (reply) {
       became_unknown(unexpected_reply(Stage::kEnd, *reply).error);
-    } else {
+    } else if (verdict_ && verdict_->reply) {
       // One reply for the rest of the flight: that it is a syntax error says nothing else.
       verdict_->lost_replies = is_syntax_error(*verdict_->reply);
     }

@@ -76,7 +76,8 @@ class Server {
           co_return received_.empty() || co_await content_goes_on();
         }
         const std::string taken = received_.substr(0, *chunk_);
-        received_.erase(0, *std::exchange(chunk_, std::nullopt));
+        received_.erase(0, *chunk_);
+        chunk_.reset();
         if (!co_await take_content(taken)) co_return false;
         continue;
       }
