@@ -90,6 +90,7 @@ runtime::Task<ExitCode> Control::serve() {
   share_out_descriptors();
   ready_ = true;
   log_ready();
+  give_memory_back();  // the first sample: what is needed without any client
 
   while (stops_asked_ == 0) {
     wake_.reset();
