@@ -152,7 +152,7 @@ void Session::log_in(auth::Identity identity, std::string mechanism) {
 void Session::fail_login(std::string_view reply, int code) {
   dialog_.say(reply);
   count_refusal(code);
-  if (++auth_failures_ >= config().session.max_auth_failures) {
+  if (++tally_.auth_failures >= config().session.max_auth_failures) {
     disconnect(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }
 }

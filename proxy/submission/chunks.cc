@@ -24,7 +24,7 @@ runtime::Task<void> Session::bdat(std::string_view arguments) {
     open_ = false;
     co_return;
   }
-  content_may_come_ = false;  // the client knows that DATA was refused
+  refused_data_.end();  // the client knows that DATA was refused
   // Without octets it brings no mail: counted as any other command that does not.
   if (login_ && command->size == 0 && !command->last && !afford(smtp::Verb::kNoop)) co_return;
   if (refusal) {

@@ -166,7 +166,7 @@ runtime::Task<void> Session::data(std::string_view arguments) {
     expect_content();
     co_return conclude_early(std::move(*refusal));
   }
-  content_may_come_ = false;
+  refused_data_.end();
   dialog_.say(replies::kStartMailInput);
   Content content(context_.budget, config().message, gate_.settings,
                   transaction_->envelope.parameters.size);
@@ -269,14 +269,14 @@ std::optional<relay::Delivery> Session::check_content(const Content& content) {
 message::Message Session::assemble(Content& content) {
   const auto& recipients = transaction_->envelope.recipients;
   const message::Trace trace{
-      .ehlo_name = client_name_,
+      .ehlo_name = hello_.name,
       .client_ip = client_ip_,
       .tls_version = tls_ ? std::string_view(tls_->version) : std::string_view(),
       .tls_cipher = tls_ ? std::string_view(tls_->cipher) : std::string_view(),
       .hostname = config().hostname,
       .message_id_domain = gate_.settings.header.message_id_domain,
       .hide_client = gate_.settings.header.hide_client,
-      .extended = extended_,
+      .extended = hello_.extended,
       .authenticated = login_ != nullptr,
       .smtputf8 = transaction_->envelope.parameters.smtputf8,
       .id = transaction_->id.view(),
@@ -334,8 +334,8 @@ runtime::Task<void> Session::conclude(const message::Envelope& envelope, std::ui
   if (transaction_->story) note_step("reply", delivery.reply.one_line());
   if (delivery.reply.code == 421) open_ = false;
   if (delivered) {
-    ++messages_;
-    errors_ = 0;
+    ++tally_.messages;
+    tally_.errors = 0;
     // The client must know as soon as can be, and we whether it could hear us.
     const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
     if (!sent) {

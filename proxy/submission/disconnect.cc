@@ -1,8 +1,6 @@
 // Connections and sessions that are ended because of what the client did: each gets a reply, a
 // metric and a line in the log.
-#include <algorithm>
 
-#include "proxy/base/ascii.h"
 #include "proxy/net/proxy_protocol.h"
 #include "proxy/smtp/command.h"
 #include "proxy/smtp/foreign.h"
@@ -18,7 +16,7 @@ void Session::record_refused_connection(metrics::Refusal reason, std::string_vie
 RefusalLog::Client Session::log_client() const {
   return {.listener = gate_.settings.address,
           .ip = client_ip_,
-          .ehlo = client_name_,
+          .ehlo = hello_.name,
           .user = login_ ? std::string_view(login_->identity.name()) : std::string_view()};
 }
 
@@ -62,37 +60,7 @@ bool Session::reject_foreign_protocol(std::string_view octets) {
 void Session::expect_content() {
   // Before AUTH nothing that content could say does anything.
   if (!login_) return;
-  content_may_come_ = true;
-  behind_data_ = dialog_.rest().size();
-}
-
-bool Session::is_content(std::string_view line) {
-  // RFC 2920 section 3.1: DATA is the last command of a group, for its client must wait for the
-  // reply. What has come together with it is content, whatever it says; only what ends a
-  // transaction or a session, or does nothing, is let pass.
-  const bool came_with_data = behind_data_ > 0;
-  behind_data_ -= std::min(behind_data_, line.size() + 2);
-  const smtp::CommandLine command = smtp::split_command(line);
-  switch (command.verb) {
-    case smtp::Verb::kRset:
-    case smtp::Verb::kNoop:
-    case smtp::Verb::kHelp:
-    case smtp::Verb::kQuit:
-      return !command.arguments.empty();
-    case smtp::Verb::kData:
-      return came_with_data || !command.arguments.empty();
-    case smtp::Verb::kMail:
-      return came_with_data || !ascii::starts_with_ignoring_case(command.arguments, "FROM:");
-    case smtp::Verb::kRcpt:
-      return came_with_data || !ascii::starts_with_ignoring_case(command.arguments, "TO:");
-    case smtp::Verb::kBdat:
-      return came_with_data || !smtp::parse_bdat(command.arguments);
-    case smtp::Verb::kEhlo:
-    case smtp::Verb::kHelo:
-      return came_with_data || command.arguments.contains(' ');
-    default:
-      return true;  // no client has a reason to say this now, and texts begin with any word
-  }
+  refused_data_.begin(dialog_.rest().size());
 }
 
 Error Session::give_up(const Pace& pace, const Error& error) {

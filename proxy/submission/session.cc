@@ -80,8 +80,8 @@ runtime::Task<void> Session::run() {
                       .field("client", client_ip_)
                       .field("listener", config::str(gate_.settings.address))
                       .field("user", login_ ? login_->identity.name() : std::string())
-                      .field("messages", messages_)
-                      .field("errors", errors_)),
+                      .field("messages", tally_.messages)
+                      .field("errors", tally_.errors)),
         login_ ? log::Kind::kTransaction : log::Kind::kStranger);
   }
 }
@@ -109,7 +109,7 @@ runtime::Task<void> Session::converse() {
     const Handler* handler = take(next, arguments);
     if (handler && handler->answer) (this->*handler->answer)(arguments);
     if (handler && handler->talk) co_await (this->*handler->talk)(arguments);
-    if (open_ && errors_ >= config().session.max_errors) {
+    if (open_ && tally_.errors >= config().session.max_errors) {
       disconnect(metrics::Offence::kTooManyErrors, replies::kTooManyErrors);
     }
     if (dialog_.unsent() > kMostUnsent) {
@@ -123,7 +123,7 @@ runtime::Task<void> Session::converse() {
 const Session::Handler* Session::take(const smtp::LineBuffer::Next& next,
                                       std::string_view& arguments) {
   const bool is_line = next.state == smtp::LineBuffer::State::kLine;
-  if (content_may_come_ && (!is_line || is_content(next.line))) {
+  if (refused_data_.is_open() && (!is_line || refused_data_.takes(next.line))) {
     disconnect(metrics::Offence::kContent, replies::kContentBehindRefusedData);
     return nullptr;
   }
@@ -182,8 +182,8 @@ void Session::refuse_line(smtp::Verb verb, replies::Wire reply) {
 
 smtp::SessionState Session::state() const {
   return {
-      .greeted = greeted_,
-      .extended = extended_,
+      .greeted = hello_.said,
+      .extended = hello_.extended,
       .tls = tls_ != nullptr,
       .offers_starttls = gate_.settings.tls == config::TlsMode::kStarttls,
       .requires_tls = gate_.settings.tls != config::TlsMode::kNone,
@@ -198,7 +198,7 @@ smtp::SessionState Session::state() const {
 
 smtp::ExtensionSet Session::offered() const {
   using enum smtp::Extension;
-  if (!extended_) return {};  // RFC 5321 section 4.1.1.1: HELO gives none
+  if (!hello_.extended) return {};  // RFC 5321 section 4.1.1.1: HELO gives none
   // Before TLS there is no mail, so what is about mail would mean nothing.
   const bool has_starttls = gate_.settings.tls == config::TlsMode::kStarttls;
   if (has_starttls && !tls_) {
@@ -256,15 +256,13 @@ bool Session::greet(std::string_view arguments, bool extended) {
     return false;
   }
   drop_transaction(relay::cause::kClientReset);  // RFC 5321 section 4.1.4
-  client_name_ = std::move(*name);
-  greeted_ = true;
-  extended_ = extended;
+  hello_ = {.name = std::move(*name), .said = true, .extended = extended};
   return true;
 }
 
 void Session::ehlo(std::string_view arguments) {
   if (!greet(arguments, true)) return;
-  dialog_.say(smtp::ehlo_reply(config().hostname, client_name_, capabilities()));
+  dialog_.say(smtp::ehlo_reply(config().hostname, hello_.name, capabilities()));
 }
 
 void Session::helo(std::string_view arguments) {
@@ -294,12 +292,12 @@ void Session::say(const smtp::Reply& reply) {
 }
 
 void Session::refuse(const smtp::Reply& reply) {
-  ++errors_;
+  ++tally_.errors;
   decline(reply);
 }
 
 void Session::refuse(replies::Wire reply) {
-  ++errors_;
+  ++tally_.errors;
   decline(reply);
 }
 

@@ -21,6 +21,7 @@
 #include "proxy/submission/context.h"
 #include "proxy/submission/dialog.h"
 #include "proxy/submission/pace.h"
+#include "proxy/submission/refused_data.h"
 #include "proxy/submission/replies.h"
 #include "proxy/submission/transaction.h"
 
@@ -68,6 +69,20 @@ class Session {
     metrics::UserMetrics& metrics;
     std::string mechanism;  ///< The SASL mechanism that was used.
     TimePoint since;
+  };
+
+  /// What the last EHLO or HELO said; nothing of it outlives STARTTLS.
+  struct Hello {
+    std::string name{};
+    bool said = false;
+    bool extended = false;  ///< By EHLO.
+  };
+  /// What is counted against the client, or for the log.
+  struct Tally {
+    std::uint32_t errors = 0;  ///< Commands refused since the last delivered message.
+    std::uint32_t auth_failures = 0;
+    std::uint32_t messages = 0;      ///< Delivered.
+    std::uint32_t transactions = 0;  ///< MAIL commands.
   };
 
   // session.cc: the loop, and what needs no phase of its own.
@@ -133,8 +148,6 @@ class Session {
   bool reject_foreign_protocol(std::string_view octets);
   /// DATA was refused: what its client sends next may be the content all the same.
   void expect_content();
-  /// Is `line`, which was taken after that, content and no command?
-  bool is_content(std::string_view line);
   /// What ended the wait for content; who was too slow is noted.
   Error give_up(const Pace& pace, const Error& error);
 
@@ -226,21 +239,15 @@ class Session {
   metrics::Gauge::Hold open_session_;
   const TimePoint began_;
 
-  std::string client_name_;       // of EHLO or HELO
+  Hello hello_;
   std::unique_ptr<Login> login_;  // once authenticated
   std::unique_ptr<Transaction> transaction_;
   smtp::Verb verb_ = smtp::Verb::kUnknown;  // of the command under way
   CommandBudget commands_;
   runtime::TurnBudget turn_;     // commands answered without waiting
   TimePoint login_by_ = kNever;  // without a login the session ends then
-  std::uint32_t errors_ = 0;
-  std::uint32_t auth_failures_ = 0;
-  std::uint32_t messages_ = 0;
-  std::uint32_t transactions_ = 0;  // MAIL commands
-  std::size_t behind_data_ = 0;     // octets that had come behind a DATA when it was refused
-  bool content_may_come_ = false;   // since then no command showed that its client knows of it
-  bool greeted_ = false;
-  bool extended_ = false;
+  Tally tally_;
+  RefusedData refused_data_;
   bool open_ = true;
   bool draining_ = false;
   bool waiting_for_command_ = false;

@@ -37,9 +37,7 @@ runtime::Task<void> Session::starttls(std::string_view arguments) {
     co_return;
   }
   // RFC 3207 section 4.2: everything the client said in clear is forgotten.
-  greeted_ = false;
-  extended_ = false;
-  client_name_.clear();
+  hello_ = {};
   login_by_ = after(config().session.login_timeout);
 }
 

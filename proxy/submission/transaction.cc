@@ -45,12 +45,12 @@ void Session::mail(std::string_view arguments) {
   if (!renew_login()) return;
   // RFC 9422 section 4: MAILMAX counts every MAIL, whatever came of it.
   const std::uint32_t most = config().session.max_messages;
-  if (most != 0 && transactions_ >= most) {
+  if (most != 0 && tally_.transactions >= most) {
     decline(replies::kTooManyTransactions);
     open_ = false;
     return;
   }
-  ++transactions_;
+  ++tally_.transactions;
   auto command = smtp::parse_mail(arguments, offered());
   if (!command) return refuse(command.error());
   // RFC 4954 section 5: who has authenticated speaks for itself, and we have no reason to trust it
@@ -78,7 +78,7 @@ void Session::mail(std::string_view arguments) {
   transaction_->max_recipients =
       std::min(most_recipients(config().session, at_a_time),
                login_->limits->most_recipients().value_or(~std::uint64_t{0}));
-  content_may_come_ = false;
+  refused_data_.end();
   dialog_.say(replies::kSenderOk);
 }
 
@@ -136,7 +136,7 @@ void Session::rcpt(std::string_view arguments) {
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;
   recipients.push_back({std::move(command->forward_path), std::move(command->parameters)});
-  content_may_come_ = false;
+  refused_data_.end();
   dialog_.say(replies::kRecipientOk);
 }
 
@@ -213,7 +213,7 @@ void Session::record(const message::Envelope& envelope, std::uint64_t size,
       .id = transaction_->id.view(),
       .listener = gate_.settings.address,
       .client_ip = client_ip_,
-      .ehlo = client_name_,
+      .ehlo = hello_.name,
       .user = login_->identity.name(),
       .message_id = transaction_->message_id,
       .envelope = envelope,
