@@ -60,6 +60,7 @@ std::vector<AddressPattern> read_senders(const Section& section) {
   std::vector<Element<AddressPattern>> read;
   section.read_list("senders", read, pattern_form(), true);
   std::vector<AddressPattern> senders;
+  senders.reserve(read.size());
   for (auto& sender : read) senders.push_back(std::move(sender.value));
   return senders;
 }

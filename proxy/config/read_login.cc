@@ -20,6 +20,7 @@ bool takes_token(std::string_view mechanism) {
 
 void read_mechanisms(const Section& section, Upstream& upstream) {
   std::vector<std::pair<std::string_view, std::string>> choices;
+  choices.reserve(std::size(kMechanisms));
   for (const std::string_view mechanism : kMechanisms) choices.emplace_back(mechanism, mechanism);
   std::vector<Element<std::string>> mechanisms;
   section.read_list("auth_mechanisms", mechanisms, choice_form<std::string>(std::move(choices)),

@@ -37,6 +37,7 @@ struct Reading {
     std::vector<Element<T>> read;
     section.read_list(key, read, form, true);
     std::vector<T> values;
+    values.reserve(read.size());
     for (auto& element : read) values.push_back(std::move(element.value));
     return values;
   }
@@ -50,6 +51,7 @@ std::vector<Endpoint> read_listeners_of(const Reading& from) {
     const auto& all = from.config.listeners;
     if (std::ranges::find(all, address, &Listener::address) == all.end()) {
       std::vector<std::string> known;
+      known.reserve(all.size());
       for (const Listener& listener : all) known.push_back(str(listener.address));
       const std::vector<std::string_view> names(known.begin(), known.end());
       from.section.problems().add(

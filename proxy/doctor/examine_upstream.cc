@@ -93,6 +93,7 @@ class Examination {
     }
     addresses_ = found->addresses;
     std::vector<std::string> literals;
+    literals.reserve(addresses_.size());
     for (const SocketAddress& address : addresses_) literals.push_back(address.ip());
     subject_.ok("DNS", fmt::format("{} is {}", upstream_.host, fmt::join(literals, ", ")));
     co_return true;
@@ -101,6 +102,7 @@ class Examination {
   /// The ports that mail may go by, in their order.
   std::vector<std::uint16_t> own_ports() const {
     std::vector<std::uint16_t> ports;
+    ports.reserve(upstream_.ports.size());
     for (const config::UpstreamPort& port : upstream_.ports) ports.push_back(port.number);
     if (ports.empty()) ports.push_back(upstream_.port);
     return ports;
@@ -136,9 +138,11 @@ class Examination {
   /// Is there a port that mail can go by?
   Task<bool> try_ports() {
     const std::vector<std::uint16_t> own = own_ports();
+    const std::vector<std::uint16_t> others = other_ports(own);
     std::vector<Probe> probes;
+    probes.reserve(own.size() + others.size());
     for (const std::uint16_t port : own) probes.push_back({.port = port});
-    for (const std::uint16_t port : other_ports(own)) probes.push_back({.port = port});
+    for (const std::uint16_t port : others) probes.push_back({.port = port});
     runtime::TaskGroup group(loop_);
     for (Probe& probe : probes) group.spawn(try_port(probe));
     (void)co_await group.join();

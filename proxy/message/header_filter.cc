@@ -359,6 +359,7 @@ std::string HeaderFilter::message_id() const {
 
 std::vector<config::HeaderField> HeaderFilter::watched() const {
   std::vector<config::HeaderField> fields;
+  fields.reserve(watched_.size());
   for (const config::HeaderField& field : watched_) {
     fields.push_back({.name = field.name, .text = unfolded(field.text)});
   }

@@ -189,7 +189,7 @@ Result<std::string> Grant::fill_service_account(Form& form) {
   const auto account = parse_service_account(*json);
   wipe(*json);
   if (!account) return fail(account.error());
-  const std::string url = settings_.token_url.empty() ? account->token_url : settings_.token_url;
+  std::string url = settings_.token_url.empty() ? account->token_url : settings_.token_url;
   const auto assertion = service_account_assertion(*account, settings_.subject, settings_.scope,
                                                    url, std::chrono::system_clock::now());
   if (!assertion) return fail(assertion.error());
