@@ -201,11 +201,14 @@ TEST(TokenSource, ServesManyLoopsAtOnce) {
       },
       .run = [&](std::function<void()> work) { threads.run(std::move(work)); },
       .fetched = {}});
+  // All at a time: ThreadSanitizer does not see libuv close descriptors, and would take their next
+  // use in another thread for a race.
+  std::array<Loop, 8> loops;
   std::vector<std::thread> workers;
   std::atomic<int> served = 0;
-  for (int i = 0; i < 8; ++i) {
+  workers.reserve(loops.size());
+  for (Loop& loop : loops) {
     workers.emplace_back([&] {
-      Loop loop;
       for (int j = 0; j < 50; ++j) {
         const auto token = loop.run(source->current(loop, loop.after(30s)));
         if (token) ++served;
