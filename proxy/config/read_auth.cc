@@ -56,15 +56,6 @@ std::vector<std::string> read_mechanisms(const Section& section) {
   return mechanisms;
 }
 
-std::vector<AddressPattern> read_senders(const Section& section) {
-  std::vector<Element<AddressPattern>> read;
-  section.read_list("senders", read, pattern_form(), true);
-  std::vector<AddressPattern> senders;
-  senders.reserve(read.size());
-  for (auto& sender : read) senders.push_back(std::move(sender.value));
-  return senders;
-}
-
 Limits read_own_limits(const Section& section, const Limits& defaults) {
   const auto limits = section.table("limits", schema::kUserLimits);
   return limits ? read_limits(*limits, defaults) : defaults;
@@ -95,7 +86,7 @@ UserRule read_rule(const Section& section, const Limits& defaults) {
                     "rights for users that come from a source, with match");
     }
   }
-  rule.senders = read_senders(section);
+  section.read_values("senders", rule.senders, pattern_form(), true);
   rule.limits = read_own_limits(section, defaults);
   rule.groups = read_groups(section);
   rule.labels = read_labels(section);
@@ -206,7 +197,7 @@ std::vector<User> read_users(const std::vector<Section>& sections, const Limits&
       names.take(section, "name", user.name);
     }
     section.require("password", user.password_hash, password_hash_form());
-    user.senders = read_senders(section);
+    section.read_values("senders", user.senders, pattern_form(), true);
     user.limits = read_own_limits(section, defaults);
     user.groups = read_groups(section);
     user.labels = read_labels(section);

@@ -106,9 +106,7 @@ bool is_field_name(std::string_view name) {
 }
 
 void read_header(const Section& section, HeaderRules& rules) {
-  std::vector<Element<std::string>> removed;
-  section.read_list("remove", removed, removed_field_form());
-  for (auto& element : removed) rules.remove.push_back(std::move(element.value));
+  section.read_values("remove", rules.remove, removed_field_form());
   read_fields(section, "add", rules.add);
   section.read("message_id_domain", rules.message_id_domain, domain_form());
   section.read("hide_client", rules.hide_client, boolean_form());

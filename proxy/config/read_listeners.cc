@@ -15,9 +15,7 @@ constexpr milliseconds kLongestDelay = std::chrono::seconds(30);
 
 /// Who the client is, and who speaks first.
 void read_arrival(const Section& section, Listener& listener) {
-  std::vector<Element<IpNetwork>> networks;
-  section.read_list("proxy_protocol", networks, network_form(), true);
-  for (const auto& network : networks) listener.proxy_protocol.push_back(network.value);
+  section.read_values("proxy_protocol", listener.proxy_protocol, network_form(), true);
   section.read("greeting_delay", listener.greeting_delay,
                duration_form(milliseconds(0), kLongestDelay));
   if (listener.greeting_delay > milliseconds(0) && listener.tls == TlsMode::kImplicit) {

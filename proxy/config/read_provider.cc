@@ -45,21 +45,6 @@ Form<std::string> stage_form() {
   return choice_form<std::string>(std::move(choices));
 }
 
-template <class T>
-std::vector<T> values(std::vector<Element<T>> elements) {
-  std::vector<T> result;
-  result.reserve(elements.size());
-  for (Element<T>& element : elements) result.push_back(std::move(element.value));
-  return result;
-}
-
-template <class T>
-void read_values(const Section& section, std::string_view key, std::vector<T>& into,
-                 const Form<T>& form) {
-  std::vector<Element<T>> elements;
-  if (section.read_list(key, elements, form)) into = values(std::move(elements));
-}
-
 /// Of a recipient only its own server speaks: its full mailbox is no quota of ours.
 bool may_follow_from_rcpt(Meaning meaning) {
   using enum Meaning;
@@ -75,7 +60,7 @@ ReplyRule read_reply_rule(const Section& section) {
   section.read("enhanced", rule.enhanced, enhanced_form());
   section.read("text", rule.text, text_form("the words that the reply begins with"));
   section.read("why", rule.why, text_form("a sentence for the operator"));
-  read_values(section, "examples", rule.examples, text_form("a reply that the rule is for"));
+  section.read_values("examples", rule.examples, text_form("a reply that the rule is for"));
   if (!section.has("code") && !section.has("enhanced") && !section.has("text")) {
     section.missing("text", "the words, the code or the enhanced code that the reply is known by");
   }
@@ -128,8 +113,8 @@ void read_ports(const Section& section, Provider& provider) {
   const auto form = integer_form<std::uint16_t>(1, 65535);
   provider.implicit_ports.clear();
   provider.starttls_ports.clear();
-  read_values(*ports, "implicit", provider.implicit_ports, form);
-  read_values(*ports, "starttls", provider.starttls_ports, form);
+  ports->read_values("implicit", provider.implicit_ports, form);
+  ports->read_values("starttls", provider.starttls_ports, form);
   if (provider.implicit_ports.empty() && provider.starttls_ports.empty()) {
     ports->missing("implicit", "at least one port, under implicit or starttls");
   }
@@ -152,8 +137,8 @@ void read_sender(const Section& section, Provider& provider) {
   const auto sender = section.table("sender", schema::kProviderSender);
   if (!sender) return;
   SenderDns& dns = provider.sender;
-  read_values(*sender, "spf", dns.spf, host_form());
-  read_values(*sender, "dkim_selectors", dns.dkim_selectors, host_form());
+  sender->read_values("spf", dns.spf, host_form());
+  sender->read_values("dkim_selectors", dns.dkim_selectors, host_form());
   sender->read("dkim_hint", dns.dkim_hint, text_form("where the DKIM selectors are found"));
   sender->read("replaces_reverse_path", dns.replaces_reverse_path, boolean_form());
 }
@@ -193,8 +178,8 @@ Provider read_provider(const Section& section, Provider base) {
     oauth->read("token_url", provider.token_url, text_form("the URL of the token endpoint"));
     oauth->read("scope", provider.token_scope, text_form("what an access token is asked for"));
   }
-  read_values(section, "id_after", provider.id_after,
-              text_form("the words before the message id in the final reply"));
+  section.read_values("id_after", provider.id_after,
+                      text_form("the words before the message id in the final reply"));
   section.read("id_is_message_id", provider.id_is_message_id, boolean_form());
   read_ports(section, provider);
   read_caps(section, provider);

@@ -31,16 +31,6 @@ std::string unknown_upstream(const std::string& name, const std::vector<Upstream
 struct Reading {
   const Section& section;
   const Config& config;
-
-  template <class T>
-  std::vector<T> list_of(std::string_view key, const Form<T>& form) const {
-    std::vector<Element<T>> read;
-    section.read_list(key, read, form, true);
-    std::vector<T> values;
-    values.reserve(read.size());
-    for (auto& element : read) values.push_back(std::move(element.value));
-    return values;
-  }
 };
 
 std::vector<Endpoint> read_listeners_of(const Reading& from) {
@@ -169,13 +159,13 @@ Route read_route(const Section& section, const Config& config) {
   const Reading from{section, config};
   Route route;
   section.read("name", route.name, text_form("a name of your choice"));
-  route.users = from.list_of("users", text_form("the name of a user"));
-  route.groups = from.list_of("groups", text_form("the name of a group"));
+  section.read_values("users", route.users, text_form("the name of a user"), true);
+  section.read_values("groups", route.groups, text_form("the name of a group"), true);
   route.labels = read_labels(section);
   route.listeners = read_listeners_of(from);
-  route.senders = from.list_of("senders", pattern_form());
-  route.authors = from.list_of("authors", pattern_form());
-  route.recipients = from.list_of("recipients", pattern_form());
+  section.read_values("senders", route.senders, pattern_form(), true);
+  section.read_values("authors", route.authors, pattern_form(), true);
+  section.read_values("recipients", route.recipients, pattern_form(), true);
   route.header = read_wanted_fields(section);
   const auto size = size_form(0, 1ull << 30);
   section.read("min_size", route.min_size, size);

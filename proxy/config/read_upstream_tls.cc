@@ -36,9 +36,7 @@ Form<std::string> pin_form() {
 
 void read_upstream_tls(const Section& section, const Outside& outside, Upstream& upstream) {
   section.read("server_name", upstream.server_name, host_form());
-  std::vector<Element<std::string>> pins;
-  section.read_list("pin", pins, pin_form(), true);
-  for (Element<std::string>& pin : pins) upstream.pins.push_back(std::move(pin.value));
+  section.read_values("pin", upstream.pins, pin_form(), true);
   section.read(
       "min_tls", upstream.tls_policy,
       choice_form<TlsPolicy>({{"1.2", TlsPolicy::kIntermediate}, {"1.3", TlsPolicy::kModern}}));

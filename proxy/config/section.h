@@ -120,6 +120,19 @@ class Section {
   /// The table under `key`, whose keys are the user's own. Null if it is not there, or is none,
   /// which is a problem.
   const Table* open_table(std::string_view key, std::string_view expected) const;
+  /// The same, when nothing else of the elements is needed: `into` has their values then, and stays
+  /// as it was otherwise.
+  template <class T>
+  bool read_values(std::string_view key, std::vector<T>& into, const Form<T>& form,
+                   bool least_one = false) const {
+    std::vector<Element<T>> elements;
+    if (!read_list(key, elements, form, least_one)) return false;
+    into.clear();
+    into.reserve(elements.size());
+    for (Element<T>& element : elements) into.push_back(std::move(element.value));
+    return true;
+  }
+
   /// The table under `key`, if it is there and is one.
   std::optional<Section> table(std::string_view key, const Schema& schema) const;
   /// The tables of `[[key]]`; none if it isn't there.
