@@ -11,7 +11,8 @@ Without options: builds the preset dev (ASan and UBSan) and runs its whole suite
   --preset NAME    run the suite of this preset: dev, or tsan with what has several threads; may be given twice
   --chaos          only the chaos suite, a minute each scenario (10 s each in the whole suite)
   --fuzz SECONDS   build the fuzz targets of the preset dev and run each this long, on from what earlier runs found
-  --known-seeds    fuzz from the seeds of the tree alone and always in the same order
+  --known-seeds    fuzz from the seeds of the tree alone, always in the same order, 50,000 runs at most: what
+                   one machine found nothing in, another one finds nothing in
   --format         hold every file against .clang-format
   --tidy           run clang-tidy on every file that changed since it last passed
   --instructions   build the preset bench (the release build) and hold what a message costs, in instructions,
@@ -82,6 +83,7 @@ passed=0
 failed=0
 failures=()
 scratch=$(mktemp -d)
+mkdir "$scratch/why"   # a file for each fuzz target that found something: said again at the end
 trap 'rm -rf -- "$scratch"' EXIT
 
 count() {  # count NAME STATUS
@@ -129,28 +131,32 @@ fuzz_one() {  # fuzz_one TARGET SECONDS: one target, with its seeds and what ear
   local target=$1 name=${1##*/} corpus folder status=0
   corpus=$cache/fuzz/$name
   local crashes=build/dev/crashes/
-  local -a seeds=() options=() in_order=()
-  # CI judges the commit, not the luck of the hour: it doesn't go on from where others stopped.
+  local -a inputs=() options=() in_order=()
+  mkdir -p "$scratch/fuzz" "$crashes"
+  # Seeds of its own, those that the build made for it, and the transcripts as they are.
+  for folder in "tests/fuzz/seeds/${name#fuzz_}" "build/dev/seeds/${name#fuzz_}" tests/transcripts; do
+    [[ -d $folder ]] && inputs+=("$folder")
+  done
+  # CI judges the commit, not the luck of the hour: it doesn't go on from where others stopped, it reads
+  # the seeds in an order that no file system decides, and it makes no more runs than were tried before.
   if $known_seeds; then
     corpus=$scratch/fuzz/$name
-    options=(-seed=1 -reload=0)
+    find "${inputs[@]}" -type f | LC_ALL=C sort | paste -sd, >"$scratch/fuzz/$name.seeds"
+    inputs=()
+    options=(-seed=1 -reload=0 -runs=50000 "-seed_inputs=@$scratch/fuzz/$name.seeds")
     # Addresses are numbers that are compared, too. A container may forbid to have them fixed.
     ! setarch -R true 2>/dev/null || in_order=(setarch -R)
   fi
-  mkdir -p "$corpus" "$crashes"
-  # Seeds of its own, those that the build made for it, and the transcripts as they are.
-  for folder in "tests/fuzz/seeds/${name#fuzz_}" "build/dev/seeds/${name#fuzz_}" tests/transcripts; do
-    [[ -d $folder ]] && seeds+=("$folder")
-  done
+  mkdir -p "$corpus"
   [[ -f tests/fuzz/smtp.dict ]] && options+=(-dict=tests/fuzz/smtp.dict)
   "${in_order[@]}" "$target" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -max_len=32768 \
-    -print_final_stats=1 "${options[@]}" -artifact_prefix="$crashes$name-" "$corpus" "${seeds[@]}" >"build/dev/$name.log" 2>&1 || status=$?
+    -print_final_stats=1 "${options[@]}" -artifact_prefix="$crashes$name-" "$corpus" "${inputs[@]}" >"build/dev/$name.log" 2>&1 || status=$?
   if ((status == 0)); then
     printf '%s: %s\n' "$name" \
       "$(sed -nE 's/^stat::number_of_executed_units: *//p' "build/dev/$name.log") runs, nothing found"
   else
     printf '%s: FAILED\n' "$name"
-    tail -n 40 "build/dev/$name.log"
+    tail -n 40 "build/dev/$name.log" | tee "$scratch/why/$name"
   fi
   return "$status"
 }
@@ -229,6 +235,10 @@ if $format; then check_format; fi
 if $tidy; then check_tidy; fi
 if $instructions; then suite bench; fi
 
+# A long log is read from its end.
+for failure in "$scratch/why"/*; do
+  [[ ! -f $failure ]] || { say "${failure##*/}"; cat "$failure"; }
+done
 for failure in "${failures[@]}"; do printf 'FAILED %s\n' "$failure"; done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0))

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <utility>
 
@@ -27,6 +28,7 @@ constexpr char kEncoded = '\x01';              // stands for an encoded word
 constexpr std::size_t kMostQuoted = 100;
 
 constexpr const char* kEncodedInAddress = "has an encoded word in an address";
+constexpr const char* kManyParts = "has an address in too many parts";
 constexpr const char* kRoute = "has an address with a route";
 
 bool is_high(char c) { return static_cast<unsigned char>(c) >= 0x80; }
@@ -169,8 +171,12 @@ class Reader {
     const std::size_t end = literal ? std::min(text_.find(']', begin), text_.size() - 1) + 1
                                     : end_of_run(begin, is_domain_octet);
     if (end == begin) return;
-    const std::string_view domain = text_.substr(begin, end - begin);
-    const bool likely = literal ? looks_like_literal(domain) : looks_like_domain(domain);
+    std::vector<std::string> domains = {std::string(text_.substr(begin, end - begin))};
+    if (!literal) extend_right(end, domains);
+    const auto is_likely = [literal](const std::string& domain) {
+      return literal ? looks_like_literal(domain) : looks_like_domain(domain);
+    };
+    const bool likely = std::ranges::any_of(domains, is_likely);
     switch (left.kind) {
       case Left::Kind::kNone:
         return;
@@ -186,11 +192,7 @@ class Reader {
       case Left::Kind::kWord:
         break;
     }
-    std::vector<std::string> domains = {std::string(domain)};
-    if (!literal) extend_right(end, domains);
-    std::erase_if(domains, [&](const std::string& each) {
-      return !tight && !(literal ? looks_like_literal(each) : looks_like_domain(each));
-    });
+    if (!tight) std::erase_if(domains, std::not_fn(is_likely));
     if (domains.empty()) return;
     if (left.quoted && left.content.find_first_of("@<>,") != left.content.npos) {
       return findings_.add_fault("has a quoted local part that holds \"@\", \"<\", \">\" or \",\"");
@@ -220,13 +222,14 @@ class Reader {
   /// RFC 5322 section 4.4, obs-domain: white space may stand around the dots. Some readers stop at
   /// it, others go on.
   void extend_right(std::size_t end, std::vector<std::string>& domains) const {
-    while (domains.size() < kMostParts) {
+    while (true) {
       std::size_t next = skip_space(end);
       const bool dotted = domains.back().ends_with('.');
       if (next == end || (!dotted && octet(next) != '.')) return;
       if (!dotted) next = skip_space(next + 1);
       end = end_of_run(next, is_domain_octet);
       if (end == next) return;
+      if (domains.size() == kMostParts) return findings_.add_fault(kManyParts);
       domains.push_back(domains.back() + (dotted ? "" : ".") +
                         std::string(text_.substr(next, end - next)));
     }
@@ -235,13 +238,17 @@ class Reader {
   /// The same for obs-local-part.
   std::vector<std::string> extend_left(Left left) const {
     std::vector<std::string> locals = {left.content};
-    while (locals.size() < kMostParts) {
+    while (true) {
       const std::size_t end = skip_space_back(left.begin);
       if (end == 0) break;
       const bool dotted = locals.back().starts_with('.') && !left.quoted;
       if (!dotted && text_[end - 1] != '.') break;
       left = word_before(end);
       if (left.kind != Left::Kind::kWord) break;
+      if (locals.size() == kMostParts) {
+        findings_.add_fault(kManyParts);
+        break;
+      }
       locals.push_back(left.content + locals.back());
     }
     return locals;
@@ -323,13 +330,14 @@ std::string masked(std::string_view text, const std::vector<EncodedWord>& words)
   return rest.append(text.substr(at));
 }
 
-/// `text` as a reader sees it that decodes nothing, without the marks of encoded words.
+/// `text` as a reader sees it that decodes nothing, without the marks of encoded words. They stay
+/// words, before which an "@" may stand.
 std::string undecoded(std::string_view text, const std::vector<EncodedWord>& words) {
   std::string rest;
   std::size_t at = 0;
   for (const EncodedWord& word : words) {
-    rest.append(text.substr(at, word.begin - at)).append(" ");
-    rest.append(text.substr(word.text_begin, word.text_end - word.text_begin)).append(" ");
+    rest.append(text.substr(at, word.begin - at)).append(" = ");
+    rest.append(text.substr(word.text_begin, word.text_end - word.text_begin)).append(" = ");
     at = word.end;
   }
   return rest.append(text.substr(at));

@@ -79,7 +79,14 @@ constexpr Charset kCharsets[] = {
     {"iso-2022-kr", Form::kIso2022},
 };
 
+/// RFC 2047 section 2: the name is a token. What holds an "@" or a space instead is an address or
+/// plain text to a reader that does not decode it.
+bool is_charset_octet(char c) {
+  return ascii::is_alnum(c) || std::string_view("-_.:+*").contains(c);
+}
+
 Form form_of(std::string_view charset) {
+  if (!std::ranges::all_of(charset, is_charset_octet)) return Form::kOpaque;
   charset = charset.substr(0, charset.find('*'));  // RFC 2231 section 5: a language may follow
   const auto known = std::ranges::find_if(kCharsets, [charset](const Charset& each) {
     return ascii::starts_with_ignoring_case(charset, each.prefix);
@@ -198,7 +205,7 @@ std::string in_ascii(std::string octets, Form form) {
 std::optional<EncodedWord> word_at(std::string_view text, std::size_t begin) {
   const std::size_t charset = begin + 2;
   const std::size_t mark = text.find('?', charset);
-  if (mark == text.npos || mark == charset || mark + 2 >= text.size() || text[mark + 2] != '?') {
+  if (mark == text.npos || mark + 2 >= text.size() || text[mark + 2] != '?') {
     return std::nullopt;
   }
   const char encoding = ascii::to_upper(text[mark + 1]);

@@ -50,7 +50,8 @@ Loop::Loop(Time time)
   if (uv_async_init(uv_.get(), &handles_->async, [](uv_async_t*) {}) != 0) die("no wake-up handle");
 }
 
-Loop::~Loop() {
+void Loop::settle() {
+  if (std::exchange(settled_, true)) return;
   run_posted();
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->async), nullptr);
   // Sockets close themselves in the background, and requests that were given up still finish.
@@ -61,6 +62,10 @@ Loop::~Loop() {
   uv_run(uv_.get(), UV_RUN_DEFAULT);
   uv_close(reinterpret_cast<uv_handle_t*>(&handles_->timer), nullptr);
   uv_run(uv_.get(), UV_RUN_NOWAIT);
+}
+
+Loop::~Loop() {
+  settle();
   if (uv_loop_close(uv_.get()) == 0) return;
   if (uv_->active_reqs.count == 0) die("closed while something still uses it");
   // The thread that works on the request reports to the loop when it is done: both must stay, and

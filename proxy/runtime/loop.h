@@ -37,9 +37,8 @@ enum class Time {
 class Loop {
  public:
   explicit Loop(Time time = Time::kReal);
-  /// Every task must have ended by now. Closes libuv's loop, which must say that it was not busy.
-  /// Requests on the thread pool that no task waits for any more have half a second to end: then
-  /// they are left behind with the memory they use (`any_abandoned`).
+  /// Settles, if that was not done, and closes libuv's loop, which must say that it was not busy.
+  /// Requests that have not ended are left behind with the memory they use (`any_abandoned`).
   ~Loop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -48,6 +47,10 @@ class Loop {
   /// process with a message.
   template <class T>
   T run(Task<T> main);
+
+  /// Every task must have ended by now. Requests on the thread pool that no task waits for any more
+  /// have half a second to end. After this the loop can only be destroyed, by any thread.
+  void settle();
 
   /// Monotonic time, read once a turn of the loop.
   TimePoint now();
@@ -115,6 +118,7 @@ class Loop {
   std::vector<std::coroutine_handle<>> resuming_;   // the batch of ready_ that is being resumed
   std::vector<std::coroutine_handle<>> next_turn_;  // resumed after the next poll
   std::uint64_t turns_ = 0;
+  bool settled_ = false;
   TimerHeap timers_;
   std::optional<TimePoint> now_;  // unset: not read yet in this turn
   std::size_t offloaded_ = 0;

@@ -13,18 +13,21 @@ LoopThread::LoopThread(std::function<Task<void>(Loop&)> main) {
   std::promise<void> started;
   std::future<void> has_started = started.get_future();
   thread_ = std::thread([this, main = std::move(main), started = std::move(started)]() mutable {
-    Loop own_loop;
-    loop_ = &own_loop;
+    own_loop_.emplace();
+    loop_ = &*own_loop_;
     started.set_value();
-    own_loop.run(main(own_loop));
-    const std::lock_guard lock(mutex_);
-    loop_ = nullptr;
+    own_loop_->run(main(*own_loop_));
+    {
+      const std::lock_guard lock(mutex_);
+      loop_ = nullptr;
+    }
+    own_loop_->settle();
   });
   has_started.get();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
-LoopThread::~LoopThread() { thread_.join(); }
+LoopThread::~LoopThread() { thread_.join(); }  // and only then the loop's descriptors are closed
 
 void LoopThread::post(std::function<void()> work) {
   const std::lock_guard lock(mutex_);

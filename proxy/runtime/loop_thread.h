@@ -4,13 +4,16 @@
 #include <functional>
 #include <future>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "proxy/runtime/loop.h"
 
 namespace sallyport::runtime {
 
-/// Starts a thread, makes a Loop on it, runs `main(loop)` to its end, and closes the loop there.
+/// Starts a thread, makes a Loop on it and runs `main(loop)` to its end. The loop is closed by who
+/// destroys this object, once the thread has ended: a descriptor's number is not given to another
+/// thread before.
 class LoopThread {
  public:
   explicit LoopThread(std::function<Task<void>(Loop&)> main);
@@ -24,7 +27,8 @@ class LoopThread {
 
  private:
   std::mutex mutex_;
-  Loop* loop_ = nullptr;  // null once `main` has ended; guarded by mutex_
+  Loop* loop_ = nullptr;          // null once `main` has ended; guarded by mutex_
+  std::optional<Loop> own_loop_;  // the thread's until it has ended
   std::thread thread_;
 };
 

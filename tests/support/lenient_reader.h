@@ -29,7 +29,7 @@ inline bool is_letter(char c) {
 inline bool has_top_level(std::string_view name) {
   while (name.ends_with('.')) name.remove_suffix(1);
   const std::size_t dot = name.rfind('.');
-  if (dot == name.npos) return false;
+  if (dot == name.npos || dot == 0) return false;
   const std::string_view label = name.substr(dot + 1);
   return label.size() > 1 && std::ranges::any_of(label, [](char c) { return c < '0' || c > '9'; });
 }
@@ -69,7 +69,9 @@ inline std::string decoded(std::string_view text) {
     text.remove_prefix(begin);
     const std::size_t charset = text.find('?', 2);
     const std::size_t end = charset == text.npos ? text.npos : text.find("?=", charset + 3);
-    if (end == text.npos || text.size() < charset + 3 || text[charset + 2] != '?') {
+    const bool known = end != text.npos && text[charset + 2] == '?' &&
+                       std::string_view("bBqQ").contains(text[charset + 1]);
+    if (!known) {  // no reader decodes what it has no name for
       out += text.substr(0, 2);
       text.remove_prefix(2);
       continue;
@@ -178,7 +180,9 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     std::size_t begin = at - 1;
     while (begin >= 2 && tokens[begin - 1].text == "." && tokens[begin - 2].word) begin -= 2;
     std::string domain;
-    bool loose = tokens[at].spaced || tokens[at - 1].quoted;
+    // The mark of an encoded word, and nothing of it, is no name that anybody has.
+    const bool mark = tokens[at - 1].text.starts_with("=?") && tokens[at - 1].text.ends_with('?');
+    bool loose = tokens[at].spaced || tokens[at - 1].quoted || mark;
     std::size_t i = at + 1;
     if (i < tokens.size() && tokens[i].word) {
       loose |= tokens[i].spaced || tokens[i].quoted;
@@ -213,11 +217,14 @@ inline std::vector<std::string> addresses_read(std::string_view value) {
   for (std::string& address : found) {
     while (address.ends_with('.')) address.pop_back();
   }
-  // No top level domain has a "_", and no address is without a domain.
+  // No top level domain has a "_", no address is without a domain, and no name on a
+  // host without a domain ends with "_": it stands for a space.
   std::erase_if(found, [](const std::string& address) {
     const std::size_t at = address.rfind('@');
     const std::size_t dot = address.rfind('.');
-    return at + 1 == address.size() ||
+    const bool nobody = at > 0 && std::string_view("_=").contains(address[at - 1]) &&
+                        !reader_detail::has_top_level(std::string_view(address).substr(at + 1));
+    return at + 1 == address.size() || nobody ||
            address.find('_', dot == address.npos || dot < at ? at : dot) != address.npos;
   });
   return found;

@@ -166,6 +166,10 @@ const std::string_view kForeign[] = {
     "ceo@ bank.example <app@example.com>",
     "ceo @bank.example <app@example.com>",
     "ceo @ bank . example <app@example.com>",
+    // A word right behind another "@" is a local part, too, once white space was skipped in the
+    // domain.
+    "@ceo @bank .example <app@example.com>",
+    "<ceo> @bank .example <app@example.com>",
     "ceo@\r\n bank.example <app@example.com>",
     "Sales @ ba\r\n nk.example <app@example.com>",
     "\"ceo\"@bank.example <app@example.com>",
@@ -273,6 +277,11 @@ TEST(AuthorField, SaysWhatIsWrong) {
       {"\"a@b\"@c.example <x@c.example>",
        "error: has a quoted local part that holds \"@\", \"<\", \">\" or \",\""},
       {"=?utf-7?q?a?= <b@c.example>",
+       "error: has an encoded word in a charset that is not known here"},
+      // Not every reader takes what has no charset, or none with such a name, for an encoded word.
+      {"=??q?ceo=40?=bank.example <b@c.example>",
+       "error: has an encoded word in a charset that is not known here"},
+      {"=?utf-8 ceo@bank.example?q?a?= <b@c.example>",
        "error: has an encoded word in a charset that is not known here"},
       {"a@b.example@c.example", "error: has an address with two \"@\""},
       {std::string(8193, 'x') + " <a@b.example>", "error: is too long"},
