@@ -551,10 +551,12 @@ Result<std::vector<smtp::Mailbox>> claimed_addresses(std::string_view value) {
       return invalid("has an encoded word in a charset that is not known here");
     }
     if (i == kMostDecodings) return invalid("has encoded words inside encoded words");
+    const std::string spaced = decode_one_by_one(text, words);
     text = decode_encoded_words(text, words);
     if (has_control(text)) return invalid("has a control character in an encoded word");
     words = find_encoded_words(text);
     read_all_ways(in_ascii(masked(text, words)), findings);
+    if (spaced != text) read_all_ways(in_ascii(spaced), findings);
   }
   if (!findings.fault.empty()) return invalid(std::move(findings.fault));
   // What looks like an address may turn out to be none once characters beyond ASCII are read as

@@ -251,4 +251,14 @@ std::string decode_encoded_words(std::string_view text, const std::vector<Encode
   return decoded.append(text.substr(at));
 }
 
+std::string decode_one_by_one(std::string_view text, const std::vector<EncodedWord>& words) {
+  std::string decoded;
+  std::size_t at = 0;
+  for (const EncodedWord& word : words) {
+    decoded.append(text.substr(at, word.begin - at)).append(word.octets);
+    at = word.end;
+  }
+  return decoded.append(text.substr(at));
+}
+
 }  // namespace sallyport::message

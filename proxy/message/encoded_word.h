@@ -30,4 +30,7 @@ std::vector<EncodedWord> find_encoded_words(std::string_view text);
 /// is dropped (RFC 2047 section 6.2).
 std::string decode_encoded_words(std::string_view text, const std::vector<EncodedWord>& words);
 
+/// The same by a reader that drops nothing.
+std::string decode_one_by_one(std::string_view text, const std::vector<EncodedWord>& words);
+
 }  // namespace sallyport::message

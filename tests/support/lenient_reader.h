@@ -69,8 +69,11 @@ inline std::string decoded(std::string_view text) {
     text.remove_prefix(begin);
     const std::size_t charset = text.find('?', 2);
     const std::size_t end = charset == text.npos ? text.npos : text.find("?=", charset + 3);
+    // In other charsets an "@" may be half of a character.
     const bool known = end != text.npos && text[charset + 2] == '?' &&
-                       std::string_view("bBqQ").contains(text[charset + 1]);
+                       std::string_view("bBqQ").contains(text[charset + 1]) &&
+                       !text.substr(2, charset - 2).contains("jis") &&
+                       !text.substr(2, charset - 2).contains("2022");
     if (!known) {  // no reader decodes what it has no name for
       out += text.substr(0, 2);
       text.remove_prefix(2);
@@ -181,7 +184,7 @@ inline void by_grammar(std::string_view text, std::vector<std::string>& found) {
     while (begin >= 2 && tokens[begin - 1].text == "." && tokens[begin - 2].word) begin -= 2;
     std::string domain;
     // The mark of an encoded word, and nothing of it, is no name that anybody has.
-    const bool mark = tokens[at - 1].text.starts_with("=?") && tokens[at - 1].text.ends_with('?');
+    const bool mark = tokens[at - 1].text.contains("=?") && tokens[at - 1].text.ends_with('?');
     bool loose = tokens[at].spaced || tokens[at - 1].quoted || mark;
     std::size_t i = at + 1;
     if (i < tokens.size() && tokens[i].word) {
