@@ -5,6 +5,7 @@
 
 #include "auth/network_path.h"
 #include "proxy/base/ascii.h"
+#include "proxy/runtime/event.h"
 
 namespace sallyport::auth {
 
@@ -34,19 +35,99 @@ void Authenticator::replace_users(std::shared_ptr<const UserTable> users) {
   generation_.fetch_add(1, std::memory_order_release);
 }
 
+void Authenticator::replace_sources(std::shared_ptr<const SourceList> sources) {
+  const std::lock_guard lock(users_mutex_);
+  if (sources_ == sources) return;
+  sources_.swap(sources);
+  generation_.fetch_add(1, std::memory_order_release);
+}
+
 Authenticator::Users Authenticator::users() const {
   const std::lock_guard lock(users_mutex_);
-  return {.table = users_, .generation = generation_.load(std::memory_order_relaxed)};
+  return {.table = users_,
+          .sources = sources_,
+          .generation = generation_.load(std::memory_order_relaxed)};
 }
 
 Renewal Authenticator::renew(Identity& identity) const {
   if (identity.generation() == generation_.load(std::memory_order_acquire)) return Renewal::kHolds;
-  const auto [table, generation] = users();
+  const auto [table, sources, generation] = users();
+  if (const Granted& grant = identity.grant()) {
+    auto user = sources->holds(*grant) ? table->user_of(*grant) : nullptr;
+    if (!user) return Renewal::kRemoved;
+    identity = Identity(std::move(user), grant, generation);
+    return Renewal::kHolds;
+  }
   auto user = table->find(identity.name());
   if (!user) return Renewal::kRemoved;
   if (user->password_hash != identity.user().password_hash) return Renewal::kPasswordChanged;
   identity = Identity(std::move(user), generation);
   return Renewal::kHolds;
+}
+
+std::optional<Identity> Authenticator::trusted(const IpAddress& client) const {
+  const Users now = users();
+  Granted grant = now.sources->trusted(client);
+  auto user = grant ? now.table->user_of(*grant) : nullptr;
+  if (!user) return std::nullopt;
+  return Identity(std::move(user), std::move(grant), now.generation);
+}
+
+Verdict Authenticator::admit(Granted grant, const Users& now, const IpAddress& client, TimePoint at,
+                             bool from_cache) {
+  auto user = now.table->user_of(*grant);
+  if (!user) {
+    return Rejected{.cause = Rejected::Cause::kSource,
+                    .name = grant->name,
+                    .detail = grant->source + ": the name is that of a user of ours"};
+  }
+  known_.remember(path_of(client), at);
+  return Accepted{Identity(std::move(user), std::move(grant), now.generation), from_cache};
+}
+
+runtime::Task<Result<bool>> Authenticator::hash_in_vain(runtime::Loop& loop,
+                                                        const IpAddress& client,
+                                                        const UserTable& table,
+                                                        const CredentialsMac& mac,
+                                                        const Secret& password) {
+  const HashingQueue::Work work = [&] { return verify_password_(table.decoy_hash(), password); };
+  const NetworkPath path = path_of(client);
+  const Place place{.path = path, .standing = known_.standing(path, loop.now())};
+  co_return co_await queue_.run(loop, place, mac, work);
+}
+
+runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question question,
+                                                  Users asked) {
+  if (Granted known = asked.sources->recall(question, loop.now())) {
+    co_return admit(std::move(known), asked, question.client, loop.now(), true);
+  }
+  const TimePoint began = loop.now();
+  Answer answer = co_await asked.sources->ask(loop, question);
+  if (auto* granted = std::get_if<Granted>(&answer)) {
+    const Users now = users();  // they may have been replaced meanwhile
+    if (!now.sources->holds(**granted)) {
+      co_return Unavailable{.reason = "the sources have just been reloaded"};
+    }
+    co_return admit(std::move(*granted), now, question.client, loop.now(), false);
+  }
+  if (auto* away = std::get_if<Away>(&answer)) {
+    co_return Unavailable{.reason = "the credentials cannot be checked now",
+                          .busy = away->busy,
+                          .detail = std::move(away->reason)};
+  }
+  source_rejections_.note(loop.now() - began);
+  // As for a wrong password of one of our users. Who shows a token alone names nobody.
+  if (!question.is_token && asked.table->size() > 0) {
+    const Result<bool> hashed = co_await hash_in_vain(loop, question.client, *asked.table,
+                                                      question.mac, question.secret);
+    if (!hashed) {
+      const Error& error = hashed.error();
+      co_return Unavailable{.reason = error.text, .busy = error.code == ErrorCode::kLimit};
+    }
+  }
+  co_return Rejected{.cause = Rejected::Cause::kSource,
+                     .name = std::move(question.name),
+                     .detail = std::move(std::get<Refused>(answer).reason)};
 }
 
 runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials credentials,
@@ -61,6 +142,14 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
   // An unknown user goes the same way to the end: same MAC, same look-up, same hash.
   const std::string name = user ? user->name : ascii::lower(credentials.authcid);
   const std::string hash = user ? user->password_hash : now.table->decoy_hash();
+  const bool has_sources = !now.sources->empty();
+  if (!user && has_sources) {
+    Question question{.name = std::move(credentials.authcid),
+                      .secret = std::move(credentials.password),
+                      .client = client};
+    question.mac = cache_.mac(name, "password from " + client.str(), question.secret);
+    co_return co_await ask_sources(loop, std::move(question), std::move(now));
+  }
   const CredentialsMac mac = cache_.mac(name, hash, credentials.password);
   const NetworkPath path = path_of(client);
   if (user && cache_.contains(mac, loop.now())) {
@@ -79,7 +168,13 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Credentials cr
   if (!user) {
     co_return Rejected{Rejected::Cause::kUnknownUser, std::move(credentials.authcid)};
   }
-  if (!*matches) co_return Rejected{Rejected::Cause::kWrongPassword, name};
+  if (!*matches) {
+    if (has_sources) {
+      runtime::Event never(loop);
+      (void)co_await never.wait(loop.after(source_rejections_.sample()));
+    }
+    co_return Rejected{Rejected::Cause::kWrongPassword, name};
+  }
 
   // Meanwhile the users may have been replaced.
   now = users();

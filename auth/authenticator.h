@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 
@@ -15,7 +16,10 @@
 #include "auth/identity.h"
 #include "auth/known_networks.h"
 #include "auth/password_hash.h"
+#include "auth/rejection_pace.h"
 #include "auth/sasl.h"
+#include "auth/source.h"
+#include "auth/source_list.h"
 #include "auth/user_table.h"
 #include "auth/verified_cache.h"
 #include "proxy/base/clock.h"
@@ -34,15 +38,23 @@ struct Accepted {
 
 /// `535 5.7.8`, the same words whatever the cause.
 struct Rejected {
-  enum class Cause { kUnknownUser, kWrongPassword, kForeignAuthzid, kForeignNetwork };
+  enum class Cause {
+    kUnknownUser,
+    kWrongPassword,
+    kForeignAuthzid,
+    kForeignNetwork,
+    kSource,  ///< No source lets it in; `detail` has their reasons.
+  };
   Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
   std::string name = {};  ///< The user, as configured; as the client said it if there is none.
+  std::string detail = {};  ///< For our own log only.
 };
 
 /// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
 struct Unavailable {
   std::string reason;
   bool busy = false;  ///< Too many passwords are waiting to be checked.
+  std::string detail = {};  ///< For our own log only: which source, and why.
 };
 
 using Verdict = std::variant<Accepted, Rejected, Unavailable>;
@@ -70,6 +82,10 @@ class Authenticator {
   /// a user that was removed or has a new hash is not accepted by an old check, nor out of the
   /// cache. The same table again changes nothing.
   void replace_users(std::shared_ptr<const UserTable> users);
+  /// Takes other sources, from any thread. Who was let in by one that is no more is logged out.
+  void replace_sources(std::shared_ptr<const SourceList> sources);
+  /// Who clients of this address are without AUTH, if they are anybody.
+  std::optional<Identity> trusted(const IpAddress& client) const;
   /// Says whether `identity` still holds, and makes its rights those of the table in force. One
   /// atomic load if the users were not replaced since.
   Renewal renew(Identity& identity) const;
@@ -79,6 +95,10 @@ class Authenticator {
   /// Says whether the credentials are right. A hit in the cache does not suspend and costs one
   /// HMAC. Otherwise one hash is computed on the thread pool of `loop`, for an unknown user like
   /// for a wrong password; the same credentials asked for many times at once are hashed once.
+  ///
+  /// A name that is none of our users' is asked for of the sources; who is let in is remembered, and
+  /// let in again without a hash or a question. A name of our own users is never asked for
+  /// elsewhere: no source speaks for them.
   ///
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
@@ -100,9 +120,18 @@ class Authenticator {
   /// A table and its number.
   struct Users {
     std::shared_ptr<const UserTable> table;
+    std::shared_ptr<const SourceList> sources;
     std::uint64_t generation = 0;
   };
   Users users() const;
+  runtime::Task<Verdict> ask_sources(runtime::Loop& loop, Question question, Users asked);
+  /// Lets in whom a source has let in.
+  Verdict admit(Granted grant, const Users& now, const IpAddress& client, TimePoint at,
+                bool from_cache);
+  /// The hash that a wrong password costs.
+  runtime::Task<Result<bool>> hash_in_vain(runtime::Loop& loop, const IpAddress& client,
+                                           const UserTable& table, const CredentialsMac& mac,
+                                           const Secret& password);
 
   PasswordVerifier verify_password_;
   HashingQueue queue_;
@@ -110,7 +139,9 @@ class Authenticator {
   KnownNetworks known_;
   mutable std::mutex users_mutex_;
   std::shared_ptr<const UserTable> users_;
-  std::atomic<std::uint64_t> generation_ = 1;  // of users_; written under the mutex
+  std::shared_ptr<const SourceList> sources_ = std::make_shared<const SourceList>();
+  RejectionPace source_rejections_;
+  std::atomic<std::uint64_t> generation_ = 1;  // of both; written under the mutex
 };
 
 }  // namespace sallyport::auth

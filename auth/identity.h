@@ -4,8 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include "auth/source.h"
+#include "proxy/base/clock.h"
 #include "proxy/config/config.h"
 
 namespace sallyport::auth {
@@ -17,6 +20,9 @@ class Identity {
   /// `user` as the table of this generation has it.
   Identity(std::shared_ptr<const config::User> user, std::uint64_t generation)
       : user_(std::move(user)), generation_(generation) {}
+  /// `user`: the rights that the table of this generation gives to whom a source let in.
+  Identity(std::shared_ptr<const config::User> user, Granted grant, std::uint64_t generation)
+      : user_(std::move(user)), grant_(std::move(grant)), generation_(generation) {}
 
   /// As it is spelled in the configuration, however the client spelled it.
   const std::string& name() const { return user_->name; }
@@ -24,9 +30,16 @@ class Identity {
   const config::User& user() const { return *user_; }
   /// Of the users table that was read last.
   std::uint64_t generation() const { return generation_; }
+  /// What a source said; null for a user of our own files.
+  const Granted& grant() const { return grant_; }
+  /// The source that let it in, for logs; "file" are our own.
+  std::string_view source() const { return grant_ ? std::string_view(grant_->source) : "file"; }
+  /// When what the client has shown ends, such as its token.
+  TimePoint valid_until() const { return grant_ ? grant_->valid_until : kNever; }
 
  private:
   std::shared_ptr<const config::User> user_;
+  Granted grant_;
   std::uint64_t generation_;
 };
 

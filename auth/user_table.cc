@@ -7,11 +7,14 @@
 #include <utility>
 
 #include "auth/password_hash.h"
+#include "proxy/config/rights.h"
 
 namespace sallyport::auth {
 
-Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::User> users) {
+Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::User> users,
+                                                         Rights rights) {
   std::shared_ptr<UserTable> table(new UserTable);
+  table->rights_ = std::move(rights);
   table->users_.reserve(users.size());
   // By scheme and cost: how many, and one of them.
   std::map<std::pair<config::PasswordScheme, std::string>,
@@ -45,6 +48,25 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
 std::shared_ptr<const config::User> UserTable::find(std::string_view name) const {
   const auto found = users_.find(name);
   return found == users_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const config::User> UserTable::user_of(const Grant& grant) const {
+  if (users_.contains(grant.name)) return nullptr;
+  config::User user{.name = grant.name,
+                    .password_hash = {},
+                    .senders = grant.senders,
+                    .limits = {},
+                    .groups = grant.groups,
+                    .labels = grant.labels};
+  config::give_rights(rights_.rules, rights_.group_rules, rights_.limits, user);
+  const auto prefer = [](auto& limit, const auto& said) {
+    if (said) limit = said;
+  };
+  prefer(user.limits.messages, grant.limits.messages);
+  prefer(user.limits.recipients, grant.limits.recipients);
+  prefer(user.limits.bytes, grant.limits.bytes);
+  prefer(user.limits.connections, grant.limits.connections);
+  return std::make_shared<const config::User>(std::move(user));
 }
 
 }  // namespace sallyport::auth

@@ -7,11 +7,19 @@
 #include <unordered_map>
 #include <vector>
 
+#include "auth/source.h"
 #include "proxy/base/ascii.h"
 #include "proxy/base/result.h"
 #include "proxy/config/config.h"
 
 namespace sallyport::auth {
+
+/// What users that come from elsewhere may do.
+struct Rights {
+  std::vector<config::UserRule> rules = {};        ///< By name.
+  std::vector<config::UserRule> group_rules = {};  ///< By group, where no rule is for the name.
+  config::Limits limits = {};                      ///< Where neither is.
+};
 
 /// Users by name, without regard to the case of A-Z: mail programs and their users capitalise names
 /// as they like, and RFC 4616 leaves the comparison to the server. All other octets count as they
@@ -21,10 +29,15 @@ class UserTable {
  public:
   /// A table of these users. kInvalid names the user whose name is empty or is another one's but
   /// for case, or whose hash is of no scheme that can be verified.
-  static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users);
+  static Result<std::shared_ptr<const UserTable>> build(std::vector<config::User> users,
+                                                        Rights rights = {});
 
   /// The user of that name, or null. It outlives the table for as long as it is held.
   std::shared_ptr<const config::User> find(std::string_view name) const;
+
+  /// Whom a source let in, as a user with the rights that it has here. Null: the name is that of a
+  /// user of this table, whom no source speaks for.
+  std::shared_ptr<const config::User> user_of(const Grant& grant) const;
 
   /// A hash that no password has, with the cost that most users' hashes have: checking an unknown
   /// user's password against it takes as long as theirs. A user whose cost differs from the most
@@ -41,6 +54,7 @@ class UserTable {
                      ascii::CaselessEqual>
       users_;
   std::string decoy_hash_;
+  Rights rights_;
 };
 
 }  // namespace sallyport::auth

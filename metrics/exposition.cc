@@ -327,6 +327,13 @@ std::string Registry::expose() const {
   add_refused_commands(page, listeners);
   page.each("sallyport_auth_total", "AUTH exchanges of clients, by how they ended.", "mechanism",
             state_->mechanisms.rows(), "result", &AuthMetrics::results);
+  const auto auth_sources = state_->auth_sources.rows();
+  page.each("sallyport_auth_source_answers_total",
+            "Questions to the sources of identities, by how they ended.", "source", auth_sources,
+            "result", &SourceMetrics::answers);
+  page.each("sallyport_auth_source_away",
+            "1 for a source of identities that could not answer when it was last asked.", "source",
+            auth_sources, &SourceMetrics::away);
   add_users(page, state_->users.rows());
   add_upstreams(page, state_->upstreams.rows());
   add_process(page, state_->process);

@@ -61,6 +61,17 @@ enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAbor
 inline constexpr std::array<std::string_view, 4> kAuthResultNames = {"accepted", "rejected",
                                                                      "unavailable", "aborted"};
 
+/// How a question to a source of identities ended.
+enum class SourceAnswer : std::uint8_t {
+  kAccepted,
+  kRejected,
+  kUnavailable,
+  kCached,  ///< It was not asked: it had accepted the same a short while ago.
+  kGrace,   ///< It is away, and had accepted the same within its grace.
+};
+inline constexpr std::array<std::string_view, 5> kSourceAnswerNames = {
+    "accepted", "rejected", "unavailable", "cached", "grace"};
+
 /// What the client heard after the end of its message: 250, 5xx or 4xx.
 enum class Outcome : std::uint8_t { kAccepted, kRejected, kDeferred };
 inline constexpr std::array<std::string_view, 3> kOutcomeNames = {"accepted", "rejected",
@@ -185,6 +196,12 @@ struct alignas(64) AuthMetrics {
   ByLabel<AuthResult, kAuthResultNames> results;
 };
 
+/// Of one [[auth.source]].
+struct alignas(64) SourceMetrics {
+  ByLabel<SourceAnswer, kSourceAnswerNames> answers;
+  Gauge away;  ///< 1: it could not answer when it was last asked.
+};
+
 /// Of one authenticated user.
 struct alignas(64) UserMetrics {
   ByLabel<Outcome, kOutcomeNames> messages;
@@ -272,6 +289,8 @@ class Registry {
   UpstreamMetrics& for_upstream(std::string_view name);
   /// In any case; what is not a mechanism we know counts as "other".
   AuthMetrics& for_mechanism(std::string_view mechanism);
+  /// By the name in the configuration.
+  SourceMetrics& for_auth_source(std::string_view name);
   ProcessMetrics& process();
 
   /// Everything in the text format of Prometheus, version 0.0.4. Takes milliseconds when there are

@@ -38,6 +38,10 @@ AuthMetrics& Registry::for_mechanism(std::string_view mechanism) {
   return state_->mechanisms.get(known == kMechanisms.end() ? "other" : *known);
 }
 
+SourceMetrics& Registry::for_auth_source(std::string_view name) {
+  return state_->auth_sources.get(name);
+}
+
 ProcessMetrics& Registry::process() { return state_->process; }
 
 }  // namespace sallyport::metrics

@@ -74,4 +74,15 @@ std::optional<std::string> decode(std::string_view text) {
   return bytes;
 }
 
+std::optional<std::string> decode_url(std::string_view text) {
+  if (text.find_first_of("+/=") != text.npos || text.size() % 4 == 1) return std::nullopt;
+  std::string plain(text);
+  for (char& c : plain) {
+    if (c == '-') c = '+';
+    if (c == '_') c = '/';
+  }
+  plain.resize((plain.size() + 3) / 4 * 4, '=');
+  return decode(plain);
+}
+
 }  // namespace sallyport::base64

@@ -17,4 +17,7 @@ std::string encode_url(std::string_view bytes);
 /// no stray bits in the last group; anything else is nullopt.
 std::optional<std::string> decode(std::string_view text);
 
+/// Decodes what `encode_url` gives, as strictly.
+std::optional<std::string> decode_url(std::string_view text);
+
 }  // namespace sallyport::base64

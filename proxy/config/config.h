@@ -14,6 +14,8 @@
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
+#include "proxy/config/auth_source.h"
+#include "proxy/config/limits.h"
 #include "proxy/config/oauth.h"
 #include "proxy/config/place.h"
 #include "proxy/config/provider.h"
@@ -87,24 +89,6 @@ struct ServerTls {
   bool operator==(const ServerTls&) const = default;
 };
 
-/// `limits` of a user, or `[limits]` for users that set none. Unset means unlimited.
-struct Limits {
-  std::optional<Rate> messages;
-  std::optional<Rate> recipients;
-  std::optional<Rate> bytes;
-  std::optional<std::uint32_t> connections;  ///< At one time.
-
-  bool operator==(const Limits&) const = default;
-};
-
-/// `labels` of a user, or what a route asks of them: a name and its value.
-struct Label {
-  std::string name;
-  std::string value;
-
-  bool operator==(const Label&) const = default;
-};
-
 /// One user that may authenticate: from `[[auth.user]]`, the users file or a password file.
 struct User {
   std::string name;                     ///< The authentication identity (authcid).
@@ -147,7 +131,9 @@ struct Auth {
   milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
   std::vector<User> users;                                ///< From `[[auth.user]]`.
   std::vector<UserRule> rules{};      ///< From `[[auth.user]]` with `match`: the first one counts.
-  std::vector<PasswdFile> sources{};  ///< `[[auth.source]]`.
+  std::vector<UserRule> group_rules{};  ///< `[[auth.group]]`; their `match` is of a group's name.
+  std::vector<PasswdFile> sources{};    ///< `[[auth.source]]` that are files of passwords.
+  std::vector<AuthSource> asked_sources{};  ///< The others, in the order they are asked.
   std::vector<User> file_users;       ///< From the users file and the sources, as `load` read them.
 
   bool operator==(const Auth&) const = default;

@@ -167,4 +167,20 @@ std::expected<std::int64_t, std::string> integer_in(const Node& node, std::int64
   return *value;
 }
 
+Form<std::string> url_form(std::string expected, bool may_be_http) {
+  return {.expected = std::move(expected),
+          .read = [may_be_http](const Node& node) -> std::expected<std::string, std::string> {
+            const auto* text = std::get_if<std::string>(&node.value);
+            if (!text) return std::unexpected("");
+            const bool clean = std::ranges::all_of(*text, [](char c) { return c > 32 && c < 127; });
+            std::string_view rest = *text;
+            const bool https = rest.starts_with("https://");
+            if (!https && !(may_be_http && rest.starts_with("http://"))) return std::unexpected("");
+            rest.remove_prefix(rest.find("://") + 3);
+            const std::string_view authority = rest.substr(0, rest.find_first_of("/?#"));
+            if (!clean || authority.empty() || authority.contains('@')) return std::unexpected("");
+            return *text;
+          }};
+}
+
 }  // namespace sallyport::config

@@ -19,6 +19,8 @@ namespace sallyport::config {
 Form<std::string> text_form(std::string expected);
 /// The path of a file or folder. Relative ones are relative to the folder of the config file.
 Form<std::string> path_form(std::string expected, const std::string& config_file);
+/// A URL without a user name: https, or also http where that may be.
+Form<std::string> url_form(std::string expected, bool may_be_http);
 /// A name as EHLO takes it.
 Form<std::string> domain_form();
 /// A host to connect to: a name or an IP address.

@@ -9,6 +9,7 @@
 #include "proxy/config/forms.h"
 #include "proxy/config/passwd_file.h"
 #include "proxy/config/password_hash.h"
+#include "proxy/config/rights.h"
 #include "proxy/config/sections.h"
 
 namespace sallyport::config {
@@ -93,6 +94,19 @@ UserRule read_rule(const Section& section, const Limits& defaults) {
   return rule;
 }
 
+UserRule read_group(const Section& section, const Limits& defaults, Names& names) {
+  UserRule rule;
+  if (section.require("name", rule.match, text_form("the name of a group, in which * stands for "
+                                                    "anything"))) {
+    names.take(section, "name", rule.match);
+  }
+  section.read_values("senders", rule.senders, pattern_form(), true);
+  rule.limits = read_own_limits(section, defaults);
+  rule.groups = read_groups(section);
+  rule.labels = read_labels(section);
+  return rule;
+}
+
 /// The text of a file that `section`'s `key` names; nullopt if it can't be read, which is said.
 std::optional<std::string> read_named_file(const Section& section, std::string_view key,
                                            const Outside& outside, const std::string& path,
@@ -104,23 +118,27 @@ std::optional<std::string> read_named_file(const Section& section, std::string_v
   return std::nullopt;
 }
 
-/// Gives a user of a password file the rights of the first rule that matches its name. Senders that
-/// the file itself has stay.
-void give_rights(const std::vector<UserRule>& rules, const Limits& defaults, User& user) {
-  user.limits = defaults;
-  const auto rule = std::ranges::find_if(
-      rules, [&](const UserRule& each) { return ascii::matches_wildcard(each.match, user.name); });
-  if (rule == rules.end()) return;
-  user.limits = rule->limits;
-  user.groups = rule->groups;
-  user.labels = rule->labels;
-  if (user.senders.empty()) user.senders = rule->senders;
+/// Of the keys of a source a file of passwords has three.
+void blame_keys_of_others(const Section& section) {
+  for (const std::string_view key : schema::kAuthSource.keys) {
+    if (key == "type" || key == "path" || key == "format" || !section.has(key)) continue;
+    section.blame(key, "means nothing with type = \"passwd\"; expected no such key");
+  }
 }
 
-void read_source(const Section& section, const Outside& outside, Names& names, Config& config) {
+void read_source(const Section& section, const Outside& outside, Names& names, Names& source_names,
+                 Config& config) {
   PasswdFile source;
-  bool passwd = false;
-  section.require("type", passwd, choice_form<bool>({{"passwd", true}}));
+  std::optional<SourceKind> asked;
+  const bool has_type = section.require(
+      "type", asked,
+      choice_form<std::optional<SourceKind>>({{"passwd", std::nullopt},
+                                              {"token", SourceKind::kToken},
+                                              {"kubernetes", SourceKind::kKubernetes},
+                                              {"http", SourceKind::kHttp},
+                                              {"network", SourceKind::kNetwork}}));
+  if (asked) return read_asked_source(section, *asked, outside, source_names, config);
+  if (has_type) blame_keys_of_others(section);
   const auto form = path_form("the path of a password file", config.file);
   const bool has_path = section.require("path", source.path, form);
   const bool has_format =
@@ -134,7 +152,7 @@ void read_source(const Section& section, const Outside& outside, Names& names, C
   Problems problems(source.path);
   for (PasswdEntry& entry : read_passwd(*text, source.format, problems)) {
     names.take(problems, entry.place, entry.user.name);
-    give_rights(config.auth.rules, config.limits, entry.user);
+    give_rights(config.auth.rules, config.auth.group_rules, config.limits, entry.user);
     config.auth.file_users.push_back(std::move(entry.user));
   }
   names.next_file(source.path);
@@ -226,12 +244,17 @@ void read_auth(const Section& top, const Outside& outside, Config& config) {
     }
     const bool no_user = auth->lacks("user") || (users.empty() && !config.auth.rules.empty());
     nobody = no_user && !auth->has("file") && auth->lacks("source");
+    Names groups;
+    for (const Section& section : auth->tables("group", schema::kAuthGroup)) {
+      config.auth.group_rules.push_back(read_group(section, config.limits, groups));
+    }
     Names names(Names::Case::kIgnored);
     config.auth.users = read_users(users, config.limits, names);
     names.next_file(config.file);
     read_users_file(*auth, outside, names, config);
+    Names source_names;
     for (const Section& section : auth->tables("source", schema::kAuthSource)) {
-      read_source(section, outside, names, config);
+      read_source(section, outside, names, source_names, config);
     }
   }
   if (nobody) {

@@ -30,10 +30,16 @@ inline constexpr auto kTls =
 inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =
-    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "source"});
+    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "group", "source"});
 inline constexpr auto kAuthUser = std::to_array<std::string_view>(
     {"name", "match", "password", "senders", "limits", "groups", "labels"});
-inline constexpr auto kAuthSource = std::to_array<std::string_view>({"type", "path", "format"});
+inline constexpr auto kAuthGroup =
+    std::to_array<std::string_view>({"name", "senders", "limits", "groups", "labels"});
+inline constexpr auto kAuthSource = std::to_array<std::string_view>(
+    {"type",    "path",     "format", "name",     "issuer",  "jwks",           "audience",
+     "user",    "groups",   "labels", "senders",  "leeway",  "max_life",       "review",
+     "url",     "ca",       "token",  "networks", "limits",  "timeout",        "cache_lifetime",
+     "grace",   "concurrency"});
 inline constexpr auto kUser =
     std::to_array<std::string_view>({"name", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
@@ -126,6 +132,7 @@ inline constexpr Schema kTls{"[tls]", keys::kTls};
 inline constexpr Schema kTlsPair{"[[tls.pair]]", keys::kTlsPair};
 inline constexpr Schema kAuth{"[auth]", keys::kAuth};
 inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kAuthUser};
+inline constexpr Schema kAuthGroup{"[[auth.group]]", keys::kAuthGroup};
 inline constexpr Schema kAuthSource{"[[auth.source]]", keys::kAuthSource};
 inline constexpr Schema kUsersFile{"the top level of a users file", keys::kUsersFile};
 inline constexpr Schema kUsersFileUser{"[[user]]", keys::kUser};
@@ -154,7 +161,7 @@ inline constexpr Schema kSecret{"a secret", keys::kPassword};
 /// Every section, each once.
 inline constexpr auto kAll =
     std::to_array<Schema>({kTop,           kListener,      kHeader,       kTls,
-                           kTlsPair,       kAuth,          kAuthUser,     kAuthSource,
+                           kTlsPair,       kAuth,          kAuthUser,     kAuthGroup, kAuthSource,
                            kUsersFile,     kUsersFileUser, kLimits,       kUserLimits,
                            kProvider,      kProviderPorts, kProviderCaps, kProviderSender,
                            kProviderOAuth, kProviderReply, kUpstream,     kOAuth,

@@ -85,6 +85,10 @@ void read_login(const Section& section, const Outside& outside, const Provider& 
 /// oauth of an [[upstream]], if there is one.
 void read_oauth(const Section& section, const Outside& outside, const Provider& provider,
                 Upstream& upstream);
+/// An [[auth.source]] that is asked when a client comes; needs the rules of [auth]. `names`: of the
+/// sources before.
+void read_asked_source(const Section& section, SourceKind kind, const Outside& outside,
+                       Names& names, Config& config);
 /// `labels` of a user or a route.
 std::vector<Label> read_labels(const Section& section);
 /// A secret under `key`: text, { file = "/path" } or { env = "NAME" }. `noun` is what it is, as in

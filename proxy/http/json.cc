@@ -1,6 +1,7 @@
 #include "proxy/http/json.h"
 
 #include <charconv>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -56,6 +57,45 @@ std::optional<std::int64_t> Json::integer(std::string_view key) const {
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
   if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
   return number;
+}
+
+std::vector<std::string_view> Json::texts(std::string_view key) const {
+  std::vector<std::string_view> texts;
+  const Value* const value = impl_->find(key);
+  if (value == nullptr) return texts;
+  if (value->is_string()) texts.emplace_back(value->get_ref<const std::string&>());
+  if (!value->is_array()) return texts;
+  texts.reserve(value->size());
+  for (const Value& element : *value) {
+    if (element.is_string()) texts.emplace_back(element.get_ref<const std::string&>());
+  }
+  return texts;
+}
+
+std::optional<std::int64_t> Json::seconds(std::string_view key) const {
+  // What a double holds exactly; a date past it is none.
+  constexpr double kMost = 9007199254740992.0;
+  const Value* const value = impl_->find(key);
+  if (value == nullptr || !value->is_number()) return std::nullopt;
+  const auto number = value->get<double>();
+  if (!(number >= -kMost && number <= kMost)) return std::nullopt;
+  return static_cast<std::int64_t>(std::floor(number));
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> Json::text_members() const {
+  std::vector<std::pair<std::string_view, std::string_view>> members;
+  for (const auto& [name, value] : impl_->value->get_ref<const Value::object_t&>()) {
+    if (value.is_string()) members.emplace_back(name, value.get_ref<const std::string&>());
+  }
+  return members;
+}
+
+bool Json::has(std::string_view key) const { return impl_->find(key) != nullptr; }
+
+std::optional<bool> Json::boolean(std::string_view key) const {
+  const Value* const value = impl_->find(key);
+  if (value == nullptr || !value->is_boolean()) return std::nullopt;
+  return value->get<bool>();
 }
 
 std::vector<Json> Json::objects(std::string_view key) const {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "proxy/base/result.h"
@@ -23,6 +24,18 @@ class Json {
   std::optional<std::string_view> text(std::string_view key) const;
   /// The integer under `key`, also where it is written as a text of digits, as some servers do.
   std::optional<std::int64_t> integer(std::string_view key) const;
+  /// The texts under `key`: those of an array, or the one that stands there alone; empty: there is
+  /// none. `aud` of a token is written in both ways (RFC 7519 section 4.1.3).
+  std::vector<std::string_view> texts(std::string_view key) const;
+  /// The number under `key` in whole units, also where it is written with a fraction (RFC 7519
+  /// section 2, NumericDate).
+  std::optional<std::int64_t> seconds(std::string_view key) const;
+  /// The members of this object that are texts, and their names.
+  std::vector<std::pair<std::string_view, std::string_view>> text_members() const;
+  /// Is there anything under `key`?
+  bool has(std::string_view key) const;
+  /// The truth value under `key`.
+  std::optional<bool> boolean(std::string_view key) const;
   /// The objects of the array under `key`; empty: there is none.
   std::vector<Json> objects(std::string_view key) const;
   /// The object under `key`.

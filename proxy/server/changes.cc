@@ -68,7 +68,8 @@ std::string changes(const Snapshot& before, const Snapshot& after) {
   list.add_if(!same_certificates(*before.certificates, *after.certificates), "certificates");
   list.add_if(a.auth.users != b.auth.users || a.auth.file_users != b.auth.file_users, "users");
   list.add_if(a.auth.mechanisms != b.auth.mechanisms || a.auth.file != b.auth.file ||
-                  a.auth.sources != b.auth.sources ||
+                  a.auth.sources != b.auth.sources || before.sources != after.sources ||
+                  a.auth.rules != b.auth.rules || a.auth.group_rules != b.auth.group_rules ||
                   a.auth.cache_lifetime != b.auth.cache_lifetime,
               "auth");
   list.add_if(a.limits != b.limits, "limits");

@@ -59,6 +59,10 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
                 .content_octets = [this] { return budget_.used(); },
                 .log_lines_dropped = [this] { return logger_.dropped(); }}),
       limits_(std::chrono::steady_clock::now()),
+      source_watch_(metrics_, logger_),
+      sources_([this](std::string_view source, auth::Asked how, std::string_view reason) {
+        source_watch_.heard(source, how, reason);
+      }),
       authenticator_({.cache_lifetime = config().auth.cache_lifetime,
                       .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus())},
                      snapshot_.users),
@@ -112,6 +116,10 @@ void Control::publish() {
   budget_.set_limit(config().message.budget);
   metrics_.set_most_users(config().metrics.max_users);
   authenticator_.replace_users(snapshot_.users);
+  auto gone = sources_.replace(snapshot_.sources);
+  authenticator_.replace_sources(sources_.list());
+  // To end one may take a second.
+  if (!gone.empty()) background_.spawn(end_sources(std::move(gone)));
   authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
   traces_.set_capacity(config().trace);
   limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
@@ -125,6 +133,14 @@ void Control::publish() {
   for (const config::Problem& complaint : certificates.complaints) {
     logger_.write(log::Level::kError, "certificate_failed", {{"error", complaint.str()}});
   }
+}
+
+runtime::Task<void> Control::end_sources(
+    std::vector<std::shared_ptr<auth::GuardedSource>> gone) {
+  (void)co_await loop_.offload([gone = std::move(gone)]() mutable {
+    gone.clear();
+    return true;
+  });
 }
 
 void Control::token_fetched(const std::string& upstream, const Result<void>& result) {
@@ -264,7 +280,10 @@ std::vector<admin::Page> Control::monitoring_pages() {
       {.metrics = [this] { return metrics_.expose(); },
        .live = [this] { return workers_.live(kLongestTurn); },
        .ready = [this] { return ready(); },
-       .troubles = [this] { return troubles(config(), upstream_caps_, loop_.now()); }});
+       .troubles = [this] {
+            return troubles(config(), upstream_caps_, loop_.now()) +
+                   sources_.list()->troubles(loop_.now());
+          }});
 }
 
 runtime::Task<void> Control::stop(std::unique_ptr<admin::Endpoint> endpoint) {

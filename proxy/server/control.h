@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "auth/authenticator.h"
+#include "auth/sources/make_sources.h"
 #include "metrics/metrics.h"
 #include "proxy/admin/endpoint.h"
 #include "proxy/base/log.h"
@@ -27,6 +28,7 @@
 #include "proxy/server/memory.h"
 #include "proxy/server/shared.h"
 #include "proxy/server/snapshot.h"
+#include "proxy/server/source_watch.h"
 #include "proxy/server/staple_renewal.h"
 #include "proxy/server/upstream_watch.h"
 #include "proxy/server/workers.h"
@@ -92,6 +94,9 @@ class Control {
   /// Reads the certificates again. Those that are broken stay as they were, and this is logged.
   runtime::Task<void> renew(std::string cause);
 
+  /// Ends sources that a reload has done away with, off the loop.
+  runtime::Task<void> end_sources(std::vector<std::shared_ptr<auth::GuardedSource>> gone);
+
   /// Counts a fetch of an access token, from the thread that did it, and logs one that failed.
   void token_fetched(const std::string& upstream, const Result<void>& result);
 
@@ -121,6 +126,8 @@ class Control {
   message::Budget budget_;
   metrics::Registry metrics_;
   policy::LimitTable limits_;
+  SourceWatch source_watch_;
+  auth::SourcesInForce sources_;
   auth::Authenticator authenticator_;
   relay::ConnectionCaps upstream_caps_;
   http::Client http_;  // ends its requests before what they tell of dies

@@ -44,6 +44,10 @@ std::vector<std::string> Snapshot::certificate_files() const {
 std::vector<std::string> Snapshot::secret_files() const {
   std::vector<std::string> files = {config->auth.file};
   for (const config::PasswdFile& source : config->auth.sources) files.push_back(source.path);
+  for (const config::AuthSource& source : config->auth.asked_sources) {
+    files.push_back(source.ca);
+    if (!config::is_url(source.jwks)) files.push_back(source.jwks);
+  }
   for (const config::Upstream& upstream : config->upstreams) {
     files.insert(files.end(), {upstream.ca, upstream.certificate, upstream.key});
     // A tenant's file is read when the tenant sends.
@@ -68,7 +72,10 @@ std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::s
                         std::chrono::system_clock::now(), problems));
   auto relaying = relay::read_settings(config);
   if (!relaying) std::ranges::move(relaying.error(), std::back_inserter(problems));
+  auto sources = auth::read_sources(config, outside);
+  if (!sources) std::ranges::move(sources.error(), std::back_inserter(problems));
   if (!problems.empty()) return std::unexpected(std::move(problems));
+  snapshot.sources = std::move(*sources);
   snapshot.relaying = before && *before->relaying == *relaying
                           ? before->relaying
                           : std::make_shared<const relay::Settings>(std::move(*relaying));
@@ -78,7 +85,9 @@ std::expected<Snapshot, std::vector<config::Problem>> load_snapshot(const std::s
 
   std::vector<config::User> users = config.auth.users;
   users.insert(users.end(), config.auth.file_users.begin(), config.auth.file_users.end());
-  auto table = auth::UserTable::build(std::move(users));
+  auto table = auth::UserTable::build(std::move(users), {.rules = config.auth.rules,
+                                                         .group_rules = config.auth.group_rules,
+                                                         .limits = config.limits});
   if (!table) return std::unexpected(std::vector{problem(config.file, table.error().text)});
   snapshot.users = std::move(*table);
   return snapshot;

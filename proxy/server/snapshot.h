@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "auth/sources/make_sources.h"
 #include "auth/user_table.h"
 #include "proxy/config/load.h"
 #include "proxy/net/tls.h"
@@ -20,6 +21,7 @@ struct Snapshot {
   std::shared_ptr<const Certificates> certificates;
   std::shared_ptr<const net::ServerTlsContext> tls;  ///< Null when no listener does TLS.
   std::shared_ptr<const auth::UserTable> users;
+  std::vector<auth::SourceFiles> sources;  ///< Whom else is asked, and the files they name.
   /// Kept from the snapshot before when nothing in it is different: then relays stay as they are.
   std::shared_ptr<const relay::Settings> relaying;
 

@@ -24,6 +24,8 @@ LoginFailure failure_of(auth::Rejected::Cause cause) {
       return LoginFailure::kForeignAuthzid;
     case auth::Rejected::Cause::kForeignNetwork:
       return LoginFailure::kForeignNetwork;
+    case auth::Rejected::Cause::kSource:
+      return LoginFailure::kSource;
   }
   return LoginFailure::kWrongPassword;
 }
@@ -56,19 +58,20 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
-    log_in(std::move(accepted->identity), mechanism);
+    if (log_in(std::move(accepted->identity), mechanism)) dialog_.say(replies::kAuthenticated);
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     results[metrics::AuthResult::kRejected].add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(),
                                    failure_of(rejected->cause), log_client(), mechanism,
-                                   rejected->name);
+                                   rejected->name, rejected->detail);
     fail_login(replies::kBadCredentials, 535);
   } else {
-    const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
+    const auto& [reason, busy, detail] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
     if (busy) context_.metrics.process().auth_queue_refusals.add();
     context_.refusals.login_failed(context_.logger, context_.loop.now(), LoginFailure::kUnavailable,
-                                   log_client(), mechanism, authcid, reason);
+                                   log_client(), mechanism, authcid,
+                                   detail.empty() ? reason : detail);
     // A client that goes on at once would only make the queue longer.
     fail_login(replies::auth_unavailable(reason), 454);
   }
@@ -128,7 +131,16 @@ runtime::Task<std::optional<std::string>> Session::read_response() {
   co_return std::nullopt;
 }
 
-void Session::log_in(auth::Identity identity, std::string mechanism) {
+void Session::log_in_by_network() {
+  smtp::SessionState then = state();
+  then.authenticated = true;
+  if (smtp::check(then, smtp::Verb::kMail)) return;  // nothing but a login would be missing
+  auto identity = context_.authenticator.trusted(client_address());
+  if (!identity) return;
+  log_in(*std::move(identity), {});
+}
+
+bool Session::log_in(auth::Identity identity, std::string mechanism) {
   auto& user_metrics = context_.metrics.for_user(identity.name());
   auto limits = context_.limits.find(identity.user(), context_.loop.now());
   auto connection = limits->connect();
@@ -139,14 +151,15 @@ void Session::log_in(auth::Identity identity, std::string mechanism) {
                                    LoginFailure::kTooManyConnections, log_client(), {},
                                    identity.name());
     count_refusal(421);
-    return end(policy::reply_for(connection.error(), identity.name()).wire());
+    end(policy::reply_for(connection.error(), identity.name()).wire());
+    return false;
   }
   login_ = std::make_unique<Login>(std::move(identity), std::move(limits), std::move(*connection),
                                    user_metrics, std::move(mechanism), context_.loop.now());
   commands_ = CommandBudget(config().session.max_idle_commands, kIdleCommandInterval);
   network_.authenticate();
   dialog_.be_patient();
-  dialog_.say(replies::kAuthenticated);
+  return true;
 }
 
 void Session::fail_login(std::string_view reply, int code) {
@@ -158,6 +171,10 @@ void Session::fail_login(std::string_view reply, int code) {
 }
 
 bool Session::renew_login() {
+  if (context_.loop.now() >= login_->identity.valid_until()) {
+    disconnect(metrics::Offence::kRevoked, replies::kTokenEnded);
+    return false;
+  }
   const std::uint64_t before = login_->identity.generation();
   switch (context_.authenticator.renew(login_->identity)) {
     case auth::Renewal::kHolds:

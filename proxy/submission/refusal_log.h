@@ -26,10 +26,11 @@ enum class LoginFailure : std::uint8_t {
   kForeignNetwork,      ///< 535: the user may log in, but not from there.
   kUnavailable,         ///< 454: the password could not be checked now.
   kTooManyConnections,  ///< 421: the user has `limits.connections`.
+  kSource,              ///< 535: no [[auth.source]] lets it in.
 };
-inline constexpr std::array<std::string_view, 6> kLoginFailureNames = {
-    "unknown_user",    "wrong_password", "foreign_authzid",
-    "foreign_network", "unavailable",    "too_many_connections"};
+inline constexpr std::array<std::string_view, 7> kLoginFailureNames = {
+    "unknown_user", "wrong_password",       "foreign_authzid", "foreign_network",
+    "unavailable",  "too_many_connections", "no_source"};
 
 /// Writes these lines. For each event and reason it writes at most 10 lines in ten seconds for one
 /// client network and 100 for all; the next line has the number of those left out in `suppressed`.

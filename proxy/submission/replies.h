@@ -73,6 +73,9 @@ inline constexpr Wire kUserRemoved = "421 4.7.0 Your user was removed, closing c
 inline constexpr Wire kPasswordChanged =
     "421 4.7.0 Your password was changed, log in again; closing connection\r\n";
 
+inline constexpr Wire kTokenEnded =
+    "421 4.7.0 Your token has expired, log in again; closing connection\r\n";
+
 // The mail transaction.
 inline constexpr Wire kSenderOk = "250 2.1.0 Sender ok\r\n";
 inline constexpr Wire kRecipientOk = "250 2.1.5 Recipient ok\r\n";

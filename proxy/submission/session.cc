@@ -163,6 +163,9 @@ const Session::Handler* Session::admit(const smtp::CommandLine& command, std::si
   }
   // It is refused with all its octets, or not.
   if (command.verb == smtp::Verb::kBdat) return &Handler::of(command.verb);
+  // Only now: who has an identity of its own may say so before.
+  if (command.verb == smtp::Verb::kMail && !login_) log_in_by_network();
+  if (!open_) return nullptr;  // there are too many connections of it
   if (const auto refusal = smtp::check(state(), command.verb)) {
     if (command.verb == smtp::Verb::kData) expect_content();
     refuse(*refusal);

@@ -67,7 +67,7 @@ class Session {
     std::shared_ptr<policy::UserLimits> limits;
     policy::ConnectionSlot connection;
     metrics::UserMetrics& metrics;
-    std::string mechanism;  ///< The SASL mechanism that was used.
+    std::string mechanism;  ///< The SASL mechanism that was used; empty: none was needed.
     TimePoint since;
   };
 
@@ -161,7 +161,10 @@ class Session {
   runtime::Task<std::optional<auth::Credentials>> run_exchange(auth::SaslExchange& exchange,
                                                                std::optional<std::string> initial);
   runtime::Task<std::optional<std::string>> read_response();
-  void log_in(auth::Identity identity, std::string mechanism);
+  /// False: the user has too many connections, and the session ends.
+  bool log_in(auth::Identity identity, std::string mechanism);
+  /// Who needs no AUTH where the client is, if anybody, is logged in.
+  void log_in_by_network();
   /// Says `reply`, and breaks off after the last failure that a session may have.
   void fail_login(std::string_view reply, int code);
   /// Makes the login's rights those in force. False: it holds no more, and the session has ended.

@@ -73,6 +73,8 @@ std::string told(const Verdict& verdict) {
       return "foreign authzid";
     case Rejected::Cause::kForeignNetwork:
       return "foreign network";
+    case Rejected::Cause::kSource:
+      return "no source: " + std::get<Rejected>(verdict).detail;
   }
   return "";
 }

@@ -16,6 +16,8 @@ std::unique_ptr<Registry> exercised_registry() {
   listener.handshake(TlsVersion::k13, true);
   listener.refused_commands.add(4, 550);
   registry->for_mechanism("plain").results[AuthResult::kAccepted].add();
+  registry->for_auth_source("kubernetes").answers[SourceAnswer::kAccepted].add();
+  registry->for_auth_source("kubernetes").away.set(1);
   auto& user = registry->for_user("billing");
   user.message(Outcome::kAccepted, 10'240, 3);
   user.limit_refusals[Limit::kMessages].add();
