@@ -332,7 +332,7 @@ std::string Registry::expose() const {
             "Questions to the sources of identities, by how they ended.", "source", auth_sources,
             "result", &SourceMetrics::answers);
   page.each("sallyport_auth_source_away",
-            "1 for a source of identities that could not answer when it was last asked.", "source",
+            "Whether a source of identities could not answer when it was last asked.", "source",
             auth_sources, &SourceMetrics::away);
   add_users(page, state_->users.rows());
   add_upstreams(page, state_->upstreams.rows());

@@ -119,10 +119,11 @@ std::optional<std::string> read_named_file(const Section& section, std::string_v
 }
 
 /// Of the keys of a source a file of passwords has three.
-void blame_keys_of_others(const Section& section) {
+void blame_keys_of_others(const Section& section, bool has_type) {
   for (const std::string_view key : schema::kAuthSource.keys) {
     if (key == "type" || key == "path" || key == "format" || !section.has(key)) continue;
-    section.blame(key, "means nothing with type = \"passwd\"; expected no such key");
+    section.blame(key, has_type ? "means nothing with type = \"passwd\"; expected no such key"
+                                : "means nothing without a type; expected one that has it");
   }
 }
 
@@ -138,7 +139,7 @@ void read_source(const Section& section, const Outside& outside, Names& names, N
                                               {"http", SourceKind::kHttp},
                                               {"network", SourceKind::kNetwork}}));
   if (asked) return read_asked_source(section, *asked, outside, source_names, config);
-  if (has_type) blame_keys_of_others(section);
+  blame_keys_of_others(section, has_type);
   const auto form = path_form("the path of a password file", config.file);
   const bool has_path = section.require("path", source.path, form);
   const bool has_format =
