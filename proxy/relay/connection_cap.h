@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -169,9 +170,19 @@ class ConnectionCaps {
   /// What is wrong with the upstream of this name; nullopt: nothing is.
   std::optional<Health::Diagnosis> diagnosis(std::string_view upstream) const;
 
+  /// What is wrong with one login of an upstream that has a login for each tenant.
+  struct TenantDiagnosis {
+    std::string username;
+    Health::Diagnosis diagnosis;
+  };
+  /// The first `most` of such of the upstream of this name.
+  std::vector<TenantDiagnosis> tenants_in_trouble(std::string_view upstream,
+                                                  std::size_t most) const;
+
  private:
   struct Known {
     std::string upstream;
+    std::string username;  // of the login
     std::weak_ptr<ConnectionCap> cap;
   };
 

@@ -677,6 +677,17 @@ TEST(Problems, OfTheMechanisms) {
           "access token; expected \"XOAUTH2\" or \"OAUTHBEARER\" where there is oauth"));
 }
 
+TEST(Problems, OfPlaceholdersForTenants) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "username = '{usr}'\npassword = 'p'"),
+              ElementsAre("c.toml:5:12: upstream[1].username has \"{usr}\", which stands for "
+                          "nothing; expected \"{user}\" or \"{group}\""));
+  EXPECT_THAT(problems_of(start + "username = '{user}'\npassword = { file = '/s/{group}/{team}' }"),
+              ElementsAre("c.toml:6:12: upstream[1].password has \"{team}\", which stands for "
+                          "nothing; expected \"{user}\" or \"{group}\""));
+  EXPECT_THAT(problems_of(start + "username = '{A1}{'\npassword = 'p'"), ElementsAre());
+}
+
 TEST(Problems, OfOAuth) {
   const std::string start =
       "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
