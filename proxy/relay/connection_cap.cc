@@ -47,9 +47,13 @@ void ConnectionCap::leave(const std::shared_ptr<Member>& member) {
 }
 
 bool ConnectionCap::try_take(Member& member, TimePoint now) {
+  return try_take_of(member, ~std::uint32_t{0}, now);
+}
+
+bool ConnectionCap::try_take_of(Member& member, std::uint32_t most, TimePoint now) {
   const std::lock_guard lock(mutex_);
   grow(now);
-  if (used_ >= allowed()) return false;
+  if (used_ >= std::min(most, allowed())) return false;
   ++used_;
   ++member.held_;
   return true;

@@ -70,6 +70,8 @@ class ConnectionCap {
 
   /// A slot, if one is free.
   bool try_take(Member& member, TimePoint now);
+  /// The same, but none beyond the first `most`.
+  bool try_take_of(Member& member, std::uint32_t most, TimePoint now);
   /// Queues for a slot, in the place of one that has waited since `since`. Each wait ends in
   /// `stop_waiting`.
   void wait(Member& member, TimePoint since, TimePoint now);

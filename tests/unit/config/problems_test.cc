@@ -688,6 +688,17 @@ TEST(Problems, OfPlaceholdersForTenants) {
   EXPECT_THAT(problems_of(start + "username = '{A1}{'\npassword = 'p'"), ElementsAre("accepted"));
 }
 
+TEST(Problems, OfConnectionsKeptOpen) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "max_connections = 5\nmin_connections = 6"),
+              ElementsAre("c.toml:6:19: upstream[1].min_connections is 6; expected an integer from "
+                          "0 to 5"));
+  EXPECT_THAT(
+      problems_of(start + "username = '{user}'\npassword = 'p'\nmin_connections = 1"),
+      ElementsAre("c.toml:7:19: upstream[1].min_connections means nothing where each tenant has a "
+                  "login of its own; expected no such key"));
+}
+
 TEST(Problems, OfOAuth) {
   const std::string start =
       "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\nusername = 'u'\n";
