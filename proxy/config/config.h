@@ -56,7 +56,10 @@ struct Listener {
   HeaderRules header = {};
   /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
   std::vector<std::string> disabled_extensions = {};
-  Origin origin = {};  ///< Of `address`.
+  /// SASL mechanisms in the order EHLO shows them; unset: as `[auth]` says.
+  std::optional<std::vector<std::string>> mechanisms = {};
+  Origin origin = {};             ///< Of `address`.
+  Origin mechanisms_origin = {};  ///< Of `mechanisms`.
 
   bool operator==(const Listener&) const = default;
 };

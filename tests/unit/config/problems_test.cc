@@ -484,7 +484,8 @@ TEST(Problems, OfUsers) {
         "expected the path of a users file"}},
       {"[auth]\nfile = 'password'\nmechanisms = ['PLAIN', 'CRAM-MD5', 'PLAIN']\ncache_lifetime = "
        "'long'",
-       {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\" or \"LOGIN\"",
+       {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\", \"LOGIN\", "
+        "\"SCRAM-SHA-256\" or \"SCRAM-SHA-256-PLUS\"",
         "c.toml:3:36: auth.mechanisms[3] is \"PLAIN\" again; expected each mechanism once",
         "c.toml:4:18: auth.cache_lifetime is \"long\"; expected a duration from 0s to 1d, such as "
         "\"30s\" or \"1h30m\"",
@@ -675,6 +676,22 @@ TEST(Problems, OfTheMechanisms) {
       ElementsAre(
           "c.toml:6:20: upstream[1].auth_mechanisms[1] is \"PLAIN\", which does not take an "
           "access token; expected \"XOAUTH2\" or \"OAUTHBEARER\" where there is oauth"));
+}
+
+TEST(Problems, OfMechanismsThatNobodyCouldPass) {
+  const std::string start =
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\nmechanisms = ['SCRAM-SHA-256-PLUS']\n"
+      "[auth]\nmechanisms = ['PLAIN', 'SCRAM-SHA-256']\n";
+  EXPECT_THAT(
+      problems_of(start),
+      ElementsAre("c.toml:4:14: listener[1].mechanisms has \"SCRAM-SHA-256-PLUS\", by which "
+                  "nobody could log in; expected a user whose password was made by: "
+                  "sallyport hash-password --scram",
+                  "c.toml:5:1: nobody could log in; expected at least one [[auth.user]] "
+                  "with a password, auth.file or [[auth.source]]",
+                  "c.toml:6:14: auth.mechanisms has \"SCRAM-SHA-256\", by which nobody could "
+                  "log in; expected a user whose password was made by: sallyport "
+                  "hash-password --scram"));
 }
 
 TEST(Problems, OfPlaceholdersForTenants) {
