@@ -121,8 +121,7 @@ TEST(Login, RefusesAPasswordThatCouldNotBeOne) {
 }
 
 TEST(OauthBearer, ReadsOneMessage) {
-  const std::string form =
-      "OAUTHBEARER wants: n,a=NAME,^Aauth=Bearer TOKEN^A^A";
+  const std::string form = "OAUTHBEARER wants: n,a=NAME,^Aauth=Bearer TOKEN^A^A";
   const std::pair<std::string, std::string> cases[] = {
       // RFC 7628 section 4.1.
       {"n,a=user@example.com,\1host=server.example.com\1port=143\1"
@@ -158,8 +157,7 @@ TEST(OauthBearer, ReadsOneMessage) {
 }
 
 TEST(Xoauth2, ReadsOneMessage) {
-  const std::string form =
-      "XOAUTH2 wants: user=NAME^Aauth=Bearer TOKEN^A^A";
+  const std::string form = "XOAUTH2 wants: user=NAME^Aauth=Bearer TOKEN^A^A";
   const std::pair<std::string, std::string> cases[] = {
       {"user=someuser@example.com\1auth=Bearer ya29.vF9dft4q\1\1",
        "someuser@example.com|ya29.vF9dft4q"},
