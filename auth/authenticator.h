@@ -10,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "auth/hashing_queue.h"
@@ -20,6 +21,8 @@
 #include "auth/sasl.h"
 #include "auth/source.h"
 #include "auth/source_list.h"
+#include "auth/proof.h"
+#include "auth/scram.h"
 #include "auth/user_table.h"
 #include "auth/verified_cache.h"
 #include "proxy/base/clock.h"
@@ -92,9 +95,10 @@ class Authenticator {
   /// A reload may change it, from any thread; it holds for what is already cached, too.
   void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
 
-  /// Says whether the credentials are right. A hit in the cache does not suspend and costs one
-  /// HMAC. Otherwise one hash is computed on the thread pool of `loop`, for an unknown user like
-  /// for a wrong password; the same credentials asked for many times at once are hashed once.
+  /// Says whether the proof is right. A hit in the
+  /// cache does not suspend and costs one HMAC. Otherwise one hash is computed on the thread pool
+  /// of `loop`, for an unknown user like for a wrong password; the same credentials asked for many
+  /// times at once are hashed once.
   ///
   /// A name that is none of our users' is asked for of the sources; who is let in is remembered, and
   /// let in again without a hash or a question. A name of our own users is never asked for
@@ -103,11 +107,14 @@ class Authenticator {
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
   ///
-  /// `client`: where it is; a user whose networks do not have it is rejected once the password was
+  /// `mechanism`: by what it was shown, for sources that want to know. `client`: where it is; a user whose networks do not have it is rejected once the password was
   /// found right. Networks take turns at the hashes; those from which a login succeeded
   /// lately have turns and places of their own.
-  runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials,
-                                const IpAddress& client);
+  runtime::Task<Verdict> verify(runtime::Loop& loop, Proof proof, const IpAddress& client,
+                                std::string_view mechanism = {});
+
+  /// The keys by which this user proves to know the password by SCRAM, or decoys.
+  ScramUser find_scram_user(std::string_view name) const;
 
   /// For a shutdown, from any thread: logins that wait for their turn, now or later, are
   /// unavailable.
@@ -132,8 +139,13 @@ class Authenticator {
   runtime::Task<Result<bool>> hash_in_vain(runtime::Loop& loop, const IpAddress& client,
                                            const UserTable& table, const CredentialsMac& mac,
                                            const Secret& password);
+  runtime::Task<Verdict> verify_token(runtime::Loop& loop, BearerToken token,
+                                      const IpAddress& client, std::string_view mechanism);
+  Verdict verify_proved(runtime::Loop& loop, ProvedUser proved, const IpAddress& client);
+  runtime::Task<Verdict> verify_password(runtime::Loop& loop, Password credentials,
+                                         const IpAddress& client, std::string_view mechanism);
 
-  PasswordVerifier verify_password_;
+  PasswordVerifier verifier_;
   HashingQueue queue_;
   VerifiedCache cache_;
   KnownNetworks known_;
