@@ -108,7 +108,9 @@ void Loop::run_until(const bool& done) {
     if (done) return;
     const bool outside_work = time_ == Time::kReal || offloaded_ > 0;
     turn(outside_work);
-    if (!outside_work && !done && nothing_to_do()) jump_to_next_deadline();
+    // What the turn resumed may have handed work out itself.
+    const bool idle = !outside_work && offloaded_ == 0;
+    if (idle && !done && nothing_to_do()) jump_to_next_deadline();
   }
 }
 

@@ -35,7 +35,7 @@ constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
 constexpr auto kCommands =
     std::to_array<std::string_view>({"run", "check", "hash-password", "providers", "explain",
-                                     "doctor", "send", "trace", "version", "help"});
+                                     "doctor", "send", "auth", "trace", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
@@ -196,6 +196,13 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   app.add_subcommand("help", "Print this, or the help of a command");
 
   // The first word decides, and is looked at here: what CLI11 says of it helps nobody.
+  AuthCommand login;
+  CLI::App& auth = *app.add_subcommand(
+      "auth",
+      "Try a login by the sources of a configuration, and say what each of them says; the password "
+      "or token is read from the terminal or standard input");
+  add_config(auth);
+  auth.add_option("--user", login.user, "The name to log in with")->required();
   if (argc < 2) {
     return not_understood("a command is missing; expected " + config::list(kCommands, '\'', "or"));
   }
@@ -231,6 +238,8 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   trace.config = examined.config = sent.config = config;
   if (doctor) return examined;
   if (send) return sent;
+  login.config = config;
+  if (auth) return login;
   if (story) return trace;
   return VersionCommand{};
 }

@@ -79,6 +79,11 @@ struct SendCommand {
   std::string password_file;  ///< Both empty: from the terminal or standard input.
   std::string password_env;
 };
+/// One login, tried by the sources of `config`.
+struct AuthCommand {
+  std::string config;
+  std::string user;
+};
 struct VersionCommand {};
 /// Nothing to do but print: help on standard output, or what was wrong on standard error.
 struct PrintCommand {
@@ -88,7 +93,7 @@ struct PrintCommand {
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
                                  ExplainCommand, ExplainRouteCommand, TraceCommand, DoctorCommand,
-                                 SendCommand, VersionCommand, PrintCommand>;
+                                 SendCommand, AuthCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

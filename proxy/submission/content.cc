@@ -277,7 +277,7 @@ message::Message Session::assemble(Content& content) {
       .message_id_domain = gate_.settings.header.message_id_domain,
       .hide_client = gate_.settings.header.hide_client,
       .extended = hello_.extended,
-      .authenticated = login_ != nullptr,
+      .authenticated = login_ && !login_->mechanism.empty(),
       .smtputf8 = transaction_->envelope.parameters.smtputf8,
       .id = transaction_->id.view(),
       .only_recipient = recipients.size() == 1 ? &recipients.front().forward_path : nullptr,

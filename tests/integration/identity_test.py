@@ -7,11 +7,12 @@ import json
 import signal
 import smtplib
 import ssl
+import subprocess
 import threading
 import time
 import unittest
 
-from harness import PASSWORD, PATIENCE, USER, Authority, Sallyport, Scratch, capture_upstream, outcome, run, wait_for
+from harness import BINARY, PASSWORD, PATIENCE, USER, Authority, Sallyport, Scratch, capture_upstream, outcome, run, wait_for
 
 SENDER = "app@shop.example.com"
 TEXT = f"From: {SENDER}\r\nSubject: x\r\n\r\nx\r\n"
@@ -201,6 +202,44 @@ class Identity(unittest.TestCase):
         self.assertEqual(self.log_in(gateway, "bank/till", token)[0], 535)
         self.server.gone.add("system:serviceaccount:shop:till")
         self.assertEqual(self.log_in(gateway, "token", token)[0], 535)
+
+    def test_a_token_comes_by_its_own_mechanisms(self):
+        gateway = self.gateway('[auth]\nmechanisms = ["PLAIN", "OAUTHBEARER", "XOAUTH2"]\n' + self.issuer())
+        for mechanism, text in (("XOAUTH2", "user=shop\x01auth=Bearer {}\x01\x01"),
+                                ("OAUTHBEARER", "n,a=shop,\x01auth=Bearer {}\x01\x01")):
+            with self.subTest(mechanism=mechanism), gateway.client(login=False) as client:
+                client.ehlo()
+                said = base64.b64encode(text.format(self.token()).encode()).decode()
+                self.assertEqual(client.docmd("AUTH", f"{mechanism} {said}")[0], 235)
+                self.assert_sends(client)
+            with gateway.client(login=False) as client:
+                client.ehlo()
+                said = base64.b64encode(text.format(self.token(aud="vault")).encode()).decode()
+                self.assertEqual(client.docmd("AUTH", f"{mechanism} {said}")[0], 334)
+                self.assertEqual(client.docmd("" if mechanism == "XOAUTH2" else "AQ==")[0], 535)
+
+    def test_the_command_says_which_source_said_what(self):
+        extra = self.issuer() + self.source("http", f'url = "{self.server.url}/hook"')
+        gateway = Sallyport(self.folder / "gateway", self.authority, capture_upstream("c", self.mail), extra=extra)
+
+        def said(user, secret):
+            result = subprocess.run([BINARY, "auth", "--config", gateway.config, "--user", user], input=secret + "\n",
+                                    capture_output=True, text=True, timeout=PATIENCE)
+            self.assertNotIn(secret, result.stdout + result.stderr)
+            return result.returncode, result.stdout
+
+        self.assertEqual(said("hooked", "hook password"), (0, "\n".join((
+            "file: there is no user 'hooked'", "token: not asked: it takes tokens, and this is none",
+            "http: accepted as 'hooked'; may send as: *@shop.example.com; groups: shops", ""))))
+        code, text = said("token", self.token(aud="vault"))
+        self.assertEqual(code, 1)
+        self.assertIn("token: rejected: the token is not for this audience\n", text)
+        self.assertIn("http: rejected: it says no (HTTP status 401)\n", text)
+        self.assertEqual(said(USER, PASSWORD)[0], 0)
+        self.server.broken = (503, "")
+        code, text = said("hooked", "hook password")
+        self.assertEqual(code, 1)
+        self.assertIn("http: it cannot say: HTTP status 503\n", text)
 
     def test_a_session_ends_with_its_token(self):
         gateway = self.gateway(self.issuer('leeway = "0s"'))

@@ -108,6 +108,10 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
     };
   }
   authenticator_.emplace(std::move(options), std::move(*users));
+  if (!networks_without_login_.empty()) {
+    authenticator_->replace_sources(std::make_shared<const auth::SourceList>(
+        std::vector<std::shared_ptr<auth::GuardedSource>>(), networks_without_login_));
+  }
   const TimePoint start = loop.now();
   context_ = std::make_unique<submission::Context>(submission::Context{
       .loop = loop_,
@@ -128,7 +132,8 @@ Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
   static const std::set<std::string> settings = {
-      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route"};
+      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route",
+      "network"};
   return settings.contains(directive);
 }
 
@@ -140,6 +145,8 @@ void Stage::set(const Step& step) {
     // Read by who decides how it is run.
   } else if (words[0] == "user" && words.size() >= 3) {
     users_.push_back(make_user(words));
+  } else if (words[0] == "network" && words.size() >= 3) {
+    trust_network(words);
   } else if (words[0] == "upstream" && words.size() >= 2) {
     add_upstream(words);
   } else if (words[0] == "route" && words.size() >= 2) {
@@ -234,6 +241,21 @@ void Stage::set_value(const std::string& key, const std::string& value) {
   const auto found = keys.find(key);
   if (found == keys.end()) throw std::invalid_argument("@set knows no " + key);
   found->second();
+}
+
+void Stage::trust_network(const std::vector<std::string>& words) {
+  const auto network = IpNetwork::parse(words[1]);
+  if (!network) throw std::invalid_argument("@network: no network: " + words[1]);
+  std::vector<std::string> as_user = words;
+  as_user[1] = words[2];
+  const config::User user = make_user(as_user);
+  auto grant = std::make_shared<auth::Grant>();
+  grant->name = user.name;
+  grant->senders = user.senders;
+  grant->limits = user.limits;
+  grant->source = "network";
+  grant->source_id = networks_without_login_.size() + 1;
+  networks_without_login_.push_back({.networks = {*network}, .grant = std::move(grant)});
 }
 
 config::User Stage::make_user(const std::vector<std::string>& words) {

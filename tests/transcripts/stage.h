@@ -68,6 +68,7 @@ class Stage {
   void set(const Step& step);
   void set_listener(const std::vector<std::string>& words);
   void set_value(const std::string& key, const std::string& value);
+  void trust_network(const std::vector<std::string>& words);
   static config::User make_user(const std::vector<std::string>& words);
   void reload_users();
   void add_upstream(const std::vector<std::string>& words);
@@ -78,6 +79,7 @@ class Stage {
   std::shared_ptr<config::Config> config_;
   std::vector<config::User> users_;
   bool authenticator_fails_ = false;
+  std::vector<auth::TrustedNetwork> networks_without_login_;
   CapturedLog log_;
   metrics::Registry metrics_;
   Providers providers_;

@@ -115,7 +115,7 @@ TEST_F(AuthenticatorTest, AcceptsTheRightPasswordOnly) {
 TEST_F(AuthenticatorTest, KeepsNoTokens) {
   const auto verdict = loop_.run(
       authenticator_.verify(loop_, BearerToken{.name = "billing", .token = Secret("t")}, kClient));
-  EXPECT_EQ(told(verdict), "wrong password");
+  EXPECT_EQ(told(verdict), "no source: no source takes it");
 }
 
 TEST_F(AuthenticatorTest, WhomScramHasProvedIsLookedAtAsWhoSaidAPassword) {

@@ -13,6 +13,7 @@
 
 #include "auth/authenticator.h"
 #include "auth/guarded_source.h"
+#include "auth/proof.h"
 #include "auth/source_list.h"
 #include "auth/sources/https_server.h"
 #include "auth/sources/key_store.h"
@@ -108,7 +109,7 @@ class Sources : public testing::Test {
 
   Verdict verify(std::string name, std::string_view password = "secret") {
     return loop_.run(
-        authenticator_.verify(loop_, {"", std::move(name), Secret(password)}, kClient));
+        authenticator_.verify(loop_, Password{"", std::move(name), Secret(password)}, kClient));
   }
   static std::string told(const Verdict& verdict) {
     if (const auto* accepted = std::get_if<Accepted>(&verdict)) {
@@ -142,7 +143,7 @@ TEST_F(Sources, AreNotAskedAgainForAWhile) {
   loop_.run(sleep(loop_, 61s));
   verify("till");
   EXPECT_EQ(script_.asked, 3);
-  loop_.run(authenticator_.verify(loop_, {"", "till", Secret("secret")},
+  loop_.run(authenticator_.verify(loop_, Password{"", "till", Secret("secret")},
                                   IpAddress::parse("192.0.2.2").value()));
   EXPECT_EQ(script_.asked, 4) << "a source may look at where a client is";
 }
@@ -219,7 +220,7 @@ TEST_F(Sources, GraceIsForWhoWasLetInBefore) {
 
 Task<void> ask(Authenticator& authenticator, Loop& loop, std::string password, int& let_in) {
   const Verdict verdict =
-      co_await authenticator.verify(loop, {"", "till", Secret(password)}, kClient);
+      co_await authenticator.verify(loop, Password{"", "till", Secret(password)}, kClient);
   if (std::holds_alternative<Accepted>(verdict)) ++let_in;
 }
 
@@ -371,6 +372,19 @@ TEST_F(Tokens, AreAPasswordThatTheirOwnerHas) {
   EXPECT_EQ(show("a password"), "no: no source takes it");
   EXPECT_EQ(fetches_, 1);
   EXPECT_EQ(hashes_, 3) << "one for each that was refused";
+}
+
+TEST_F(Tokens, ComeAloneAndAreNoPasswordThen) {
+  const auto bear = [this](std::string name, const std::string& text) {
+    return told(loop_.run(
+        authenticator_.verify(loop_, BearerToken{std::move(name), Secret(text)}, kClient)));
+  };
+  const std::string text = token(key_);
+  EXPECT_EQ(bear("", text), "issuer lets in shop");
+  EXPECT_EQ(bear("", text), "issuer lets in shop again");
+  EXPECT_EQ(bear("bank", text), "no: issuer: the token is of another user");
+  EXPECT_EQ(bear("", "opaque"), "no: issuer: it is no signed JSON Web Token");
+  EXPECT_EQ(hashes_, 0);
 }
 
 TEST_F(Tokens, SayWhatTheirOwnerMayDo) {

@@ -145,6 +145,7 @@ TEST(AskedSource, TellsItsProblems) {
   EXPECT_THAT(problems_of("[[auth.group]]\nsenders = ['a']\n[[auth.group]]\nname = 'a'\n"
                           "[[auth.group]]\nname = 'a'\n"),
               ElementsAre(HasSubstr("c.toml:1:1: auth.group[1].name is missing"),
+                          HasSubstr("nobody could log in"),
                           HasSubstr("c.toml:2:12: auth.group[1].senders[1]"),
                           HasSubstr("c.toml:6:8: auth.group[3].name is \"a\"")));
 }

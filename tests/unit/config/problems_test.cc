@@ -485,7 +485,7 @@ TEST(Problems, OfUsers) {
       {"[auth]\nfile = 'password'\nmechanisms = ['PLAIN', 'CRAM-MD5', 'PLAIN']\ncache_lifetime = "
        "'long'",
        {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\", \"LOGIN\", "
-        "\"SCRAM-SHA-256\" or \"SCRAM-SHA-256-PLUS\"",
+        "\"SCRAM-SHA-256\", \"SCRAM-SHA-256-PLUS\", \"OAUTHBEARER\" or \"XOAUTH2\"",
         "c.toml:3:36: auth.mechanisms[3] is \"PLAIN\" again; expected each mechanism once",
         "c.toml:4:18: auth.cache_lifetime is \"long\"; expected a duration from 0s to 1d, such as "
         "\"30s\" or \"1h30m\"",
