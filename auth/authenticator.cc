@@ -128,8 +128,8 @@ runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question 
   source_rejections_.note(loop.now() - began);
   // As for a wrong password of one of our users. Who shows a token alone names nobody.
   if (!question.is_token && asked.table->size() > 0) {
-    const Result<bool> hashed = co_await hash_in_vain(loop, question.client, *asked.table,
-                                                      question.mac, question.secret);
+    const Result<bool> hashed =
+        co_await hash_in_vain(loop, question.client, *asked.table, question.mac, question.secret);
     if (!hashed) {
       const Error& error = hashed.error();
       co_return Unavailable{.reason = error.text, .busy = error.code == ErrorCode::kLimit};
@@ -141,8 +141,7 @@ runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question 
 }
 
 runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Proof proof,
-                                             const IpAddress& client,
-                                             std::string_view mechanism) {
+                                             const IpAddress& client, std::string_view mechanism) {
   if (auto* password = std::get_if<Password>(&proof)) {
     co_return co_await verify_password(loop, std::move(*password), client, mechanism);
   }
@@ -164,8 +163,8 @@ runtime::Task<Verdict> Authenticator::verify_token(runtime::Loop& loop, BearerTo
                     .is_token = true,
                     .mechanism = std::string(mechanism),
                     .client = client};
-  question.mac = cache_.mac(ascii::lower(question.name), "token from " + client.str(),
-                            question.secret);
+  question.mac =
+      cache_.mac(ascii::lower(question.name), "token from " + client.str(), question.secret);
   co_return co_await ask_sources(loop, std::move(question), std::move(now));
 }
 

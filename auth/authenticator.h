@@ -17,12 +17,12 @@
 #include "auth/identity.h"
 #include "auth/known_networks.h"
 #include "auth/password_hash.h"
+#include "auth/proof.h"
 #include "auth/rejection_pace.h"
 #include "auth/sasl.h"
+#include "auth/scram.h"
 #include "auth/source.h"
 #include "auth/source_list.h"
-#include "auth/proof.h"
-#include "auth/scram.h"
 #include "auth/user_table.h"
 #include "auth/verified_cache.h"
 #include "proxy/base/clock.h"
@@ -49,14 +49,14 @@ struct Rejected {
     kSource,  ///< No source lets it in; `detail` has their reasons.
   };
   Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
-  std::string name = {};  ///< The user, as configured; as the client said it if there is none.
+  std::string name = {};    ///< The user, as configured; as the client said it if there is none.
   std::string detail = {};  ///< For our own log only.
 };
 
 /// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
 struct Unavailable {
   std::string reason;
-  bool busy = false;  ///< Too many passwords are waiting to be checked.
+  bool busy = false;        ///< Too many passwords are waiting to be checked.
   std::string detail = {};  ///< For our own log only: which source, and why.
 };
 
@@ -100,16 +100,17 @@ class Authenticator {
   /// of `loop`, for an unknown user like for a wrong password; the same credentials asked for many
   /// times at once are hashed once.
   ///
-  /// A name that is none of our users' is asked for of the sources; who is let in is remembered, and
-  /// let in again without a hash or a question. A name of our own users is never asked for
+  /// A name that is none of our users' is asked for of the sources; who is let in is remembered,
+  /// and let in again without a hash or a question. A name of our own users is never asked for
   /// elsewhere: no source speaks for them.
   ///
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
   ///
-  /// `mechanism`: by what it was shown, for sources that want to know. `client`: where it is; a user whose networks do not have it is rejected once the password was
-  /// found right. Networks take turns at the hashes; those from which a login succeeded
-  /// lately have turns and places of their own.
+  /// `mechanism`: by what it was shown, for sources that want to know. `client`: where it is; a
+  /// user whose networks do not have it is rejected once the password was found right. Networks
+  /// take turns at the hashes; those from which a login succeeded lately have turns and places of
+  /// their own.
   runtime::Task<Verdict> verify(runtime::Loop& loop, Proof proof, const IpAddress& client,
                                 std::string_view mechanism = {});
 

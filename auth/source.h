@@ -21,12 +21,12 @@ namespace sallyport::auth {
 
 /// What a client shows, for a source to say yes or no to.
 struct Question {
-  std::string name;  ///< Whom it says it is; empty: it has shown a token alone.
-  Secret secret;     ///< A password or a token.
+  std::string name;            ///< Whom it says it is; empty: it has shown a token alone.
+  Secret secret;               ///< A password or a token.
   bool is_token = false;       ///< It came by a mechanism for tokens: it is no password.
   std::string mechanism = {};  ///< By its registered name.
   IpAddress client = {};
-  CredentialsMac mac = {};     ///< Of all of the above but the mechanism: equal questions have it.
+  CredentialsMac mac = {};  ///< Of all of the above but the mechanism: equal questions have it.
 };
 
 /// Whom a source has let in, and what it says of them. Rights that it does not speak of come from
@@ -61,8 +61,8 @@ struct Away {
 
 using Answer = std::variant<Granted, Refused, Away>;
 
-/// One source as such: no cache, no limit to what is asked of it at a time. Thread-safe; it outlives
-/// every `check`.
+/// One source as such: no cache, no limit to what is asked of it at a time. Thread-safe; it
+/// outlives every `check`.
 class Source {
  public:
   Source() = default;

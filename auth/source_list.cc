@@ -47,8 +47,8 @@ Granted SourceList::trusted(const IpAddress& client) const {
 }
 
 bool SourceList::holds(const Grant& grant) const {
-  return std::ranges::any_of(
-             sources_, [&](const auto& source) { return source->id() == grant.source_id; }) ||
+  return std::ranges::any_of(sources_,
+                             [&](const auto& source) { return source->id() == grant.source_id; }) ||
          std::ranges::any_of(networks_, [&](const TrustedNetwork& each) {
            return each.grant->source_id == grant.source_id;
          });
@@ -65,8 +65,8 @@ std::string SourceList::troubles(TimePoint now) const {
     if (!trouble) continue;
     const auto seconds =
         std::chrono::duration_cast<std::chrono::seconds>(now - trouble->since).count();
-    lines += fmt::format("source {}: away for {} s: {}\n", source->name(), seconds,
-                         trouble->reason);
+    lines +=
+        fmt::format("source {}: away for {} s: {}\n", source->name(), seconds, trouble->reason);
   }
   return lines;
 }

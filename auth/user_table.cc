@@ -13,7 +13,7 @@
 namespace sallyport::auth {
 
 Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::User> users,
-                                                         Rights rights) {
+                                                          Rights rights) {
   std::shared_ptr<UserTable> table(new UserTable);
   table->rights_ = std::move(rights);
   table->users_.reserve(users.size());

@@ -6,11 +6,11 @@
 #include <variant>
 
 #include "auth/password_hash.h"
+#include "proxy/server/auth_command.h"
 #include "proxy/server/check.h"
 #include "proxy/server/command_line.h"
 #include "proxy/server/doctor_command.h"
 #include "proxy/server/explain_route.h"
-#include "proxy/server/auth_command.h"
 #include "proxy/server/hash_password.h"
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"

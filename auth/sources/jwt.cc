@@ -118,8 +118,8 @@ Result<Jwt> parse_jwt(std::string_view token) {
   if (header->has("crit")) {
     return fail(ErrorCode::kInvalid, "the token has a critical header that is not known here");
   }
-  const auto algorithm = std::ranges::find(kAlgorithms, header->text("alg").value_or(""),
-                                           &AlgorithmName::name);
+  const auto algorithm =
+      std::ranges::find(kAlgorithms, header->text("alg").value_or(""), &AlgorithmName::name);
   if (algorithm == kAlgorithms.end()) {
     return fail(ErrorCode::kInvalid, "the token is not signed by RS256, ES256 or EdDSA");
   }
@@ -174,8 +174,7 @@ Result<Duration> check_claims(const Json& claims, const ClaimRules& rules, WallT
     return wrong("the token is not for this audience");
   }
   const auto leeway = std::chrono::floor<seconds>(rules.leeway).count();
-  const std::int64_t at =
-      std::chrono::floor<seconds>(now.time_since_epoch()).count();
+  const std::int64_t at = std::chrono::floor<seconds>(now.time_since_epoch()).count();
   const auto ends = claims.seconds("exp");
   if (!ends) return wrong("the token has no end (exp)");
   if (at >= *ends + leeway) return wrong("the token has expired");

@@ -26,7 +26,7 @@ bool looks_like_jwt(std::string_view text);
 /// A token in its parts, of which nothing is proved yet.
 struct Jwt {
   crypto::JwsAlgorithm algorithm = crypto::JwsAlgorithm::kRs256;
-  std::string key_id;        ///< Compared with the ids of keys, and nothing else; may be empty.
+  std::string key_id;            ///< Compared with the ids of keys, and nothing else; may be empty.
   std::string_view signed_part;  ///< Views the token.
   std::string signature;
   http::Json claims;
@@ -79,8 +79,8 @@ class ClaimTemplate {
   static Result<ClaimTemplate> parse(std::string_view text);
 
   /// The texts that it stands for: one, or where the template is a single claim that is a list, one
-  /// for each of its elements. nullopt: a claim is not there, is no text, or has an octet that could
-  /// mean more than itself: a control character, a blank at an end, or one of `forbidden`.
+  /// for each of its elements. nullopt: a claim is not there, is no text, or has an octet that
+  /// could mean more than itself: a control character, a blank at an end, or one of `forbidden`.
   std::optional<std::vector<std::string>> fill(const http::Json& claims,
                                                std::string_view forbidden = {}) const;
 

@@ -98,7 +98,8 @@ void KeyStore::complete(Result<IssuerKeys> fetched) {
       result = keys_;
     } else {
       last_error_ = fetched.error();
-      not_before_ = now + std::min<Duration>(kPause, kShortestPause * (1u << std::min(failures_, 6u)));
+      not_before_ =
+          now + std::min<Duration>(kPause, kShortestPause * (1u << std::min(failures_, 6u)));
       ++failures_;
       result = fail(fetched.error());
     }

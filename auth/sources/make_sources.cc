@@ -80,8 +80,8 @@ std::expected<std::vector<SourceFiles>, std::vector<config::Problem>> read_sourc
         problems.push_back({.file = config.file,
                             .line = settings.jwks_origin.place.line,
                             .column = settings.jwks_origin.place.column,
-                            .what = "auth.source: jwks is \"" + settings.jwks + "\": " +
-                                    keys.error().text + "; expected a JWK set"});
+                            .what = "auth.source: jwks is \"" + settings.jwks +
+                                    "\": " + keys.error().text + "; expected a JWK set"});
       }
     }
     all.push_back(std::move(files));

@@ -102,8 +102,7 @@ Result<IssuerKeys> fetch_keys(const config::AuthSource& settings, const HttpsSer
   return IssuerKeys{.issuer = std::move(issuer), .keys = std::move(*keys)};
 }
 
-Result<std::unique_ptr<Source>> TokenSource::make(const config::AuthSource& settings,
-                                                  Parts parts) {
+Result<std::unique_ptr<Source>> TokenSource::make(const config::AuthSource& settings, Parts parts) {
   std::unique_ptr<TokenSource> source(new TokenSource(settings, std::move(parts)));
   const auto read = [&](const std::string& text) { return parse_template(settings.kind, text); };
   const auto read_all = [&](const std::vector<std::string>& texts,
@@ -180,8 +179,8 @@ Answer TokenSource::read_claims(const Question& question, const Json& claims,
   grant.name = names->front();
   if (settings_.kind == SourceKind::kKubernetes) {
     // What the cluster vouches for is the subject; the other claims say the same in parts.
-    static const ClaimTemplate kSubject =
-        *parse_template(SourceKind::kKubernetes, "system:serviceaccount:{namespace}:{serviceaccount}");
+    static const ClaimTemplate kSubject = *parse_template(
+        SourceKind::kKubernetes, "system:serviceaccount:{namespace}:{serviceaccount}");
     const auto subject = kSubject.fill(claims);
     if (!subject || subject->front() != claims.text("sub").value_or("")) {
       return Refused{"the token is of no service account"};

@@ -87,11 +87,11 @@ Answer read_grant(const Json& json, const Question& question) {
 
 Secret webhook_request(const Question& question) {
   std::string secret = http::json_quoted(question.secret.reveal());
-  std::string body = fmt::format(
-      R"({{"name":{},"{}":{},"client":{},"mechanism":{}}})",
-      question.name.empty() ? "null" : http::json_quoted(question.name),
-      question.is_token ? "token" : "password", secret, http::json_quoted(question.client.str()),
-      http::json_quoted(question.mechanism));
+  std::string body =
+      fmt::format(R"({{"name":{},"{}":{},"client":{},"mechanism":{}}})",
+                  question.name.empty() ? "null" : http::json_quoted(question.name),
+                  question.is_token ? "token" : "password", secret,
+                  http::json_quoted(question.client.str()), http::json_quoted(question.mechanism));
   wipe(secret);
   return Secret::consume(body);
 }
@@ -108,12 +108,12 @@ Answer read_webhook_response(int status, std::string_view body, const Question& 
 
 runtime::Task<Answer> WebhookSource::check(runtime::Loop& loop, const Question& question,
                                            TimePoint deadline) {
-  http::Request request{.method = "POST",
-                        .url = url_,
-                        .headers = {{"Content-Type", "application/json"},
-                                    {"Accept", "application/json"}},
-                        .body = webhook_request(question),
-                        .most = kMostBody};
+  http::Request request{
+      .method = "POST",
+      .url = url_,
+      .headers = {{"Content-Type", "application/json"}, {"Accept", "application/json"}},
+      .body = webhook_request(question),
+      .most = kMostBody};
   const auto response = co_await server_->send(loop, std::move(request), deadline);
   if (!response) co_return Away{.reason = response.error().text};
   co_return read_webhook_response(response->status, response->body, question);

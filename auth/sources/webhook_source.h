@@ -30,8 +30,8 @@ class WebhookSource final : public Source {
 /// The body of a request.
 Secret webhook_request(const Question& question);
 
-/// What a status and a body say. A body that is not as the contract has it is Away: nobody is let in
-/// by garbage, and nobody is told that the password is wrong.
+/// What a status and a body say. A body that is not as the contract has it is Away: nobody is let
+/// in by garbage, and nobody is told that the password is wrong.
 Answer read_webhook_response(int status, std::string_view body, const Question& question);
 
 }  // namespace sallyport::auth

@@ -41,8 +41,8 @@ struct AuthSource {
   SecretSource token;                  ///< Shown to the server; empty: none.
 
   // Tokens. All texts but `issuer` and `audience` may have {claims}.
-  std::string issuer;                  ///< Empty: whatever the cluster says of itself.
-  std::string jwks;                    ///< URL or path of the keys; empty: the issuer says it.
+  std::string issuer;  ///< Empty: whatever the cluster says of itself.
+  std::string jwks;    ///< URL or path of the keys; empty: the issuer says it.
   std::vector<std::string> audience{};
   std::string user = "{sub}";
   std::vector<std::string> sender_templates{};  ///< Each an address pattern once it is filled.
@@ -59,8 +59,8 @@ struct AuthSource {
   std::vector<std::string> groups{};
   std::vector<Label> labels{};
 
-  Origin origin = {};      ///< Of the table.
-  Origin ca_origin = {};   ///< Of `ca`.
+  Origin origin = {};       ///< Of the table.
+  Origin ca_origin = {};    ///< Of `ca`.
   Origin jwks_origin = {};  ///< Of `jwks`.
 
   bool operator==(const AuthSource&) const = default;

@@ -133,11 +133,11 @@ struct Auth {
   std::string file;                                          ///< Users file; empty: none.
   milliseconds cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
   std::vector<User> users;                                ///< From `[[auth.user]]`.
-  std::vector<UserRule> rules{};      ///< From `[[auth.user]]` with `match`: the first one counts.
+  std::vector<UserRule> rules{};  ///< From `[[auth.user]]` with `match`: the first one counts.
   std::vector<UserRule> group_rules{};  ///< `[[auth.group]]`; their `match` is of a group's name.
   std::vector<PasswdFile> sources{};    ///< `[[auth.source]]` that are files of passwords.
   std::vector<AuthSource> asked_sources{};  ///< The others, in the order they are asked.
-  std::vector<User> file_users;       ///< From the users file and the sources, as `load` read them.
+  std::vector<User> file_users;  ///< From the users file and the sources, as `load` read them.
 
   bool operator==(const Auth&) const = default;
 };

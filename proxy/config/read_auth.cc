@@ -81,8 +81,9 @@ UserRule read_rule(const Section& section, const Limits& defaults) {
 
 UserRule read_group(const Section& section, const Limits& defaults, Names& names) {
   UserRule rule;
-  if (section.require("name", rule.match, text_form("the name of a group, in which * stands for "
-                                                    "anything"))) {
+  if (section.require("name", rule.match,
+                      text_form("the name of a group, in which * stands for "
+                                "anything"))) {
     names.take(section, "name", rule.match);
   }
   section.read_values("senders", rule.senders, pattern_form(), true);

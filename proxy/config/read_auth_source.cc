@@ -27,12 +27,11 @@ constexpr std::string_view kNameExpected =
 
 constexpr auto kAsked = std::to_array<std::string_view>(
     {"type", "name", "ca", "timeout", "cache_lifetime", "grace", "concurrency"});
-constexpr auto kToken = std::to_array<std::string_view>({"issuer", "jwks", "audience", "user",
-                                                         "groups", "labels", "senders", "leeway",
-                                                         "max_life"});
-constexpr auto kKubernetes = std::to_array<std::string_view>(
-    {"issuer", "audience", "user", "groups", "labels", "senders", "leeway", "max_life", "review",
-     "url", "token"});
+constexpr auto kToken = std::to_array<std::string_view>(
+    {"issuer", "jwks", "audience", "user", "groups", "labels", "senders", "leeway", "max_life"});
+constexpr auto kKubernetes =
+    std::to_array<std::string_view>({"issuer", "audience", "user", "groups", "labels", "senders",
+                                     "leeway", "max_life", "review", "url", "token"});
 constexpr auto kHttp = std::to_array<std::string_view>({"url", "token"});
 constexpr auto kNetwork = std::to_array<std::string_view>(
     {"type", "name", "networks", "user", "senders", "limits", "groups", "labels"});
@@ -76,7 +75,8 @@ void read_url(const Section& section, std::string& into) {
   if (!section.read("url", into, url_form("an https URL", true))) return;
   const auto is_here = [&](std::string_view host) {
     return into.starts_with(fmt::format("http://{}/", host)) ||
-           into.starts_with(fmt::format("http://{}:", host)) || into == fmt::format("http://{}", host);
+           into.starts_with(fmt::format("http://{}:", host)) ||
+           into == fmt::format("http://{}", host);
   };
   const bool safe = into.starts_with("https://") || is_here("127.0.0.1") || is_here("[::1]") ||
                     is_here("localhost");
@@ -147,17 +147,19 @@ void read_token_checks(const Section& section, const Outside& outside, const std
   }
   const auto audience = text_form("whom the tokens are for, as their claim aud says it");
   if (source.kind == SourceKind::kToken && !section.has("audience")) {
-    section.missing("audience", audience.expected +
-                                    ": without it a token for anybody else would do here");
+    section.missing("audience",
+                    audience.expected + ": without it a token for anybody else would do here");
   }
   read_texts(section, "audience", audience, source.audience);
   section.read("user", source.user, template_form("the user's name, such as \"{sub}\""));
   if (section.has("user") && !source.user.contains('{')) {
-    section.blame("user", "has no claim in it, so that all tokens would be one user; expected a "
-                          "text such as \"{sub}\"");
+    section.blame("user",
+                  "has no claim in it, so that all tokens would be one user; expected a "
+                  "text such as \"{sub}\"");
   }
-  read_texts(section, "senders", template_form("an address pattern, such as "
-                                               "\"*@{namespace}.example.com\""),
+  read_texts(section, "senders",
+             template_form("an address pattern, such as "
+                           "\"*@{namespace}.example.com\""),
              source.sender_templates);
   section.read("leeway", source.leeway, duration_form(milliseconds(0), std::chrono::minutes(5)));
   section.read("max_life", source.max_life, duration_form(seconds(1), hours(24 * 366)));
@@ -191,15 +193,15 @@ void read_cluster(const Section& section, const Outside& outside, AuthSource& so
 }
 
 void read_network(const Section& section, const Config& config, AuthSource& source) {
-  section.require("networks", source.networks,
-                  Form<std::vector<IpNetwork>>{
-                      .expected = "a list of networks, such as [\"127.0.0.1\", \"10.1.2.0/24\"]",
-                      .read = [](const Node& node)
-                          -> std::expected<std::vector<IpNetwork>, std::string> {
-                        const auto* list = std::get_if<Array>(&node.value);
-                        if (!list || list->empty()) return std::unexpected("");
-                        return std::vector<IpNetwork>();
-                      }});
+  section.require(
+      "networks", source.networks,
+      Form<std::vector<IpNetwork>>{
+          .expected = "a list of networks, such as [\"127.0.0.1\", \"10.1.2.0/24\"]",
+          .read = [](const Node& node) -> std::expected<std::vector<IpNetwork>, std::string> {
+            const auto* list = std::get_if<Array>(&node.value);
+            if (!list || list->empty()) return std::unexpected("");
+            return std::vector<IpNetwork>();
+          }});
   section.read_values("networks", source.networks, network_form(), true);
   for (const IpNetwork& network : source.networks) {
     if (network.str().ends_with("/0")) {

@@ -11,9 +11,8 @@
 namespace sallyport::config {
 namespace {
 
-constexpr auto kMechanisms =
-    std::to_array<std::string_view>({"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS",
-                                     "OAUTHBEARER", "XOAUTH2"});
+constexpr auto kMechanisms = std::to_array<std::string_view>(
+    {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER", "XOAUTH2"});
 
 bool has_verifier(const User& user) { return user.password_hash.starts_with("{SCRAM-"); }
 

@@ -9,9 +9,8 @@ namespace {
 
 const UserRule* rule_of(const std::vector<UserRule>& rules,
                         const std::vector<UserRule>& group_rules, const User& user) {
-  const auto of_name = std::ranges::find_if(rules, [&](const UserRule& rule) {
-    return ascii::matches_wildcard(rule.match, user.name);
-  });
+  const auto of_name = std::ranges::find_if(
+      rules, [&](const UserRule& rule) { return ascii::matches_wildcard(rule.match, user.name); });
   if (of_name != rules.end()) return &*of_name;
   const auto of_group = std::ranges::find_if(group_rules, [&](const UserRule& rule) {
     return std::ranges::any_of(user.groups, [&](const std::string& group) {
@@ -33,7 +32,8 @@ void give_rights(const std::vector<UserRule>& rules, const std::vector<UserRule>
     if (std::ranges::find(user.groups, group) == user.groups.end()) user.groups.push_back(group);
   }
   for (const Label& label : rule->labels) {
-    const bool is_new = std::ranges::find(user.labels, label.name, &Label::name) == user.labels.end();
+    const bool is_new =
+        std::ranges::find(user.labels, label.name, &Label::name) == user.labels.end();
     if (is_new) user.labels.push_back(label);
   }
 }

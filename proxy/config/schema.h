@@ -29,17 +29,16 @@ inline constexpr auto kTls =
                                      "policy", "client_ca", "client_certificate"});
 inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
-inline constexpr auto kAuth =
-    std::to_array<std::string_view>({"mechanisms", "file", "cache_lifetime", "user", "group", "source"});
+inline constexpr auto kAuth = std::to_array<std::string_view>(
+    {"mechanisms", "file", "cache_lifetime", "user", "group", "source"});
 inline constexpr auto kAuthUser = std::to_array<std::string_view>(
     {"name", "match", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kAuthGroup =
     std::to_array<std::string_view>({"name", "senders", "limits", "groups", "labels"});
 inline constexpr auto kAuthSource = std::to_array<std::string_view>(
-    {"type",    "path",     "format", "name",     "issuer",  "jwks",           "audience",
-     "user",    "groups",   "labels", "senders",  "leeway",  "max_life",       "review",
-     "url",     "ca",       "token",  "networks", "limits",  "timeout",        "cache_lifetime",
-     "grace",   "concurrency"});
+    {"type",   "path",     "format",  "name",    "issuer",         "jwks",   "audience",   "user",
+     "groups", "labels",   "senders", "leeway",  "max_life",       "review", "url",        "ca",
+     "token",  "networks", "limits",  "timeout", "cache_lifetime", "grace",  "concurrency"});
 inline constexpr auto kUser =
     std::to_array<std::string_view>({"name", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
@@ -160,14 +159,12 @@ inline constexpr Schema kMetrics{"[metrics]", keys::kMetrics};
 inline constexpr Schema kSecret{"a secret", keys::kPassword};
 
 /// Every section, each once.
-inline constexpr auto kAll =
-    std::to_array<Schema>({kTop,           kListener,      kHeader,       kTls,
-                           kTlsPair,       kAuth,          kAuthUser,     kAuthGroup, kAuthSource,
-                           kUsersFile,     kUsersFileUser, kLimits,       kUserLimits,
-                           kProvider,      kProviderPorts, kProviderCaps, kProviderSender,
-                           kProviderOAuth, kProviderReply, kUpstream,     kOAuth,
-                           kPassword,      kRoute,         kTarget,       kSession,
-                           kMessage,       kLog,           kAdmin,        kMetrics});
+inline constexpr auto kAll = std::to_array<Schema>(
+    {kTop,           kListener,  kHeader,        kTls,          kTlsPair,        kAuth,
+     kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
+     kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender, kProviderOAuth,
+     kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,          kTarget,
+     kSession,       kMessage,   kLog,           kAdmin,        kMetrics});
 
 }  // namespace schema
 }  // namespace sallyport::config

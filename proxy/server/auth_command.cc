@@ -88,9 +88,10 @@ ExitCode try_login(const AuthCommand& command) {
   if (!files) return complain(files.error());
   std::vector<config::User> all = config->auth.users;
   all.insert(all.end(), config->auth.file_users.begin(), config->auth.file_users.end());
-  const auto users = auth::UserTable::build(std::move(all), {.rules = config->auth.rules,
-                                                             .group_rules = config->auth.group_rules,
-                                                             .limits = config->limits});
+  const auto users =
+      auth::UserTable::build(std::move(all), {.rules = config->auth.rules,
+                                              .group_rules = config->auth.group_rules,
+                                              .limits = config->limits});
   if (!users) {
     std::fprintf(stderr, "sallyport: %s\n", users.error().text.c_str());
     return kBadConfig;

@@ -1,4 +1,5 @@
-// `sallyport auth`: one login, tried by the sources of a configuration, with what each of them says.
+// `sallyport auth`: one login, tried by the sources of a configuration, with what each of them
+// says.
 #pragma once
 
 #include "proxy/server/command_line.h"

@@ -135,8 +135,7 @@ void Control::publish() {
   }
 }
 
-runtime::Task<void> Control::end_sources(
-    std::vector<std::shared_ptr<auth::GuardedSource>> gone) {
+runtime::Task<void> Control::end_sources(std::vector<std::shared_ptr<auth::GuardedSource>> gone) {
   (void)co_await loop_.offload([gone = std::move(gone)]() mutable {
     gone.clear();
     return true;
@@ -276,14 +275,14 @@ void Control::serve_commands(runtime::ListeningFile listening) {
 }
 
 std::vector<admin::Page> Control::monitoring_pages() {
-  return admin::monitoring_pages(
-      {.metrics = [this] { return metrics_.expose(); },
-       .live = [this] { return workers_.live(kLongestTurn); },
-       .ready = [this] { return ready(); },
-       .troubles = [this] {
-            return troubles(config(), upstream_caps_, loop_.now()) +
-                   sources_.list()->troubles(loop_.now());
-          }});
+  return admin::monitoring_pages({.metrics = [this] { return metrics_.expose(); },
+                                  .live = [this] { return workers_.live(kLongestTurn); },
+                                  .ready = [this] { return ready(); },
+                                  .troubles =
+                                      [this] {
+                                        return troubles(config(), upstream_caps_, loop_.now()) +
+                                               sources_.list()->troubles(loop_.now());
+                                      }});
 }
 
 runtime::Task<void> Control::stop(std::unique_ptr<admin::Endpoint> endpoint) {

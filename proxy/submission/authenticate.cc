@@ -65,8 +65,8 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
   const std::string authcid(auth::claimed_name(proof));
-  auto verdict =
-      co_await context_.authenticator.verify(context_.loop, std::move(proof), client_address(), mechanism);
+  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(proof),
+                                                        client_address(), mechanism);
   login_by_ = after(config().session.login_timeout);  // the time we took is not the client's
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {

@@ -132,8 +132,7 @@ Stage::~Stage() = default;
 
 bool Stage::is_setting(const std::string& directive) {
   static const std::set<std::string> settings = {
-      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route",
-      "network"};
+      "listener", "user", "upstream", "set", "segments", "authenticator-fails", "route", "network"};
   return settings.contains(directive);
 }
 

@@ -66,21 +66,20 @@ Result<PublicKey> PublicKey::p256(std::string_view x, std::string_view y) {
   const auto y_number = number(y);
   const bssl::UniquePtr<EC_KEY> point(EC_KEY_new_by_curve_name(NID_X9_62_prime256v1));
   bssl::UniquePtr<EVP_PKEY> key(EVP_PKEY_new());
-  const bool made = x.size() == kP256Half && y.size() == kP256Half && x_number && y_number &&
-                    point && key &&
-                    EC_KEY_set_public_key_affine_coordinates(point.get(), x_number.get(),
-                                                             y_number.get()) == 1 &&
-                    EVP_PKEY_set1_EC_KEY(key.get(), point.get()) == 1;
+  const bool made =
+      x.size() == kP256Half && y.size() == kP256Half && x_number && y_number && point && key &&
+      EC_KEY_set_public_key_affine_coordinates(point.get(), x_number.get(), y_number.get()) == 1 &&
+      EVP_PKEY_set1_EC_KEY(key.get(), point.get()) == 1;
   ERR_clear_error();
   if (!made) return fail(ErrorCode::kInvalid, "it is no point of the curve P-256");
   return PublicKey(std::make_shared<const Impl>(JwsAlgorithm::kEs256, std::move(key)));
 }
 
 Result<PublicKey> PublicKey::ed25519(std::string_view octets) {
-  bssl::UniquePtr<EVP_PKEY> key(octets.size() == kEd25519
-                                    ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr,
-                                                                  data(octets), octets.size())
-                                    : nullptr);
+  bssl::UniquePtr<EVP_PKEY> key(
+      octets.size() == kEd25519
+          ? EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, data(octets), octets.size())
+          : nullptr);
   ERR_clear_error();
   if (!key) return fail(ErrorCode::kInvalid, "an Ed25519 key has 32 octets");
   return PublicKey(std::make_shared<const Impl>(JwsAlgorithm::kEdDsa, std::move(key)));

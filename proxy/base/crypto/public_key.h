@@ -16,8 +16,8 @@ enum class JwsAlgorithm : std::uint8_t { kRs256, kEs256, kEdDsa };
 /// A public key. A value; copies share what they look at. Thread-safe.
 class PublicKey {
  public:
-  /// `modulus` and `exponent`: octets, the most significant first. kInvalid: fewer than 2048 or more
-  /// than 8192 bits, or an exponent that no issuer has.
+  /// `modulus` and `exponent`: octets, the most significant first. kInvalid: fewer than 2048 or
+  /// more than 8192 bits, or an exponent that no issuer has.
   static Result<PublicKey> rsa(std::string_view modulus, std::string_view exponent);
   /// ECDSA on P-256; 32 octets each. kInvalid: no point of the curve.
   static Result<PublicKey> p256(std::string_view x, std::string_view y);

@@ -66,9 +66,7 @@ SigningKey::SigningKey(Kind kind, std::string id)
 SigningKey::~SigningKey() = default;
 
 std::string_view SigningKey::algorithm() const {
-  return impl_->kind == Kind::kP256      ? "ES256"
-         : impl_->kind == Kind::kEd25519 ? "EdDSA"
-                                         : "RS256";
+  return impl_->kind == Kind::kP256 ? "ES256" : impl_->kind == Kind::kEd25519 ? "EdDSA" : "RS256";
 }
 
 std::string SigningKey::jwk(std::string_view more) const {
@@ -104,9 +102,8 @@ std::string SigningKey::sign(std::string_view claims, std::string_view header) c
                       base64::encode_url(claims);
   const auto* const data = reinterpret_cast<const std::uint8_t*>(token.data());
   bssl::ScopedEVP_MD_CTX context;
-  EVP_DigestSignInit(context.get(), nullptr,
-                     impl_->kind == Kind::kEd25519 ? nullptr : EVP_sha256(), nullptr,
-                     impl_->key.get());
+  EVP_DigestSignInit(context.get(), nullptr, impl_->kind == Kind::kEd25519 ? nullptr : EVP_sha256(),
+                     nullptr, impl_->key.get());
   std::array<std::uint8_t, 512> buffer{};
   std::size_t size = buffer.size();
   EVP_DigestSign(context.get(), buffer.data(), &size, data, token.size());

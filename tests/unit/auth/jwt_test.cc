@@ -66,9 +66,10 @@ TEST(Jwt, DoesNotChooseHowAKeyIsUsed) {
   const std::string token = rsa().sign(R"({"sub":"app"})", R"({"alg":"RS256","kid":"one"})");
   EXPECT_EQ(verify(jwks(key.jwk()), token), Verdict::kForged);
   // Nor does it bring keys along, or say where they are.
-  const std::string own = key.sign(
-      R"({"sub":"app"})", R"({"alg":"ES256","kid":"x","jwk":)" + key.jwk() +
-                              R"(,"jku":"https://evil.example/keys","x5u":"https://evil.example"})");
+  const std::string own =
+      key.sign(R"({"sub":"app"})",
+               R"({"alg":"ES256","kid":"x","jwk":)" + key.jwk() +
+                   R"(,"jku":"https://evil.example/keys","x5u":"https://evil.example"})");
   EXPECT_EQ(verify(jwks(rsa().jwk()), own), Verdict::kUnknownKey);
 }
 
@@ -159,7 +160,8 @@ TEST_F(Claims, OfOthersAreRefused) {
             "the token is not for this audience");
   EXPECT_EQ(told(issuer + R"(,"aud":["vault","mail"])" + life), "90");
   EXPECT_EQ(told(issuer + R"(,"aud":[])" + life), "the token is not for this audience");
-  EXPECT_EQ(told(issuer + R"(,"aud":{"sallyport":1})" + life), "the token is not for this audience");
+  EXPECT_EQ(told(issuer + R"(,"aud":{"sallyport":1})" + life),
+            "the token is not for this audience");
 }
 
 TEST_F(Claims, OfAnotherTimeAreRefused) {

@@ -75,8 +75,9 @@ class FakeSource final : public Source {
 
 config::User own_user(std::string name) {
   return {.name = std::move(name),
-          .password_hash = "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$"
-                           "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
+          .password_hash =
+              "$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$"
+              "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE",
           .senders = {},
           .limits = {}};
 }
@@ -84,12 +85,12 @@ config::User own_user(std::string name) {
 class Sources : public testing::Test {
  protected:
   Sources()
-      : authenticator_({.verify_password =
-                            [this](const std::string&, const Secret&) -> Result<bool> {
-                              ++hashes_;
-                              return false;
-                            }},
-                       table()) {
+      : authenticator_(
+            {.verify_password = [this](const std::string&, const Secret&) -> Result<bool> {
+              ++hashes_;
+              return false;
+            }},
+            table()) {
     use({.name = "first", .timeout = 5s});
   }
 
@@ -102,9 +103,8 @@ class Sources : public testing::Test {
                                            std::make_unique<FakeSource>(script));
   }
   void use(GuardedSource::Options options) {
-    authenticator_.replace_sources(
-        std::make_shared<const SourceList>(std::vector{make(std::move(options), script_)},
-                                           std::vector<TrustedNetwork>()));
+    authenticator_.replace_sources(std::make_shared<const SourceList>(
+        std::vector{make(std::move(options), script_)}, std::vector<TrustedNetwork>()));
   }
 
   Verdict verify(std::string name, std::string_view password = "secret") {
@@ -186,8 +186,8 @@ TEST_F(Sources, InOrderUntilOneSaysYes) {
   script_.answer = Away{.reason = "down"};
   const auto first = make({.name = "first"}, script_);
   const auto other = make({.name = "second"}, second);
-  authenticator_.replace_sources(std::make_shared<const SourceList>(
-      std::vector{first, other}, std::vector<TrustedNetwork>()));
+  authenticator_.replace_sources(
+      std::make_shared<const SourceList>(std::vector{first, other}, std::vector<TrustedNetwork>()));
   EXPECT_EQ(told(verify("till")), "second lets in till");
   second.answer = Refused{"unknown"};
   EXPECT_EQ(told(verify("other")), "first: down") << "one could not say";
@@ -255,9 +255,8 @@ TEST_F(Sources, GiveNoRightsOfTheirOwnAccord) {
   by_name.senders = {*config::AddressPattern::parse("*@shop.example")};
   config::UserRule by_group{.match = "mail-*", .senders = {}, .limits = connections(2)};
   by_group.senders = {*config::AddressPattern::parse("*@group.example")};
-  authenticator_.replace_users(table({.rules = {by_name},
-                                      .group_rules = {by_group},
-                                      .limits = connections(3)}));
+  authenticator_.replace_users(
+      table({.rules = {by_name}, .group_rules = {by_group}, .limits = connections(3)}));
   const auto user_of = [this](Grant grant) {
     script_.answer = std::make_shared<const Grant>(std::move(grant));
     static int count = 0;
@@ -280,8 +279,8 @@ TEST_F(Sources, AReloadKeepsWhoCameByASourceThatStays) {
   script_.answer = granted("till");
   const auto source = make({.name = "first"}, script_);
   const auto list = [&](std::vector<std::shared_ptr<GuardedSource>> sources) {
-    authenticator_.replace_sources(std::make_shared<const SourceList>(
-        std::move(sources), std::vector<TrustedNetwork>()));
+    authenticator_.replace_sources(
+        std::make_shared<const SourceList>(std::move(sources), std::vector<TrustedNetwork>()));
   };
   list({source});
   Identity identity = std::get<Accepted>(verify("till")).identity;
@@ -324,8 +323,7 @@ class Tokens : public Sources {
 
   void begin() {
     keys_ = std::make_shared<KeyStore>(KeyStore::Surroundings{
-        .fetch =
-            [this]() -> Result<IssuerKeys> {
+        .fetch = [this]() -> Result<IssuerKeys> {
           ++fetches_;
           if (down_) return fail(ErrorCode::kNetwork, "connection refused");
           return IssuerKeys{"https://issuer.example", KeySet::parse(published_).value()};
@@ -388,8 +386,7 @@ TEST_F(Tokens, ComeAloneAndAreNoPasswordThen) {
 }
 
 TEST_F(Tokens, SayWhatTheirOwnerMayDo) {
-  const Verdict verdict =
-      verify("token", token(key_, R"(,"groups":["a","b"])"));
+  const Verdict verdict = verify("token", token(key_, R"(,"groups":["a","b"])"));
   const Identity& identity = std::get<Accepted>(verdict).identity;
   EXPECT_THAT(identity.user().groups, ElementsAre("a", "b"));
   EXPECT_EQ(identity.user().senders.front().text(), "*@shop.example.com");
@@ -497,25 +494,25 @@ TEST(Webhook, AnswersByItsContract) {
 }
 
 TEST(Webhook, LetsNobodyInByGarbage) {
-  for (const auto& [status, body] : std::vector<std::pair<int, std::string>>{
-           {500, ""},
-           {204, ""},
-           {302, "{}"},
-           {404, "{}"},
-           {200, "<html>"},
-           {200, "[]"},
-           {200, R"({"name":""})"},
-           {200, R"({"name":5})"},
-           {200, R"({"name":"a\u0000b"})"},
-           {200, R"({"senders":[]})"},
-           {200, R"({"senders":{"a":"b"}})"},
-           {200, R"({"senders":["a@@b"]})"},
-           {200, R"({"groups":["a\nb"]})"},
-           {200, R"({"limits":"many"})"},
-           {200, R"({"limits":{"messages":"many"}})"},
-           {200, R"({"limits":{"messages":5}})"},
-           {200, R"({"limits":{"connections":0}})"},
-           {200, R"({"valid_for":0})"}}) {
+  for (const auto& [status, body] :
+       std::vector<std::pair<int, std::string>>{{500, ""},
+                                                {204, ""},
+                                                {302, "{}"},
+                                                {404, "{}"},
+                                                {200, "<html>"},
+                                                {200, "[]"},
+                                                {200, R"({"name":""})"},
+                                                {200, R"({"name":5})"},
+                                                {200, R"({"name":"a\u0000b"})"},
+                                                {200, R"({"senders":[]})"},
+                                                {200, R"({"senders":{"a":"b"}})"},
+                                                {200, R"({"senders":["a@@b"]})"},
+                                                {200, R"({"groups":["a\nb"]})"},
+                                                {200, R"({"limits":"many"})"},
+                                                {200, R"({"limits":{"messages":"many"}})"},
+                                                {200, R"({"limits":{"messages":5}})"},
+                                                {200, R"({"limits":{"connections":0}})"},
+                                                {200, R"({"valid_for":0})"}}) {
     EXPECT_THAT(said(status, body), testing::StartsWith("away: ")) << status << ' ' << body;
   }
 }

@@ -97,15 +97,18 @@ TEST(AskedSource, TellsItsProblems) {
             "c.toml:5:8: auth.source[1].user has no claim in it"},
            {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nuser = '{sub'",
             "c.toml:5:8: auth.source[1].user is \"{sub\": a { has no }"},
-           {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nsenders = ['{}@x.example']",
+           {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nsenders = "
+            "['{}@x.example']",
             "auth.source[1].senders[1] is \"{}@x.example\": a claim stands in braces"},
-           {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nurl = 'https://x.example'",
+           {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nurl = "
+            "'https://x.example'",
             "c.toml:5:7: auth.source[1].url means nothing with type = \"token\""},
            {"type = 'token'\nissuer = 'https://i.example'\naudience = 'a'\nleeway = '1h'",
             "c.toml:5:10: auth.source[1].leeway is \"1h\""},
            {"type = 'http'", "c.toml:1:1: auth.source[1].url is missing"},
            {"type = 'http'\nurl = 'http://hook.example/'",
-            "c.toml:3:7: auth.source[1].url is \"http://hook.example/\"; expected https, or http to "
+            "c.toml:3:7: auth.source[1].url is \"http://hook.example/\"; expected https, or http "
+            "to "
             "127.0.0.1"},
            {"type = 'http'\nurl = 'https://u:p@hook.example/'", "expected an https URL"},
            {"type = 'http'\nurl = 'https://hook.example/'\ntoken = { file = '/nowhere' }",
@@ -138,10 +141,9 @@ TEST(AskedSource, TellsItsProblems) {
                 testing::Contains(HasSubstr(each.problem)))
         << each.text;
   }
-  EXPECT_THAT(
-      problems_of("[[auth.source]]\ntype = 'http'\nurl = 'https://a.example'\n"
-                  "[[auth.source]]\ntype = 'http'\nurl = 'https://b.example'\n"),
-      ElementsAre(HasSubstr("c.toml:5:8: auth.source[2].type is \"http\"")));
+  EXPECT_THAT(problems_of("[[auth.source]]\ntype = 'http'\nurl = 'https://a.example'\n"
+                          "[[auth.source]]\ntype = 'http'\nurl = 'https://b.example'\n"),
+              ElementsAre(HasSubstr("c.toml:5:8: auth.source[2].type is \"http\"")));
   EXPECT_THAT(problems_of("[[auth.group]]\nsenders = ['a']\n[[auth.group]]\nname = 'a'\n"
                           "[[auth.group]]\nname = 'a'\n"),
               ElementsAre(HasSubstr("c.toml:1:1: auth.group[1].name is missing"),

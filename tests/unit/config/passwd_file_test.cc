@@ -132,8 +132,9 @@ TEST(AuthSource, TellsItsProblems) {
       problems_of("[[auth.source]]\ntype = 'ldab'\nformat = 'csv'\n"),
       ElementsAre(
           "c.toml:1:1: auth.source[1].path is missing; expected the path of a password file",
-          "c.toml:2:8: auth.source[1].type is \"ldab\"; expected \"passwd\", \"token\", \"kubernetes\", "
-                  "\"http\" or \"network\"",
+          "c.toml:2:8: auth.source[1].type is \"ldab\"; expected \"passwd\", \"token\", "
+          "\"kubernetes\", "
+          "\"http\" or \"network\"",
           "c.toml:3:10: auth.source[1].format is \"csv\"; expected \"htpasswd\", "
           "\"dovecot\" or \"smtprelay\""));
   EXPECT_THAT(
