@@ -199,11 +199,12 @@ TEST(Environment, BesideAFileProblemsNameVariableOrLine) {
                                     "configuration file, c.toml")));
   world.variables.erase("SALLYPORT_PROVIDER");
   world.files["c.toml"] += "port = 'x'\n";
-  EXPECT_THAT(world.problems(), testing::UnorderedElementsAre(
-                                    HasSubstr("SALLYPORT__WORKERS: workers is \"many\""),
-                                    HasSubstr("SALLYPORT__UPSTRAEM__1__PORT: unknown key 'upstraem'"),
-                                    HasSubstr("SALLYPORT__UPSTREAM__4__PORT: names no place"),
-                                    HasSubstr("c.toml:11:8: upstream[1].port is \"x\"")));
+  EXPECT_THAT(world.problems(),
+              testing::UnorderedElementsAre(
+                  HasSubstr("SALLYPORT__WORKERS: workers is \"many\""),
+                  HasSubstr("SALLYPORT__UPSTRAEM__1__PORT: unknown key 'upstraem'"),
+                  HasSubstr("SALLYPORT__UPSTREAM__4__PORT: names no place"),
+                  HasSubstr("c.toml:11:8: upstream[1].port is \"x\"")));
 }
 
 TEST(Environment, WithoutProviderAMissingFileIsMissing) {
