@@ -16,6 +16,7 @@
 #include "proxy/config/load.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/server/hash_password.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -81,7 +82,7 @@ runtime::Task<ExitCode> ask_sources(runtime::Loop& loop, const auth::SourceList&
 }  // namespace
 
 ExitCode try_login(const AuthCommand& command) {
-  const config::Outside outside = config::Outside::real();
+  const config::Outside outside = real_outside();
   auto config = config::load(command.config, outside);
   if (!config) return complain(config.error());
   auto files = auth::read_sources(*config, outside);

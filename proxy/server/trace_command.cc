@@ -10,6 +10,7 @@
 
 #include "proxy/config/load.h"
 #include "proxy/server/admin_client.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -31,7 +32,7 @@ std::string target_of(const TraceCommand& command) {
 }  // namespace
 
 std::optional<std::string> admin_socket_of(const std::string& config, ExitCode& code) {
-  const auto loaded = config::load(config, config::Outside::real());
+  const auto loaded = config::load(config, real_outside());
   if (!loaded) {
     code = kBadConfig;
     for (const config::Problem& problem : loaded.error()) {
