@@ -328,6 +328,9 @@ std::string Registry::expose() const {
   page.each("sallyport_auth_total", "AUTH exchanges of clients, by how they ended.", "mechanism",
             state_->mechanisms.rows(), "result", &AuthMetrics::results);
   add_users(page, state_->users.rows());
+  page.each("sallyport_limit_exceeded_total",
+            "Messages and recipients that a [[limit]] had no room for.", "limit",
+            state_->limits.rows(), "result", &LimitMetrics::exceeded);
   add_upstreams(page, state_->upstreams.rows());
   add_process(page, state_->process);
   add_sources(page, state_->options);

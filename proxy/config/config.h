@@ -14,6 +14,7 @@
 #include "proxy/base/log.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
+#include "proxy/config/limit.h"
 #include "proxy/config/oauth.h"
 #include "proxy/config/place.h"
 #include "proxy/config/provider.h"
@@ -354,6 +355,7 @@ struct Config {
   ServerTls tls;
   Auth auth;
   Limits limits;  ///< For users that set none.
+  std::vector<LimitRule> limit_rules{};  ///< `[[limit]]`.
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  ///< Without `[[route]]` one with all upstreams: never empty.
   PartialRejection partial_rejection = PartialRejection::kReject;

@@ -59,6 +59,15 @@ struct TraceCommand {
   std::string config;
   std::string socket;  ///< Empty: the one that `config` names.
 };
+/// What is used of `[[limit]]` tables, asked of a running sallyport.
+struct LimitsCommand {
+  std::string user;   ///< Of this subject only; empty: of all.
+  std::string reset;  ///< Forget what this subject used; empty: forget nothing.
+  std::string limit;  ///< Of this limit only; empty: of all.
+  bool json = false;
+  std::string config;
+  std::string socket;  ///< Empty: the one that `config` names.
+};
 /// Whether upstreams and the DNS of sender domains are as they should be.
 struct DoctorCommand {
   std::string config;
@@ -85,7 +94,7 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, TraceCommand, DoctorCommand,
+                                 ExplainCommand, ExplainRouteCommand, TraceCommand, LimitsCommand, DoctorCommand,
                                  SendCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
