@@ -15,7 +15,8 @@
 #include "auth/identity.h"
 #include "auth/known_networks.h"
 #include "auth/password_hash.h"
-#include "auth/sasl.h"
+#include "auth/proof.h"
+#include "auth/scram.h"
 #include "auth/user_table.h"
 #include "auth/verified_cache.h"
 #include "proxy/base/clock.h"
@@ -76,9 +77,10 @@ class Authenticator {
   /// A reload may change it, from any thread; it holds for what is already cached, too.
   void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
 
-  /// Says whether the credentials are right. A hit in the cache does not suspend and costs one
-  /// HMAC. Otherwise one hash is computed on the thread pool of `loop`, for an unknown user like
-  /// for a wrong password; the same credentials asked for many times at once are hashed once.
+  /// Says whether the proof is right: a token is, of whom nobody here knows, never. A hit in the
+  /// cache does not suspend and costs one HMAC. Otherwise one hash is computed on the thread pool
+  /// of `loop`, for an unknown user like for a wrong password; the same credentials asked for many
+  /// times at once are hashed once.
   ///
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
@@ -86,8 +88,10 @@ class Authenticator {
   /// `client`: where it is; a user whose networks do not have it is rejected once the password was
   /// found right. Networks take turns at the hashes; those from which a login succeeded
   /// lately have turns and places of their own.
-  runtime::Task<Verdict> verify(runtime::Loop& loop, Credentials credentials,
-                                const IpAddress& client);
+  runtime::Task<Verdict> verify(runtime::Loop& loop, Proof proof, const IpAddress& client);
+
+  /// The keys by which this user proves to know the password by SCRAM, or decoys.
+  ScramUser find_scram_user(std::string_view name) const;
 
   /// For a shutdown, from any thread: logins that wait for their turn, now or later, are
   /// unavailable.
@@ -103,8 +107,11 @@ class Authenticator {
     std::uint64_t generation = 0;
   };
   Users users() const;
+  Verdict verify_proved(runtime::Loop& loop, ProvedUser proved, const IpAddress& client);
+  runtime::Task<Verdict> verify_password(runtime::Loop& loop, Password credentials,
+                                         const IpAddress& client);
 
-  PasswordVerifier verify_password_;
+  PasswordVerifier verifier_;
   HashingQueue queue_;
   VerifiedCache cache_;
   KnownNetworks known_;

@@ -2,6 +2,7 @@
 
 #include <argon2.h>
 #include <crypt.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +15,7 @@
 
 #include "proxy/base/base64.h"
 #include "proxy/base/crypto/digest.h"
+#include "proxy/sasl/scram_server.h"
 
 namespace sallyport::auth {
 namespace {
@@ -137,6 +139,14 @@ Result<std::string> hash_password(const Secret& password, HashCost cost) {
   if (code != ARGON2_OK) return fail(argon2_error(code));
   encoded.resize(encoded.find('\0'));
   return encoded;
+}
+
+Result<std::string> make_scram_verifier(const Secret& password, std::uint32_t iterations) {
+  if (password.reveal().empty()) return fail(ErrorCode::kInvalid, "the password is empty");
+  const auto keys = sasl::make_scram_keys(password, iterations);
+  if (!keys) return fail(keys.error());
+  return fmt::format("{{SCRAM-SHA-256}}{},{},{},{}", keys->iterations, keys->salt, keys->stored_key,
+                     keys->server_key);
 }
 
 Result<bool> verify_password(const std::string& hash, const Secret& password) {

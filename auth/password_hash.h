@@ -3,6 +3,7 @@
 // after SASL. The sole user of libargon2 and libcrypt.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "proxy/base/result.h"
@@ -20,6 +21,11 @@ inline constexpr HashCost kDefaultHashCost = {.memory_kib = 19456, .passes = 2, 
 /// default). Fails with kSystem when there is no memory, with kInvalid for an empty password or an
 /// impossible cost.
 Result<std::string> hash_password(const Secret& password, HashCost cost = kDefaultHashCost);
+
+/// What SCRAM can check a password with: `{SCRAM-SHA-256}ITERATIONS,SALT,STOREDKEY,SERVERKEY`.
+inline constexpr std::uint32_t kDefaultScramIterations = 16384;
+Result<std::string> make_scram_verifier(const Secret& password,
+                                        std::uint32_t iterations = kDefaultScramIterations);
 
 /// Is this the password of `hash`, a stored password as config::parse_password_hash takes it?
 /// Blocks; call it on the thread pool. Compares in constant time. Fails with kSystem when there is

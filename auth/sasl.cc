@@ -2,47 +2,27 @@
 
 #include <utility>
 
-#include "proxy/base/ascii.h"
-#include "proxy/base/utf8.h"
+#include "auth/bearer.h"
+#include "auth/names.h"
+#include "auth/scram.h"
 
 namespace sallyport::auth {
 namespace {
 
-/// Is the UTF-8 sequence a control character: C0, DEL or C1?
-bool is_control(std::string_view sequence) {
-  if (sequence.size() == 1) return ascii::is_control(sequence[0]);
-  return sequence[0] == '\xc2' && static_cast<unsigned char>(sequence[1]) < 0xa0;
-}
-
-/// What is wrong with a name or password, as the end of a sentence, or null. The part of SASLprep
-/// (RFC 4013) that protects logs and files: no control characters. The octets themselves are left
-/// alone.
-const char* fault_of(std::string_view text, std::size_t most) {
-  if (text.empty()) return " is empty";
-  if (text.size() > most) return " is too long";
-  while (!text.empty()) {
-    const std::size_t size = utf8::sequence(text);
-    if (size == 0) return " is not UTF-8";
-    if (is_control(text.substr(0, size))) return " has a control character";
-    text.remove_prefix(size);
-  }
-  return nullptr;
-}
-
 SaslStep credentials(std::string_view authzid, std::string_view authcid,
                      std::string_view password) {
-  if (const char* fault = fault_of(authcid, kMaxIdentity)) {
+  if (const char* fault = fault_of_name(authcid, kMaxIdentity)) {
     return Malformed{std::string("the user name") + fault};
   }
   if (!authzid.empty()) {
-    if (const char* fault = fault_of(authzid, kMaxIdentity)) {
+    if (const char* fault = fault_of_name(authzid, kMaxIdentity)) {
       return Malformed{std::string("the authorization identity") + fault};
     }
   }
-  if (const char* fault = fault_of(password, kMaxPassword)) {
+  if (const char* fault = fault_of_name(password, kMaxPassword)) {
     return Malformed{std::string("the password") + fault};
   }
-  return Credentials{std::string(authzid), std::string(authcid), Secret(password)};
+  return Proof(Password{std::string(authzid), std::string(authcid), Secret(password)});
 }
 
 /// RFC 4616 section 2: message = [authzid] NUL authcid NUL passwd.
@@ -71,7 +51,7 @@ class LoginExchange final : public SaslExchange {
     if (!response) return Challenge{"Username:"};
     if (authcid_) return credentials({}, *authcid_, *response);
     // Told now, lest a person types a password after a name that could never do.
-    if (const char* fault = fault_of(*response, kMaxIdentity)) {
+    if (const char* fault = fault_of_name(*response, kMaxIdentity)) {
       return Malformed{std::string("the user name") + fault};
     }
     authcid_ = std::string(*response);
@@ -84,9 +64,15 @@ class LoginExchange final : public SaslExchange {
 
 }  // namespace
 
-std::unique_ptr<SaslExchange> start_exchange(std::string_view mechanism) {
+std::unique_ptr<SaslExchange> start_exchange(std::string_view mechanism,
+                                             Surroundings surroundings) {
   if (mechanism == "PLAIN") return std::make_unique<PlainExchange>();
   if (mechanism == "LOGIN") return std::make_unique<LoginExchange>();
+  if (mechanism == "OAUTHBEARER") return oauthbearer();
+  if (mechanism == "XOAUTH2") return xoauth2();
+  if (surroundings.find_scram_user) {
+    return scram(mechanism, std::move(surroundings.find_scram_user), surroundings.tls_exporter);
+  }
   return nullptr;
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "auth/password_hash.h"
+#include "proxy/base/crypto/digest.h"
 
 namespace sallyport::auth {
 
@@ -21,6 +22,11 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
     Result<config::PasswordHash> hash = config::parse_password_hash(user.password_hash);
     if (!hash) {
       return fail(hash.error().code, "user '" + user.name + "': password: " + hash.error().text);
+    }
+    if (hash->scheme == config::PasswordScheme::kScramSha256) {
+      table->scram_iterations_ = config::read_scram_verifier(hash->text).iterations;
+      table->scram_decoy_key_ =
+          crypto::as_view(crypto::hmac_sha256(table->scram_decoy_key_, hash->text));
     }
     auto& [count, like] = costs[{hash->scheme, hash->text.substr(0, hash->cost_size)}];
     if (count++ == 0) like = std::move(*hash);

@@ -1,6 +1,7 @@
 // Who may log in: one immutable table, built from [[auth.user]] and the users file, swapped whole.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -31,6 +32,12 @@ class UserTable {
   /// common one can be told apart by time: hash all passwords with the same cost.
   const std::string& decoy_hash() const { return decoy_hash_; }
 
+  /// The iterations that a SCRAM verifier of these users has; the least there may be if none has.
+  std::uint32_t scram_iterations() const { return scram_iterations_; }
+  /// What salts are made from for those who have no SCRAM verifier. The same as long as those who
+  /// have one are: a salt that changes with each start would tell who has none.
+  const std::string& scram_decoy_key() const { return scram_decoy_key_; }
+
   std::size_t size() const { return users_.size(); }
 
  private:
@@ -41,6 +48,8 @@ class UserTable {
                      ascii::CaselessEqual>
       users_;
   std::string decoy_hash_;
+  std::uint32_t scram_iterations_ = 4096;
+  std::string scram_decoy_key_;
 };
 
 }  // namespace sallyport::auth

@@ -32,7 +32,7 @@ readonly -a build_packages=(
   prometheus-cpp-dev    # metrics
   libfmt-dev            # everywhere: libstdc++ 12 has no <format>
   libargon2-dev         # auth
-  libgsasl-dev          # proxy/sasl: SCRAM and CRAM-MD5 towards upstreams
+  libgsasl-dev          # proxy/sasl: SCRAM of clients, SCRAM and CRAM-MD5 towards upstreams
   libcurl4-openssl-dev  # proxy/http: access tokens; prometheus-cpp-dev brings this flavour and no other
   nlohmann-json3-dev    # proxy/http: what token servers answer; headers only
   libcrypt-dev          # auth: bcrypt, yescrypt and SHA-crypt, which password files of others hold
@@ -57,6 +57,7 @@ readonly -a test_packages=(
   python3               # integration and interop tests
   python3-yaml          # tests/deploy reads what helm rendered
   swaks                 # interop
+  gsasl                 # integration.scram: a client of others that knows SCRAM
   libnet-ssleay-perl    # swaks' TLS
   libio-socket-inet6-perl
   netbase               # /etc/protocols, which swaks' sockets want

@@ -34,10 +34,12 @@ int perform(const CheckCommand& command) {
   return command.offline ? check_offline(command.config) : check(command.config);
 }
 
-int perform(const HashPasswordCommand&) {
+int perform(const HashPasswordCommand& command) {
   protect_process();
   const auto password = read_password();
-  const auto hash = password ? auth::hash_password(*password) : fail(password.error());
+  const auto hash = !password       ? fail(password.error())
+                    : command.scram ? auth::make_scram_verifier(*password)
+                                    : auth::hash_password(*password);
   if (!hash) {
     std::fprintf(stderr, "sallyport: hash-password: %s\n", hash.error().text.c_str());
     return kFailure;

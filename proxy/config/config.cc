@@ -37,10 +37,10 @@ bool Upstream::operator==(const Upstream& other) const {
         upstream.server_name, upstream.pins, upstream.certificate, upstream.key,
         upstream.tls_policy, upstream.username, upstream.password_file, upstream.secret_key_region,
         upstream.auth_mechanisms, upstream.oauth, upstream.headers, upstream.max_connections,
-        upstream.max_messages_per_connection, upstream.max_connection_age, upstream.idle_timeout,
-        upstream.max_recipients, upstream.max_message_size, upstream.pace, upstream.max_wait,
-        upstream.spill_after, upstream.max_waiting, upstream.disabled_extensions, upstream.ports,
-        upstream.proxy, upstream.connect_timeout, upstream.path);
+        upstream.min_connections, upstream.max_messages_per_connection, upstream.max_connection_age,
+        upstream.idle_timeout, upstream.max_recipients, upstream.max_message_size, upstream.pace,
+        upstream.max_wait, upstream.spill_after, upstream.max_waiting, upstream.disabled_extensions,
+        upstream.ports, upstream.proxy, upstream.connect_timeout, upstream.path);
   };
   return members(*this) == members(other) && password.reveal() == other.password.reveal();
 }

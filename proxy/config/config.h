@@ -57,7 +57,10 @@ struct Listener {
   HeaderRules header = {};
   /// Keywords of EHLO, in upper case, of what is neither shown nor taken here.
   std::vector<std::string> disabled_extensions = {};
-  Origin origin = {};  ///< Of `address`.
+  /// SASL mechanisms in the order EHLO shows them; unset: as `[auth]` says.
+  std::optional<std::vector<std::string>> mechanisms = {};
+  Origin origin = {};             ///< Of `address`.
+  Origin mechanisms_origin = {};  ///< Of `mechanisms`.
 
   bool operator==(const Listener&) const = default;
 };
@@ -211,6 +214,7 @@ struct Upstream {
   /// Put before each message. `{id}` in a text stands for our transaction id.
   std::vector<HeaderField> headers = {};
   std::uint32_t max_connections = 50;  ///< In the whole process.
+  std::uint32_t min_connections = 0;   ///< That are kept open, in the whole process.
   std::uint32_t max_messages_per_connection = 1000;
   milliseconds max_connection_age = std::chrono::minutes(10);
   milliseconds idle_timeout = std::chrono::seconds(30);  ///< Of a pooled connection.

@@ -48,4 +48,15 @@ Result<PasswordHashCost> parse_argon2id(std::string_view text);
 /// known to be weak (MD5, no salt, clear text) is named.
 Result<PasswordHash> parse_password_hash(std::string_view text);
 
+/// The parts of a SCRAM verifier (RFC 5803), the last three in base64.
+struct ScramVerifier {
+  std::uint32_t iterations = 0;
+  std::string_view salt;
+  std::string_view stored_key;
+  std::string_view server_key;
+};
+
+/// Splits the text of a PasswordHash whose scheme is kScramSha256. It views `text`.
+ScramVerifier read_scram_verifier(std::string_view text);
+
 }  // namespace sallyport::config

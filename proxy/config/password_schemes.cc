@@ -178,4 +178,18 @@ Result<PasswordHash> parse_password_hash(std::string_view text) {
   return wrong(std::string(kKnown));
 }
 
+ScramVerifier read_scram_verifier(std::string_view text) {
+  std::array<std::string_view, 4> parts;
+  for (std::string_view& part : parts) {
+    const std::size_t end = std::min(text.find(','), text.size());
+    part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  const auto iterations = take_number(parts[0]);
+  return {.iterations = static_cast<std::uint32_t>(iterations.value_or(0)),
+          .salt = parts[1],
+          .stored_key = parts[2],
+          .server_key = parts[3]};
+}
+
 }  // namespace sallyport::config

@@ -41,21 +41,6 @@ Form<std::string> password_hash_form() {
           .secret = true};
 }
 
-std::vector<std::string> read_mechanisms(const Section& section) {
-  std::vector<Element<std::string>> read;
-  section.read_list("mechanisms", read,
-                    choice_form<std::string>({{"PLAIN", "PLAIN"}, {"LOGIN", "LOGIN"}}), true);
-  std::vector<std::string> mechanisms;
-  for (const auto& [name, place, path] : read) {
-    if (std::ranges::find(mechanisms, name) != mechanisms.end()) {
-      section.problems().add(
-          place, fmt::format("{} is {} again; expected each mechanism once", path, quote(name)));
-    }
-    mechanisms.push_back(name);
-  }
-  return mechanisms;
-}
-
 Limits read_own_limits(const Section& section, const Limits& defaults) {
   const auto limits = section.table("limits", schema::kUserLimits);
   return limits ? read_limits(*limits, defaults) : defaults;
@@ -233,6 +218,7 @@ void read_auth(const Section& top, const Outside& outside, Config& config) {
     for (const Section& section : auth->tables("source", schema::kAuthSource)) {
       read_source(section, outside, names, config);
     }
+    check_mechanisms(*auth, config);
   }
   if (nobody) {
     top.problems().add(auth ? auth->place() : Place{},

@@ -69,6 +69,10 @@ Listener read_listener(const Section& section, Names& addresses) {
     read_header(*header, listener.header);
   }
   listener.disabled_extensions = read_disabled_extensions(section);
+  if (section.has("mechanisms")) {
+    listener.mechanisms = read_mechanisms(section);
+    listener.mechanisms_origin = {section.place_of("mechanisms")};
+  }
   if (!has_address) return listener;
   if (listener.tls == TlsMode::kNone && !is_loopback(listener.address.host) && !allow_plaintext) {
     section.blame("tls",

@@ -1,8 +1,10 @@
 // The login of an upstream: a user name, and a password, or what a password is made from.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
+#include "proxy/base/ascii.h"
 #include "proxy/config/forms.h"
 #include "proxy/config/sections.h"
 #include "proxy/config/ses_password.h"
@@ -81,6 +83,22 @@ bool read_password_of_tenants(const Section& section, Upstream& upstream) {
   return true;
 }
 
+/// `{usr}` would be sent as it stands, by every tenant.
+void check_placeholders(const Section& section, std::string_view key, std::string_view text) {
+  for (std::size_t open = text.find('{'); open != text.npos; open = text.find('{', open + 1)) {
+    const std::size_t close = text.find('}', open);
+    if (close == text.npos) return;
+    const std::string_view placeholder = text.substr(open, close + 1 - open);
+    const bool is_name = std::ranges::all_of(placeholder.substr(1, placeholder.size() - 2),
+                                             [](char c) { return ascii::is_alpha(c) || c == '_'; });
+    if (!is_name || placeholder == "{user}" || placeholder == "{group}") continue;
+    section.blame(key, fmt::format("has {}, which stands for nothing; expected \"{{user}}\" or "
+                                   "\"{{group}}\"",
+                                   quote(placeholder)));
+    return;
+  }
+}
+
 /// The key that stands in place of a password, or "password".
 std::string_view credential_key(const Section& section) {
   for (const std::string_view key : {"oauth", "secret_access_key"}) {
@@ -105,7 +123,10 @@ void read_login(const Section& section, const Outside& outside, const Provider& 
   } else {
     section.read("username", upstream.username, username);
   }
-  if (!read_password_of_tenants(section, upstream)) {
+  check_placeholders(section, "username", upstream.username);
+  if (read_password_of_tenants(section, upstream)) {
+    check_placeholders(section, "password", upstream.password_file);
+  } else {
     SecretSource password;
     read_secret(section, "password", "the password", schema::kPassword, outside, password);
     upstream.password = std::move(password.text);

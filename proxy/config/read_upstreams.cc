@@ -135,6 +135,12 @@ void read_pool(const Section& section, const Provider& provider, Upstream& upstr
   const auto timeout = duration_form(kShortestTimeout, hours(24));
   section.read("max_connections", upstream.max_connections,
                integer_form<std::uint32_t>(1, 100'000));
+  section.read("min_connections", upstream.min_connections,
+               integer_form<std::uint32_t>(0, upstream.max_connections));
+  if (upstream.min_connections > 0 && is_per_tenant(upstream)) {
+    section.blame("min_connections",
+                  "means nothing where each tenant has a login of its own; expected no such key");
+  }
   section.read("max_messages_per_connection", upstream.max_messages_per_connection,
                integer_form<std::uint32_t>(1, 1'000'000'000));
   section.read("max_connection_age", upstream.max_connection_age, timeout);

@@ -21,7 +21,7 @@ inline constexpr auto kTop = std::to_array<std::string_view>(
      "limits", "limit", "provider", "upstream", "route", "session", "message", "log", "admin", "metrics"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
-     "compat", "header", "disabled_extensions"});
+     "compat", "header", "disabled_extensions", "mechanisms"});
 inline constexpr auto kHeader =
     std::to_array<std::string_view>({"remove", "add", "message_id_domain", "hide_client"});
 inline constexpr auto kTls =
@@ -64,6 +64,7 @@ inline constexpr auto kUpstream = std::to_array<std::string_view>({"name",
                                                                    "oauth",
                                                                    "headers",
                                                                    "max_connections",
+                                                                   "min_connections",
                                                                    "max_messages_per_connection",
                                                                    "max_connection_age",
                                                                    "idle_timeout",

@@ -64,6 +64,10 @@ void read_fields(const Section& section, std::string_view key, std::vector<Heade
 std::vector<std::string> read_disabled_extensions(const Section& section);
 /// [session], [message], [log], [admin], [metrics]; needs the listeners.
 void read_operation(const Section& top, const Outside& outside, Config& config);
+/// mechanisms of [auth] or a [[listener]], each once.
+std::vector<std::string> read_mechanisms(const Section& section);
+/// Blames mechanisms by which nobody could log in; needs the users.
+void check_mechanisms(const Section& auth, const Config& config);
 /// [limits], then [auth] with [[auth.user]], the users file and each [[auth.source]].
 void read_auth(const Section& top, const Outside& outside, Config& config);
 /// [[upstream]]; needs the listeners, which must not be one.

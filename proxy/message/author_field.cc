@@ -172,7 +172,14 @@ class Reader {
                                     : end_of_run(begin, is_domain_octet);
     if (end == begin) return;
     std::vector<std::string> domains = {std::string(text_.substr(begin, end - begin))};
-    if (!literal) extend_right(end, domains);
+    if (!literal) {
+      extend_right(end, domains);
+      // Nor do all read on behind two dots.
+      for (std::size_t i = 0, count = domains.size(); i < count; ++i) {
+        const std::size_t dots = domains[i].find("..");
+        if (dots != std::string::npos && dots > 0) domains.push_back(domains[i].substr(0, dots));
+      }
+    }
     const auto is_likely = [literal](const std::string& domain) {
       return literal ? looks_like_literal(domain) : looks_like_domain(domain);
     };

@@ -30,6 +30,9 @@ struct TlsInfo {
 class TlsStream : public runtime::ByteStream {
  public:
   virtual const TlsInfo& info() const = 0;
+  /// The channel binding "tls-exporter" (RFC 9266): 32 octets that only the two ends of this
+  /// connection know. Empty with TLS 1.2, where its worth hangs on an extension.
+  virtual std::string channel_binding() const { return {}; }
 };
 
 /// The rotating keys of session tickets. One for the process: a client may come back to any worker.

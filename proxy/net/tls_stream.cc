@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -67,6 +68,16 @@ BoringStream::BoringStream(Loop& loop, std::unique_ptr<ByteStream> inner, bssl::
 }
 
 BoringStream::~BoringStream() { loop_.give_back(std::move(wire_.out)); }
+
+std::string BoringStream::channel_binding() const {
+  constexpr std::string_view kLabel = "EXPORTER-Channel-Binding";
+  if (SSL_version(ssl_.get()) != TLS1_3_VERSION) return {};
+  std::string octets(32, '\0');
+  const int made =
+      SSL_export_keying_material(ssl_.get(), reinterpret_cast<std::uint8_t*>(octets.data()),
+                                 octets.size(), kLabel.data(), kLabel.size(), nullptr, 0, 0);
+  return made == 1 ? octets : std::string();
+}
 
 /// The one way into BoringSSL: it keeps its errors in a queue of the thread, which each of these
 /// calls empties before it begins and `take_reason` after.

@@ -82,6 +82,7 @@ class BoringStream final : public TlsStream {
     inner_->watch_peer(gone, Departure::kEndOfStream);
   }
   const TlsInfo& info() const override { return info_; }
+  std::string channel_binding() const override;
 
  private:
   template <class Call>

@@ -47,9 +47,13 @@ void ConnectionCap::leave(const std::shared_ptr<Member>& member) {
 }
 
 bool ConnectionCap::try_take(Member& member, TimePoint now) {
+  return try_take_of(member, ~std::uint32_t{0}, now);
+}
+
+bool ConnectionCap::try_take_of(Member& member, std::uint32_t most, TimePoint now) {
   const std::lock_guard lock(mutex_);
   grow(now);
-  if (used_ >= allowed()) return false;
+  if (used_ >= std::min(most, allowed())) return false;
   ++used_;
   ++member.held_;
   return true;
@@ -334,7 +338,7 @@ std::shared_ptr<ConnectionCap> ConnectionCaps::of(const config::Upstream& upstre
   }
   auto cap = std::make_shared<ConnectionCap>(upstream.max_connections);
   cap->pace.configure(upstream.pace);
-  known_.push_back({std::move(key), cap});
+  known_.push_back({std::move(key), upstream.username, cap});
   return cap;
 }
 
@@ -345,6 +349,22 @@ std::optional<Health::Diagnosis> ConnectionCaps::diagnosis(std::string_view upst
     if (cap) return cap->health.diagnosis();
   }
   return std::nullopt;
+}
+
+std::vector<ConnectionCaps::TenantDiagnosis> ConnectionCaps::tenants_in_trouble(
+    std::string_view upstream, std::size_t most) const {
+  const std::string prefix = std::string(upstream) + '\0';
+  std::vector<TenantDiagnosis> tenants;
+  const std::lock_guard lock(mutex_);
+  for (const Known& known : known_) {
+    if (tenants.size() == most) break;
+    const auto cap = known.upstream.starts_with(prefix) ? known.cap.lock() : nullptr;
+    if (!cap) continue;
+    if (auto diagnosis = cap->health.diagnosis()) {
+      tenants.push_back({known.username, *std::move(diagnosis)});
+    }
+  }
+  return tenants;
 }
 
 }  // namespace sallyport::relay

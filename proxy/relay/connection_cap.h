@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -69,6 +70,8 @@ class ConnectionCap {
 
   /// A slot, if one is free.
   bool try_take(Member& member, TimePoint now);
+  /// The same, but none beyond the first `most`.
+  bool try_take_of(Member& member, std::uint32_t most, TimePoint now);
   /// Queues for a slot, in the place of one that has waited since `since`. Each wait ends in
   /// `stop_waiting`.
   void wait(Member& member, TimePoint since, TimePoint now);
@@ -169,9 +172,19 @@ class ConnectionCaps {
   /// What is wrong with the upstream of this name; nullopt: nothing is.
   std::optional<Health::Diagnosis> diagnosis(std::string_view upstream) const;
 
+  /// What is wrong with one login of an upstream that has a login for each tenant.
+  struct TenantDiagnosis {
+    std::string username;
+    Health::Diagnosis diagnosis;
+  };
+  /// The first `most` of such of the upstream of this name.
+  std::vector<TenantDiagnosis> tenants_in_trouble(std::string_view upstream,
+                                                  std::size_t most) const;
+
  private:
   struct Known {
     std::string upstream;
+    std::string username;  // of the login
     std::weak_ptr<ConnectionCap> cap;
   };
 

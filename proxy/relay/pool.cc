@@ -161,6 +161,16 @@ Task<std::expected<Pool::Lease, Pool::Failed>> Pool::open(const Deadlines& deadl
   co_return std::unexpected(std::move(failed));
 }
 
+Task<Pool::Spare> Pool::open_spare(std::uint32_t least) {
+  if (retired_ || cap_->health.diagnosis()) co_return Spare::kEnough;
+  if (!cap_->try_take_of(*member_, least, loop_.now())) co_return Spare::kEnough;
+  const Deadlines deadlines(loop_.after(upstream_.connect_timeout));
+  auto opened = co_await open(deadlines, {});
+  if (!opened) co_return Spare::kFailed;
+  give_back(std::move(opened->connection));
+  co_return Spare::kOpened;
+}
+
 bool Pool::refused(std::unique_ptr<Connection> connection) {
   std::erase(busy_, connection.get());
   metrics_.pool[PoolState::kBusy].add(-1);

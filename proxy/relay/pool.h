@@ -51,6 +51,10 @@ class Pool {
   /// them, the next that comes free. When it fails the lease is over.
   runtime::Task<std::expected<Lease, Attempt>> replace(std::unique_ptr<Connection> dead,
                                                        const Deadlines& deadlines, Caller caller);
+  enum class Spare : std::uint8_t { kOpened, kEnough, kFailed };
+  /// Opens a connection that nobody has asked for, if the process has fewer than `least` and the
+  /// upstream is in no trouble.
+  runtime::Task<Spare> open_spare(std::uint32_t least);
   /// The lease is over: the connection is kept, handed on or closed, as its state and age demand.
   void give_back(std::unique_ptr<Connection> connection);
   /// The lease is over: the upstream said on this connection that it has too many of ours. It is

@@ -60,7 +60,13 @@ SmtpUpstream::SmtpUpstream(runtime::Loop& loop, config::Upstream upstream_config
       pool_(loop, config, std::move(hostname),
             observed(std::move(dialer), config, upstream_metrics, logger, findings_),
             std::move(credential), cap_, upstream_metrics),
+      warm_(loop, pool_, config.min_connections),
       usable_(smtp::all_but(config.disabled_extensions)) {}
+
+Task<void> SmtpUpstream::drain() {
+  co_await warm_.drain();
+  co_await pool_.drain();
+}
 
 Task<Attempt> SmtpUpstream::attempt(const message::Message& message,
                                     config::PartialRejection partial_rejection,

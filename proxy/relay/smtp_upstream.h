@@ -11,6 +11,7 @@
 #include "proxy/relay/findings.h"
 #include "proxy/relay/pool.h"
 #include "proxy/relay/upstream.h"
+#include "proxy/relay/warm_minimum.h"
 #include "proxy/smtp/extensions.h"
 
 namespace sallyport::relay {
@@ -31,10 +32,14 @@ class SmtpUpstream final : public Upstream {
   std::uint32_t max_recipients() const override;
   void cut_off() override {
     turns.cut_off();
+    warm_.stop();
     pool_.cut_off();
   }
-  void retire() override { pool_.retire(); }
-  runtime::Task<void> drain() override { return pool_.drain(); }
+  void retire() override {
+    warm_.stop();
+    pool_.retire();
+  }
+  runtime::Task<void> drain() override;
 
  private:
   runtime::Task<Attempt> on_connection(Pool::Lease& lease, const message::Message& message,
@@ -56,6 +61,7 @@ class SmtpUpstream final : public Upstream {
   const std::shared_ptr<ConnectionCap> cap_;
   const std::shared_ptr<Findings> findings_;
   Pool pool_;
+  WarmMinimum warm_;
   const smtp::ExtensionSet usable_;
   TimePoint last_logged_{};
   std::uint64_t unlogged_ = 0;  // faults since then

@@ -1,11 +1,10 @@
 // SCRAM-SHA-256 (RFC 7677) and CRAM-MD5 (RFC 2195), by libgsasl.
-#include <gsasl.h>
-
 #include <charconv>
 #include <cstdint>
 #include <string>
 #include <utility>
 
+#include "proxy/sasl/library.h"
 #include "proxy/sasl/mechanisms.h"
 
 namespace sallyport::sasl {
@@ -15,13 +14,6 @@ namespace {
 // compute has an end: libgsasl takes 1 s or so for a million.
 constexpr std::uint32_t kMostIterations = 1'000'000;
 constexpr std::string_view kScram = "SCRAM-SHA-256";
-
-struct LibraryEnd {
-  void operator()(Gsasl* library) const { gsasl_done(library); }
-};
-struct SessionEnd {
-  void operator()(Gsasl_session* session) const { gsasl_finish(session); }
-};
 
 /// The iteration count of a SCRAM server-first-message (RFC 5802 section 7); 0: there is none.
 std::uint32_t iterations_in(std::string_view message) {
@@ -47,13 +39,13 @@ class LibraryClient final : public Client {
       code = gsasl_client_start(library, std::string(mechanism).c_str(), &session);
       session_.reset(session);
     }
-    if (code != GSASL_OK) return failed(ErrorCode::kInvalid, code);
+    if (code != GSASL_OK) return library_failed(ErrorCode::kInvalid, code);
     const std::string_view secret = login.secret.reveal();
     code = gsasl_property_set(session, GSASL_AUTHID, login.authcid.c_str());
     if (code == GSASL_OK) {
       code = gsasl_property_set_raw(session, GSASL_PASSWORD, secret.data(), secret.size());
     }
-    return code == GSASL_OK ? Result<void>() : failed(ErrorCode::kInvalid, code);
+    return code == GSASL_OK ? Result<void>() : library_failed(ErrorCode::kInvalid, code);
   }
 
   bool speaks_first() const override { return scram_; }
@@ -76,7 +68,7 @@ class LibraryClient final : public Client {
     done_ = code == GSASL_OK;
     if (code != GSASL_OK && code != GSASL_NEEDS_MORE) {
       gsasl_free(output);
-      return failed(ErrorCode::kProtocol, code);
+      return library_failed(ErrorCode::kProtocol, code);
     }
     Secret response(std::string_view(output, output == nullptr ? 0 : size));
     if (output != nullptr) wipe_memory(output, size);
@@ -91,15 +83,11 @@ class LibraryClient final : public Client {
   }
 
  private:
-  static std::unexpected<Error> failed(ErrorCode error, int code) {
-    return fail(error, std::string("SASL: ") + gsasl_strerror(code));
-  }
-
   const bool scram_;
   int steps_ = 0;
   bool done_ = false;
-  std::unique_ptr<Gsasl, LibraryEnd> library_;
-  std::unique_ptr<Gsasl_session, SessionEnd> session_;  // dies before the library
+  Library library_;
+  LibrarySession session_;
 };
 
 }  // namespace

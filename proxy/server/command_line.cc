@@ -113,6 +113,9 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
                                        "Read a password from the terminal, or the first line of "
                                        "standard input, and print its argon2id "
                                        "hash for [[auth.user]]");
+  HashPasswordCommand hashing;
+  hash.add_flag("--scram", hashing.scram,
+                "Print a verifier that logins by SCRAM can be checked with, too");
   ProvidersCommand providers;
   CLI::App& list = *app.add_subcommand(
       "providers", "List the providers that are known, or say what is known of one");
@@ -225,7 +228,7 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   }
   if (run) return RunCommand{config};
   if (check) return CheckCommand{config, users, offline};
-  if (hash) return HashPasswordCommand{};
+  if (hash) return hashing;
   if (list) return providers;
   if (meaning && *to) {
     route.config = *of_config ? reply.config : kDefaultConfig;

@@ -25,7 +25,9 @@ struct CheckCommand {
   std::string users;  ///< Not empty: this users file alone is checked.
   bool offline = false;
 };
-struct HashPasswordCommand {};
+struct HashPasswordCommand {
+  bool scram = false;  ///< A SCRAM verifier in place of an argon2id hash.
+};
 /// All providers, or all that is known of one.
 struct ProvidersCommand {
   std::string name;  ///< Empty: all.

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
+#include <vector>
 
 #include "proxy/relay/conditions.h"
 
@@ -13,6 +15,28 @@ namespace {
 using std::chrono::seconds;
 
 constexpr Duration kTellEvery = std::chrono::minutes(1);
+constexpr std::size_t kMostTenants = 20;  // of one upstream: what is wrong is often alike
+
+/// Who is in trouble, and what it is.
+struct Troubled {
+  std::string name;  // of the upstream, and as whom where tenants log in by their own names
+  relay::Health::Diagnosis diagnosis;
+};
+
+std::vector<Troubled> all_in_trouble(const config::Config& config,
+                                     const relay::ConnectionCaps& upstreams) {
+  std::vector<Troubled> all;
+  for (const config::Upstream& upstream : config.upstreams) {
+    if (auto diagnosis = upstreams.diagnosis(upstream.name)) {
+      all.push_back({upstream.name, *std::move(diagnosis)});
+    }
+    if (!config::is_per_tenant(upstream)) continue;
+    for (auto& tenant : upstreams.tenants_in_trouble(upstream.name, kMostTenants)) {
+      all.push_back({upstream.name + " as " + tenant.username, std::move(tenant.diagnosis)});
+    }
+  }
+  return all;
+}
 
 std::string in_words(std::string_view upstream, const relay::Health::Diagnosis& diagnosis,
                      TimePoint now) {
@@ -41,30 +65,30 @@ Result<void> has_way_out(const config::Config& config, const relay::ConnectionCa
 std::string troubles(const config::Config& config, const relay::ConnectionCaps& upstreams,
                      TimePoint now) {
   std::string text;
-  for (const config::Upstream& upstream : config.upstreams) {
-    const auto diagnosis = upstreams.diagnosis(upstream.name);
-    if (diagnosis) text += "upstream " + in_words(upstream.name, *diagnosis, now) + '\n';
+  for (const Troubled& each : all_in_trouble(config, upstreams)) {
+    text += "upstream " + in_words(each.name, each.diagnosis, now) + '\n';
   }
   return text;
 }
 
 void UpstreamWatch::look(const config::Config& config, const relay::ConnectionCaps& upstreams,
                          TimePoint now, log::Logger& logger) {
-  for (const config::Upstream& upstream : config.upstreams) {
-    const auto diagnosis = upstreams.diagnosis(upstream.name);
-    if (!diagnosis || !relay::is_for_operator(diagnosis->trouble)) {
-      told_.erase(upstream.name);
-      continue;
+  std::map<std::string, TimePoint, std::less<>> told;
+  for (Troubled& each : all_in_trouble(config, upstreams)) {
+    if (!relay::is_for_operator(each.diagnosis.trouble)) continue;
+    const auto known = told_.find(each.name);
+    TimePoint last = known == told_.end() ? each.diagnosis.since : known->second;
+    if (now - last >= kTellEvery) {
+      last = now;
+      logger.write(log::Level::kError, "upstream_needs_operator",
+                   {{"upstream", each.name},
+                    {"trouble", relay::name(each.diagnosis.trouble)},
+                    {"since", now - each.diagnosis.since},
+                    {"error", each.diagnosis.words}});
     }
-    TimePoint& told = told_.try_emplace(upstream.name, diagnosis->since).first->second;
-    if (now - told < kTellEvery) continue;
-    told = now;
-    logger.write(log::Level::kError, "upstream_needs_operator",
-                 {{"upstream", upstream.name},
-                  {"trouble", relay::name(diagnosis->trouble)},
-                  {"since", now - diagnosis->since},
-                  {"error", diagnosis->words}});
+    told.emplace(std::move(each.name), last);
   }
+  told_ = std::move(told);
 }
 
 }  // namespace sallyport::server

@@ -17,7 +17,8 @@ namespace sallyport::server {
 Result<void> has_way_out(const config::Config& config, const relay::ConnectionCaps& upstreams,
                          TimePoint now);
 
-/// A line for each upstream in trouble: which, since when, and the words.
+/// A line for each upstream in trouble, and for each login of one where tenants have their own:
+/// which, since when, and the words.
 std::string troubles(const config::Config& config, const relay::ConnectionCaps& upstreams,
                      TimePoint now);
 

@@ -11,6 +11,8 @@
 namespace sallyport::submission {
 namespace {
 
+constexpr std::string_view kPlus = "SCRAM-SHA-256-PLUS";
+
 // A client that keeps an idle connection open with NOOP may do so this often without end.
 constexpr Duration kIdleCommandInterval = std::chrono::seconds(1);
 
@@ -34,35 +36,42 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   auto command = smtp::parse_auth(arguments);
   dialog_.forget_lines();
   if (!command) co_return refuse(command.error());
-  const auto& offered = config().auth.mechanisms;
-  const bool is_offered = std::ranges::find(offered, command->mechanism) != offered.end();
-  auto exchange = is_offered ? auth::start_exchange(command->mechanism) : nullptr;
+  const std::vector<std::string> offered = mechanisms();
+  std::unique_ptr<auth::SaslExchange> exchange;
+  if (std::ranges::find(offered, command->mechanism) != offered.end()) {
+    const bool binds = std::ranges::find(offered, kPlus) != offered.end();
+    exchange = auth::start_exchange(
+        command->mechanism,
+        {.find_scram_user =
+             [this](std::string_view name) { return context_.authenticator.find_scram_user(name); },
+         .tls_exporter = binds ? tls_stream_->channel_binding() : std::string()});
+  }
   if (!exchange) co_return refuse(replies::kNoSuchMechanism);
 
   const std::string mechanism = command->mechanism;
   auto& results = context_.metrics.for_mechanism(mechanism).results;
-  auto credentials = co_await run_exchange(*exchange, std::move(command->initial_response));
-  if (!credentials) {
+  auto end_of_exchange = co_await run_exchange(*exchange, std::move(command->initial_response));
+  if (!end_of_exchange) {
     results[metrics::AuthResult::kAborted].add();
     co_return;
   }
+  if (auto* rejected = std::get_if<auth::Rejected>(&*end_of_exchange)) {
+    co_return co_await reject(*rejected, mechanism, *exchange);
+  }
+  auto& proof = std::get<auth::Proof>(*end_of_exchange);
   // Replies before this one must not wait for a password to be hashed.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
-  const std::string authcid = credentials->authcid;
-  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(*credentials),
-                                                        client_address());
+  const std::string authcid(auth::claimed_name(proof));
+  auto verdict =
+      co_await context_.authenticator.verify(context_.loop, std::move(proof), client_address());
   login_by_ = after(config().session.login_timeout);  // the time we took is not the client's
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
     results[metrics::AuthResult::kAccepted].add();
     log_in(std::move(accepted->identity), mechanism);
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
-    results[metrics::AuthResult::kRejected].add();
-    context_.refusals.login_failed(context_.logger, context_.loop.now(),
-                                   failure_of(rejected->cause), log_client(), mechanism,
-                                   rejected->name);
-    fail_login(replies::kBadCredentials, 535);
+    co_await reject(*rejected, mechanism, *exchange);
   } else {
     const auto& [reason, busy] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
@@ -74,7 +83,27 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
   }
 }
 
-runtime::Task<std::optional<auth::Credentials>> Session::run_exchange(
+std::vector<std::string> Session::mechanisms() const {
+  std::vector<std::string> usable = gate_.settings.mechanisms.value_or(config().auth.mechanisms);
+  // Its binding is of TLS 1.3.
+  if (tls_ == nullptr || tls_->version != "TLSv1.3") std::erase(usable, kPlus);
+  return usable;
+}
+
+runtime::Task<void> Session::reject(const auth::Rejected& rejected, const std::string& mechanism,
+                                    const auth::SaslExchange& exchange) {
+  context_.metrics.for_mechanism(mechanism).results[metrics::AuthResult::kRejected].add();
+  context_.refusals.login_failed(context_.logger, context_.loop.now(), failure_of(rejected.cause),
+                                 log_client(), mechanism, rejected.name);
+  if (!exchange.last_word().empty()) {
+    dialog_.say(replies::challenge(exchange.last_word()));
+    // "*" is an answer, too: it has heard 501.
+    if (!co_await read_response()) co_return count_failed_login();
+  }
+  fail_login(replies::kBadCredentials, 535);
+}
+
+runtime::Task<std::optional<Session::ExchangeEnd>> Session::run_exchange(
     auth::SaslExchange& exchange, std::optional<std::string> initial) {
   std::optional<std::string> response;
   if (initial) {
@@ -88,8 +117,11 @@ runtime::Task<std::optional<auth::Credentials>> Session::run_exchange(
   while (true) {
     auth::SaslStep step = exchange.step(response);
     if (response) wipe(*response);
-    if (auto* credentials = std::get_if<auth::Credentials>(&step)) {
-      co_return std::move(*credentials);
+    if (auto* proof = std::get_if<auth::Proof>(&step)) co_return std::move(*proof);
+    if (auto* disproved = std::get_if<auth::Disproved>(&step)) {
+      using Cause = auth::Rejected::Cause;
+      co_return auth::Rejected{disproved->is_known ? Cause::kWrongPassword : Cause::kUnknownUser,
+                               std::move(disproved->name)};
     }
     if (const auto* malformed = std::get_if<auth::Malformed>(&step)) {
       refuse(replies::malformed_response(malformed->reason));
@@ -152,6 +184,10 @@ void Session::log_in(auth::Identity identity, std::string mechanism) {
 void Session::fail_login(std::string_view reply, int code) {
   dialog_.say(reply);
   count_refusal(code);
+  count_failed_login();
+}
+
+void Session::count_failed_login() {
   if (++tally_.auth_failures >= config().session.max_auth_failures) {
     disconnect(metrics::Offence::kTooManyFailures, replies::kTooManyAuthFailures);
   }

@@ -229,7 +229,7 @@ smtp::Capabilities Session::capabilities() const {
       .size = config().message.max_size,
   };
   // RFC 4954 section 4: AUTH can be used once; only AUTH= of MAIL can be said after it.
-  if (offered.has(kAuth) && !login_) shown.auth = config().auth.mechanisms;
+  if (offered.has(kAuth) && !login_) shown.auth = mechanisms();
   if (offered.has(kLimits)) shown.limits = limits();
   return shown;
 }

@@ -158,12 +158,19 @@ class Session {
   // authenticate.cc
   runtime::Task<void> authenticate(std::string_view arguments);
   /// The lines from AUTH to credentials; nullopt when they ended in a reply instead.
-  runtime::Task<std::optional<auth::Credentials>> run_exchange(auth::SaslExchange& exchange,
-                                                               std::optional<std::string> initial);
+  /// A proof to judge, or that the mechanism itself has found it wrong.
+  using ExchangeEnd = std::variant<auth::Proof, auth::Rejected>;
+  runtime::Task<std::optional<ExchangeEnd>> run_exchange(auth::SaslExchange& exchange,
+                                                         std::optional<std::string> initial);
   runtime::Task<std::optional<std::string>> read_response();
+  /// The SASL mechanisms that can be used here and now.
+  std::vector<std::string> mechanisms() const;
+  runtime::Task<void> reject(const auth::Rejected& rejected, const std::string& mechanism,
+                             const auth::SaslExchange& exchange);
   void log_in(auth::Identity identity, std::string mechanism);
   /// Says `reply`, and breaks off after the last failure that a session may have.
   void fail_login(std::string_view reply, int code);
+  void count_failed_login();
   /// Makes the login's rights those in force. False: it holds no more, and the session has ended.
   bool renew_login();
 
@@ -250,6 +257,7 @@ class Session {
   Dialog dialog_;
   runtime::ByteStream* handshaking_ = nullptr;  // while the TLS handshake owns the stream
   const net::TlsInfo* tls_ = nullptr;           // of the dialog's stream, once it is TLS
+  const net::TlsStream* tls_stream_ = nullptr;  // the same
   metrics::Gauge::Hold open_session_;
   const TimePoint began_;
 

@@ -61,6 +61,7 @@ runtime::Task<bool> Session::start_tls(TimePoint deadline) {
     co_return false;
   }
   tls_ = &(*accepted)->info();
+  tls_stream_ = accepted->get();
   const auto version =
       tls_->version == "TLSv1.2" ? metrics::TlsVersion::k12 : metrics::TlsVersion::k13;
   gate_.metrics.handshake(version, tls_->resumed);

@@ -35,6 +35,7 @@ from processes import (Process, accepts, cpu_seconds, free_ports, is_traced, mem
 SLOW_REPLY_MS = 100
 SLOW_CONNECTIONS = 200
 SLOW_MESSAGE_MS = 4 * SLOW_REPLY_MS
+ROUND_TRIP_MS = 50
 CAPPED_REPLY_MS = 25
 CAPPED_MESSAGE_MS = 4 * CAPPED_REPLY_MS
 CAPPED_CLIENTS = 200
@@ -233,6 +234,13 @@ class Bench:
         each = max(int(2000 * self.scale), least) / SLOW_CONNECTIONS
         self.facts["slow_ceiling"] = each * SLOW_CONNECTIONS / ((each + 1) * SLOW_MESSAGE_MS / 1000)
 
+    def far_provider(self):
+        """A provider at a distance: two round trips a message, and with CHUNKING one."""
+        for scenario, offered in (("far-provider", ()), ("far, CHUNKING", ("--chunking",))):
+            self.compare(scenario, 2000, 2000, "--size", 10240, "--connections", SLOW_CONNECTIONS, "--spread-ms", 2 * ROUND_TRIP_MS,
+                         names=("sallyport",),
+                         sink_options=("--round-trip-ms", ROUND_TRIP_MS, *offered), least=2 * SLOW_CONNECTIONS)
+
     def capped(self):
         """Many clients, few connections to the provider: all of them at work, and none moved about."""
         for cap in (5, 50):
@@ -398,7 +406,7 @@ class Bench:
             print(f"{key:20} {sum(calls.values()):7.1f}  " + ", ".join(f"{name} {n:.2f}" for name, n in top), flush=True)
 
 
-SCENARIOS = ["steady", "oneshot", "large", "rcpt", "slow_provider", "capped", "open", "idle", "limits", "workers", "users",
+SCENARIOS = ["steady", "oneshot", "large", "rcpt", "slow_provider", "far_provider", "capped", "open", "idle", "limits", "workers", "users",
              "routes", "idle_cost", "syscalls"]
 
 
@@ -441,6 +449,9 @@ def verdicts(bench):
         ceiling = bench.facts["slow_ceiling"]
         goal(f"slow provider, messages/s by connections / waits ({ceiling:.0f})", 0.95,
              of("slow-provider", "sallyport", "rate") / ceiling, True)
+    far, at_once = of("far-provider", "sallyport", "p50"), of("far, CHUNKING", "sallyport", "p50")
+    if far and at_once:
+        goal("far provider, median latency in one flight / in two", 0.55, at_once / far)
     for each in bench.facts.get("capped", []):
         goal(f"capped, {each['name']}: messages/s by connections / waits", 0.95, each["of_ideal"], True)
         goal(f"capped, {each['name']}: connections beyond these for each message", 0.01, each["new"])

@@ -28,8 +28,10 @@ struct Options {
   std::string tls = "implicit";
   std::string certificate;
   std::string key;
-  int delay_ms = 0;
+  int delay_ms = 0;       // before each reply
+  int round_trip_ms = 0;  // before the replies to what came in one flight
   bool pipelining = true;
+  bool chunking = false;
   std::string report;
 };
 
@@ -87,10 +89,20 @@ class Session {
         tally_.count(head_);
         if (!co_await say("250 2.0.0 Ok: queued as " + std::to_string(tally_.messages) + "\r\n"))
           co_return;
+      } else if (line_.starts_with("BDAT ")) {
+        const bool last = line_.ends_with(" LAST");
+        const std::size_t size = std::strtoull(line_.c_str() + 5, nullptr, 10);
+        std::string& head = content_begun_ ? rest_ : head_;
+        if (!co_await inbox_.chunk(size, head, 4096, deadline())) co_return;
+        content_begun_ = !last;
+        if (last) tally_.count(head_);
+        if (!co_await say("250 2.0.0 Ok: queued as " + std::to_string(tally_.messages) + "\r\n"))
+          co_return;
       } else if (line_.starts_with("EHLO")) {
         std::string reply =
             "250-sink\r\n250-8BITMIME\r\n250-SIZE 104857600\r\n250-ENHANCEDSTATUSCODES\r\n";
         if (options_.pipelining) reply += "250-PIPELINING\r\n";
+        if (options_.chunking) reply += "250-CHUNKING\r\n";
         if (options_.tls == "starttls") reply += "250-STARTTLS\r\n";
         if (!co_await say(reply + "250 AUTH PLAIN LOGIN\r\n")) co_return;
       } else if (line_ == "AUTH LOGIN") {
@@ -132,6 +144,8 @@ class Session {
     if (options_.delay_ms > 0)
       (void)co_await never_.wait(loop_.after(std::chrono::milliseconds(options_.delay_ms)));
     if (!inbox_.empty() && options_.delay_ms == 0) co_return true;
+    if (options_.round_trip_ms > 0)
+      (void)co_await never_.wait(loop_.after(std::chrono::milliseconds(options_.round_trip_ms)));
     const auto written = co_await stream_->write(unsent_, deadline());
     unsent_.clear();
     co_return written.has_value();
@@ -145,6 +159,8 @@ class Session {
   runtime::Event never_;
   std::string line_;
   std::string head_;
+  std::string rest_;  // of later chunks: not looked at
+  bool content_begun_ = false;
   std::string unsent_;
 };
 
@@ -205,7 +221,11 @@ int main(int argc, char** argv) {
   app.add_option("--certificate", options.certificate);
   app.add_option("--key", options.key);
   app.add_option("--delay-ms", options.delay_ms, "Wait before each reply")->capture_default_str();
+  app.add_option("--round-trip-ms", options.round_trip_ms,
+                 "Wait before the replies to one flight, as a far network does")
+      ->capture_default_str();
   app.add_flag("!--no-pipelining", options.pipelining);
+  app.add_flag("--chunking", options.chunking);
   app.add_option("--report", options.report, "File for the tally, written at SIGTERM")->required();
   CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);

@@ -77,4 +77,21 @@ runtime::Task<bool> Inbox::content(std::string& head, std::size_t keep, TimePoin
   }
 }
 
+runtime::Task<bool> Inbox::chunk(std::size_t size, std::string& head, std::size_t keep,
+                                 TimePoint deadline) {
+  head.clear();
+  while (size > 0) {
+    if (empty() && !co_await more(deadline)) co_return false;
+    const std::string_view octets = std::string_view(buffer_).substr(begin_, size);
+    if (head.size() < keep) head += octets.substr(0, keep - head.size());
+    begin_ += octets.size();
+    size -= octets.size();
+    if (empty()) {
+      buffer_.clear();
+      begin_ = 0;
+    }
+  }
+  co_return true;
+}
+
 }  // namespace sallyport::bench

@@ -2,6 +2,7 @@
 // grammar, so that a fault there can't hide itself here.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -23,6 +24,9 @@ class Inbox {
   /// Takes content up to and including CRLF "." CRLF, keeping its first `keep` octets; false when
   /// the stream ended.
   runtime::Task<bool> content(std::string& head, std::size_t keep, TimePoint deadline);
+  /// Takes `size` octets, keeping the first `keep` of them; false when the stream ended.
+  runtime::Task<bool> chunk(std::size_t size, std::string& head, std::size_t keep,
+                            TimePoint deadline);
   /// Nothing is left over: all replies to what was said so far can go out.
   bool empty() const { return begin_ == buffer_.size(); }
 

@@ -86,7 +86,7 @@ class AuthenticatorTest : public testing::Test {
 
   std::string verify(std::string authcid, std::string_view password, std::string authzid = "") {
     return told(loop_.run(authenticator_.verify(
-        loop_, {std::move(authzid), std::move(authcid), Secret(password)}, kClient)));
+        loop_, Password{std::move(authzid), std::move(authcid), Secret(password)}, kClient)));
   }
   /// Lets virtual time pass.
   void pass(Duration span) {
@@ -108,6 +108,51 @@ TEST_F(AuthenticatorTest, AcceptsTheRightPasswordOnly) {
   EXPECT_EQ(verify("shop", "other"), "shop");
   EXPECT_EQ(verify("billing", "other"), "wrong password");
   EXPECT_EQ(verify("nobody", "right"), "unknown user");
+}
+
+TEST_F(AuthenticatorTest, KeepsNoTokens) {
+  const auto verdict = loop_.run(
+      authenticator_.verify(loop_, BearerToken{.name = "billing", .token = Secret("t")}, kClient));
+  EXPECT_EQ(told(verdict), "wrong password");
+}
+
+TEST_F(AuthenticatorTest, WhomScramHasProvedIsLookedAtAsWhoSaidAPassword) {
+  const std::string verifier = *make_scram_verifier(Secret("right"), 4096);
+  config::User far = user("far", verifier);
+  far.networks = {IpNetwork::parse("198.51.100.0/24").value()};
+  authenticator_.replace_users(table({user("billing", verifier), far}));
+  const auto proved = [&](std::string name, std::string authzid = "", std::string hash = "") {
+    if (hash.empty()) hash = verifier;
+    return told(loop_.run(authenticator_.verify(
+        loop_, ProvedUser{std::move(authzid), std::move(name), std::move(hash)}, kClient)));
+  };
+  EXPECT_EQ(proved("billing"), "billing");
+  EXPECT_EQ(proved("billing", "BILLING"), "billing");
+  EXPECT_EQ(proved("billing", "shop"), "foreign authzid");
+  EXPECT_EQ(proved("gone"), "unknown user");
+  EXPECT_EQ(proved("far"), "foreign network");
+  EXPECT_EQ(proved("billing", "", "another"), "the users have just been reloaded");
+}
+
+TEST_F(AuthenticatorTest, WhoHasNoScramVerifierLooksLikeWhoHas) {
+  const std::string verifier = *make_scram_verifier(Secret("right"), 5000);
+  const auto users = table({user("billing", verifier), user("hashed", hasher_.hash_of("x"))});
+  authenticator_.replace_users(users);
+  const ScramUser real = authenticator_.find_scram_user("Billing");
+  EXPECT_EQ(real.name, "billing");
+  EXPECT_EQ(real.password_hash, verifier);
+  for (const char* name : {"nobody", "hashed"}) {
+    const ScramUser decoy = authenticator_.find_scram_user(name);
+    EXPECT_EQ(decoy.keys.iterations, 5000u);
+    EXPECT_EQ(decoy.keys.salt.size(), real.keys.salt.size());
+    EXPECT_EQ(decoy.keys.stored_key.size(), real.keys.stored_key.size());
+    // Asked again, in whatever case, by a process that was started anew.
+    Authenticator again({.verify_password = hasher_.verifier()}, users);
+    EXPECT_EQ(again.find_scram_user(ascii::to_upper(name[0]) + std::string(name + 1)).keys.salt,
+              decoy.keys.salt);
+  }
+  EXPECT_NE(authenticator_.find_scram_user("nobody").keys.salt,
+            authenticator_.find_scram_user("hashed").keys.salt);
 }
 
 TEST_F(AuthenticatorTest, AUserMayBeHeldToNetworks) {
@@ -160,7 +205,8 @@ TEST_F(AuthenticatorTest, TheCacheForgetsAfterItsLifetime) {
 
 TEST_F(AuthenticatorTest, ACacheHitDoesNotSuspend) {
   EXPECT_EQ(verify("billing", "right"), "billing");
-  Task<Verdict> hit = authenticator_.verify(loop_, {"", "billing", Secret("right")}, kClient);
+  Task<Verdict> hit =
+      authenticator_.verify(loop_, Password{"", "billing", Secret("right")}, kClient);
   const auto frame = hit.start();
   frame.resume();  // no loop runs: it gets to its end by itself or not at all
   EXPECT_TRUE(frame.done());
@@ -170,7 +216,7 @@ TEST_F(AuthenticatorTest, NamesAreTheSameInAnyCase) {
   EXPECT_EQ(verify("BILLING", "right"), "billing") << "as it is spelled in the table";
   EXPECT_EQ(verify("Billing", "right", "bILLING"), "billing from cache") << "hashed once";
   const Verdict verdict =
-      loop_.run(authenticator_.verify(loop_, {"", "SHOP", Secret("wrong")}, kClient));
+      loop_.run(authenticator_.verify(loop_, Password{"", "SHOP", Secret("wrong")}, kClient));
   EXPECT_EQ(std::get<Rejected>(verdict).name, "shop");
 }
 
@@ -203,7 +249,7 @@ TEST_F(AuthenticatorTest, ACachedUserHasTheLimitsOfTheNewTable) {
   changed.limits.connections = 7;
   authenticator_.replace_users(table({changed}));
   const Verdict verdict =
-      loop_.run(authenticator_.verify(loop_, {"", "billing", Secret("right")}, kClient));
+      loop_.run(authenticator_.verify(loop_, Password{"", "billing", Secret("right")}, kClient));
   EXPECT_EQ(std::get<Accepted>(verdict).identity.user().limits.connections, 7u);
 }
 
@@ -227,8 +273,8 @@ TEST_F(AuthenticatorTest, AnOutageIsNoRejection) {
 }
 
 Identity log_in(Authenticator& authenticator, Loop& loop) {
-  return std::get<Accepted>(
-             loop.run(authenticator.verify(loop, {"", "billing", Secret("right")}, kClient)))
+  return std::get<Accepted>(loop.run(authenticator.verify(
+                                loop, Password{"", "billing", Secret("right")}, kClient)))
       .identity;
 }
 
@@ -276,9 +322,9 @@ struct Attempt {
 };
 
 Task<void> attempt(Authenticator& authenticator, Loop& loop, Attempt& one) {
-  one.outcome = told(
-      co_await authenticator.verify(loop, {"", one.authcid, Secret(std::string_view(one.password))},
-                                    IpAddress::v4({192, 0, one.network, 1})));
+  one.outcome = told(co_await authenticator.verify(
+      loop, Password{"", one.authcid, Secret(std::string_view(one.password))},
+      IpAddress::v4({192, 0, one.network, 1})));
 }
 
 Task<void> attempt_all(Authenticator& authenticator, Loop& loop, std::vector<Attempt>& all) {
@@ -316,7 +362,7 @@ struct Counts {
 Task<void> count_one(Authenticator& authenticator, Loop& loop, std::string password,
                      Counts& counts) {
   const Verdict verdict =
-      co_await authenticator.verify(loop, {"", "billing", Secret(password)}, kClient);
+      co_await authenticator.verify(loop, Password{"", "billing", Secret(password)}, kClient);
   ++(std::holds_alternative<Accepted>(verdict) ? counts.accepted : counts.rejected);
 }
 

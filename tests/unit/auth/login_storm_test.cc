@@ -81,7 +81,7 @@ class Storm : public testing::Test {
 
   Task<bool> try_to_log_in(Client& client) {
     const Verdict verdict = co_await authenticator_.verify(
-        loop_, {"", name_of(client.user), Secret("right")}, client.address);
+        loop_, Password{"", name_of(client.user), Secret("right")}, client.address);
     if (std::holds_alternative<Unavailable>(verdict)) ++client.unavailable;
     co_return std::holds_alternative<Accepted>(verdict);
   }
@@ -104,7 +104,7 @@ class Storm : public testing::Test {
     while (!over) {
       const std::string password = address.str() + " " + std::to_string(i);
       const Verdict verdict = co_await authenticator_.verify(
-          loop_, {"", name_of(i % kUsers), Secret(password)}, address);
+          loop_, Password{"", name_of(i % kUsers), Secret(password)}, address);
       ++i;
       // A new connection takes a moment.
       co_await sleep(loop_, std::holds_alternative<Unavailable>(verdict) ? 2s : 1ms);

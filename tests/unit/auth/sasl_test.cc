@@ -16,7 +16,12 @@ std::string told(const SaslStep& step) {
   if (const auto* challenge = std::get_if<Challenge>(&step))
     return "challenge(" + challenge->text + ")";
   if (const auto* malformed = std::get_if<Malformed>(&step)) return malformed->reason;
-  const auto& credentials = std::get<Credentials>(step);
+  if (std::holds_alternative<Disproved>(step)) return "disproved";
+  const auto& proof = std::get<Proof>(step);
+  if (const auto* token = std::get_if<BearerToken>(&proof)) {
+    return token->name + '|' + std::string(token->token.reveal());
+  }
+  const auto& credentials = std::get<Password>(proof);
   return credentials.authzid + '|' + credentials.authcid + '|' +
          std::string(credentials.password.reveal());
 }
@@ -112,6 +117,58 @@ TEST(Login, RefusesAPasswordThatCouldNotBeOne) {
     const auto exchange = start_exchange("LOGIN");
     (void)exchange->step("billing");
     EXPECT_EQ(told(exchange->step(password)), expected);
+  }
+}
+
+TEST(OauthBearer, ReadsOneMessage) {
+  const std::string form = "OAUTHBEARER wants: n,a=NAME,^Aauth=Bearer TOKEN^A^A";
+  const std::pair<std::string, std::string> cases[] = {
+      // RFC 7628 section 4.1.
+      {"n,a=user@example.com,\1host=server.example.com\1port=143\1"
+       "auth=Bearer vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==\1\1",
+       "user@example.com|vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg=="},
+      {"n,,\1auth=Bearer a.b-c_d~e+f/g\1\1", "|a.b-c_d~e+f/g"},
+      {"y,,\1auth=bearer x\1\1", "|x"},
+      {"n,a=a=2Cb=3Dc,\1auth=Bearer x\1\1", "a,b=c|x"},
+      {"", form},
+      {"p=tls-exporter,,\1auth=Bearer x\1\1", form},
+      {"n,a=b", "the GS2 header does not end"},
+      {"n,b,\1auth=Bearer x\1\1", "the GS2 header names no authzid"},
+      {"n,a=,\1auth=Bearer x\1\1", "the GS2 header has a bad authzid"},
+      {"n,a=x=41,\1auth=Bearer x\1\1", "the GS2 header has a bad authzid"},
+      {"n,a=a\nb,\1auth=Bearer x\1\1", "the user name has a control character"},
+      {"n,,auth=Bearer x\1\1", "there is no ^A behind the GS2 header"},
+      {"n,,\1auth=Bearer x\1", "the response does not end with ^A^A"},
+      {"n,,\1auth=Bearer x\1\1\1", "the response does not end with ^A^A"},
+      {"n,,\1auth=Bearer x", "a pair does not end with ^A"},
+      {"n,,\1\1", "auth is not \"Bearer\" and a token"},
+      {"n,,\1auth=Basic x\1\1", "auth is not \"Bearer\" and a token"},
+      {"n,,\1auth=Bearer x\1auth=Bearer y\1\1", "auth is there twice"},
+      {"n,,\1auth=Bearer \1\1", "the token has characters that none has"},
+      {"n,,\1auth=Bearer ==\1\1", "the token has characters that none has"},
+      {"n,,\1auth=Bearer a b\1\1", "the token has characters that none has"},
+      {"n,,\1auth=Bearer " + std::string(kMaxToken + 1, 't') + "\1\1", "the token is too long"},
+  };
+  for (const auto& [response, expected] : cases) {
+    EXPECT_EQ(told(start_exchange("OAUTHBEARER")->step(response)), expected);
+  }
+  EXPECT_EQ(told(start_exchange("OAUTHBEARER")->step(std::nullopt)), "challenge()");
+  EXPECT_EQ(start_exchange("OAUTHBEARER")->last_word(), R"({"status":"invalid_token"})");
+}
+
+TEST(Xoauth2, ReadsOneMessage) {
+  const std::string form = "XOAUTH2 wants: user=NAME^Aauth=Bearer TOKEN^A^A";
+  const std::pair<std::string, std::string> cases[] = {
+      {"user=someuser@example.com\1auth=Bearer ya29.vF9dft4q\1\1",
+       "someuser@example.com|ya29.vF9dft4q"},
+      {"user=\1auth=Bearer x\1\1", "|x"},
+      {"auth=Bearer x\1\1", form},
+      {"user=a", form},
+      {"user=a\xff\1auth=Bearer x\1\1", "the user name is not UTF-8"},
+      {"user=a\1\1", "auth is not \"Bearer\" and a token"},
+  };
+  for (const auto& [response, expected] : cases) {
+    EXPECT_EQ(told(start_exchange("XOAUTH2")->step(response)), expected);
   }
 }
 

@@ -484,7 +484,8 @@ TEST(Problems, OfUsers) {
         "expected the path of a users file"}},
       {"[auth]\nfile = 'password'\nmechanisms = ['PLAIN', 'CRAM-MD5', 'PLAIN']\ncache_lifetime = "
        "'long'",
-       {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\" or \"LOGIN\"",
+       {"c.toml:3:24: auth.mechanisms[2] is \"CRAM-MD5\"; expected \"PLAIN\", \"LOGIN\", "
+        "\"SCRAM-SHA-256\" or \"SCRAM-SHA-256-PLUS\"",
         "c.toml:3:36: auth.mechanisms[3] is \"PLAIN\" again; expected each mechanism once",
         "c.toml:4:18: auth.cache_lifetime is \"long\"; expected a duration from 0s to 1d, such as "
         "\"30s\" or \"1h30m\"",
@@ -675,6 +676,44 @@ TEST(Problems, OfTheMechanisms) {
       ElementsAre(
           "c.toml:6:20: upstream[1].auth_mechanisms[1] is \"PLAIN\", which does not take an "
           "access token; expected \"XOAUTH2\" or \"OAUTHBEARER\" where there is oauth"));
+}
+
+TEST(Problems, OfMechanismsThatNobodyCouldPass) {
+  const std::string start =
+      "[[listener]]\naddress = '127.0.0.1:25'\ntls = 'none'\nmechanisms = ['SCRAM-SHA-256-PLUS']\n"
+      "[auth]\nmechanisms = ['PLAIN', 'SCRAM-SHA-256']\n";
+  EXPECT_THAT(
+      problems_of(start),
+      ElementsAre("c.toml:4:14: listener[1].mechanisms has \"SCRAM-SHA-256-PLUS\", by which "
+                  "nobody could log in; expected a user whose password was made by: "
+                  "sallyport hash-password --scram",
+                  "c.toml:5:1: nobody could log in; expected at least one [[auth.user]] "
+                  "with a password, auth.file or [[auth.source]]",
+                  "c.toml:6:14: auth.mechanisms has \"SCRAM-SHA-256\", by which nobody could "
+                  "log in; expected a user whose password was made by: sallyport "
+                  "hash-password --scram"));
+}
+
+TEST(Problems, OfPlaceholdersForTenants) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "username = '{usr}'\npassword = 'p'"),
+              ElementsAre("c.toml:5:12: upstream[1].username has \"{usr}\", which stands for "
+                          "nothing; expected \"{user}\" or \"{group}\""));
+  EXPECT_THAT(problems_of(start + "username = '{user}'\npassword = { file = '/s/{group}/{team}' }"),
+              ElementsAre("c.toml:6:12: upstream[1].password has \"{team}\", which stands for "
+                          "nothing; expected \"{user}\" or \"{group}\""));
+  EXPECT_THAT(problems_of(start + "username = '{A1}{'\npassword = 'p'"), ElementsAre("accepted"));
+}
+
+TEST(Problems, OfConnectionsKeptOpen) {
+  const std::string start = "[[upstream]]\nname = 'a'\nprovider = 'smtp'\nhost = 'b'\n";
+  EXPECT_THAT(problems_of(start + "max_connections = 5\nmin_connections = 6"),
+              ElementsAre("c.toml:6:19: upstream[1].min_connections is 6; expected an integer from "
+                          "0 to 5"));
+  EXPECT_THAT(
+      problems_of(start + "username = '{user}'\npassword = 'p'\nmin_connections = 1"),
+      ElementsAre("c.toml:7:19: upstream[1].min_connections means nothing where each tenant has a "
+                  "login of its own; expected no such key"));
 }
 
 TEST(Problems, OfOAuth) {

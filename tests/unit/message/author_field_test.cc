@@ -170,6 +170,7 @@ const std::string_view kForeign[] = {
     // domain.
     // White space between encoded words is dropped, but not by every reader.
     "=?utf-8?q?ceo=40bank.example?= =?utf-8?q?s?= <app@example.com>",
+    "ceo@ bank.example..c <app@example.com>",
     "@ceo @bank .example <app@example.com>",
     "<ceo> @bank .example <app@example.com>",
     "ceo@\r\n bank.example <app@example.com>",
