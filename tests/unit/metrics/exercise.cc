@@ -34,6 +34,7 @@ std::unique_ptr<Registry> exercised_registry() {
   return registry;
 }
 
+  registry->for_limit("tenant").exceeded[Exceeded::kRefused].add();
 std::set<std::string> family_names(const std::string& exposition) {
   std::set<std::string> names;
   std::istringstream lines(exposition);
