@@ -20,6 +20,7 @@ std::unique_ptr<Registry> exercised_registry() {
   user.message(Outcome::kAccepted, 10'240, 3);
   user.limit_refusals[Limit::kMessages].add();
   user.recipients_refused[RecipientRefusal::kOverflow].add();
+  registry->for_limit("tenant").exceeded[Exceeded::kRefused].add();
   auto& upstream = registry->for_upstream("ses");
   upstream.message(UpstreamOutcome::kAccepted, 10'240, 3);
   upstream.pool[PoolState::kBusy].add(1);
@@ -34,7 +35,6 @@ std::unique_ptr<Registry> exercised_registry() {
   return registry;
 }
 
-  registry->for_limit("tenant").exceeded[Exceeded::kRefused].add();
 std::set<std::string> family_names(const std::string& exposition) {
   std::set<std::string> names;
   std::istringstream lines(exposition);
