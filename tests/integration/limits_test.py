@@ -97,7 +97,8 @@ class Limits(unittest.TestCase):
         self.assertEqual(self.limits("--reset", "all mail", "--limit", "all")[0], 0)
         with gateway.client() as client:
             self.assertEqual(outcome(client)[0], 250)
-        self.assertEqual(gateway.log_lines("limits_reset")[0]["subject"], "all mail")
+        line, = wait_for("the line in the log", lambda: gateway.log_lines("limits_reset"))
+        self.assertEqual((line["subject"], line["limit"], line["counts"]), ("all mail", "all", "1"))
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
   } cases[] = {
       {{},
        "a command is missing; expected 'run', 'check', 'hash-password', "
-       "'providers', 'explain', 'doctor', 'send', 'trace', 'version' or 'help'"},
+       "'providers', 'explain', 'doctor', 'send', 'trace', 'limits', 'version' or 'help'"},
       {{"foo"}, "there is no command 'foo'; expected 'run', "},
       {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
       {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
