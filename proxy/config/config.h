@@ -358,7 +358,7 @@ struct Config {
   std::vector<Listener> listeners;
   ServerTls tls;
   Auth auth;
-  Limits limits;  ///< For users that set none.
+  Limits limits;                         ///< For users that set none.
   std::vector<LimitRule> limit_rules{};  ///< `[[limit]]`.
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  ///< Without `[[route]]` one with all upstreams: never empty.

@@ -13,15 +13,14 @@ namespace {
 constexpr std::string_view kDayOfUtc = "UTC";
 constexpr std::size_t kMostWindows = 8;
 
-constexpr auto kKeys =
-    std::to_array<std::pair<std::string_view, LimitKey>>({{"user", LimitKey::kUser},
-                                                          {"group", LimitKey::kGroup},
-                                                          {"network", LimitKey::kNetwork},
-                                                          {"listener", LimitKey::kListener},
-                                                          {"sender_domain", LimitKey::kSenderDomain},
-                                                          {"recipient_domain",
-                                                           LimitKey::kRecipientDomain},
-                                                          {"process", LimitKey::kProcess}});
+constexpr auto kKeys = std::to_array<std::pair<std::string_view, LimitKey>>(
+    {{"user", LimitKey::kUser},
+     {"group", LimitKey::kGroup},
+     {"network", LimitKey::kNetwork},
+     {"listener", LimitKey::kListener},
+     {"sender_domain", LimitKey::kSenderDomain},
+     {"recipient_domain", LimitKey::kRecipientDomain},
+     {"process", LimitKey::kProcess}});
 
 /// What `key` says: a word for kind, or a text with labels.
 struct Key {
@@ -131,7 +130,7 @@ Result<Window> parse_window(std::string_view text, bool sizes) {
   // A blank stands between the rate and UTC.
   const auto rate = end == text.npos || end + 1 == text.size()
                         ? Result<Rate>(fail(ErrorCode::kInvalid, ""))
-                                           : parse_rate(text.substr(0, end + 1), sizes);
+                        : parse_rate(text.substr(0, end + 1), sizes);
   if (!rate || rate->period != std::chrono::days(1) || text.contains("burst")) {
     return fail(ErrorCode::kInvalid, "expected a rate such as \"5000/day UTC\"");
   }

@@ -18,7 +18,8 @@ namespace schema::keys {
 
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
-     "limits", "limit", "provider", "upstream", "route", "session", "message", "log", "admin", "metrics"});
+     "limits", "limit", "provider", "upstream", "route", "session", "message", "log", "admin",
+     "metrics"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
      "compat", "header", "disabled_extensions", "mechanisms"});

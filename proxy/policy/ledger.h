@@ -81,8 +81,8 @@ class LocalLedger {
 
   /// Every count that is not empty, sorted by limit and subject.
   std::vector<Standing> standings() const;
-  /// Forgets what `subject` used of `limit`, or of all limits if it is empty; what is reserved stays
-  /// reserved. The number of counts that were.
+  /// Forgets what `subject` used of `limit`, or of all limits if it is empty; what is reserved
+  /// stays reserved. The number of counts that were.
   std::size_t reset(std::string_view limit, std::string_view subject);
 
   /// Subjects with a state.

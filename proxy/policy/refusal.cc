@@ -117,8 +117,8 @@ std::string window_text(const config::Window& window) {
 }
 
 std::string describe(const Exceeded& refusal) {
-  const std::string rate = rate_text(refusal.unit, refusal.window.rate) +
-                           (refusal.window.calendar ? " of UTC" : "");
+  const std::string rate =
+      rate_text(refusal.unit, refusal.window.rate) + (refusal.window.calendar ? " of UTC" : "");
   if (!refusal.permanent) {
     return fmt::format("limit {}: {} used up for {}: try again in {}", refusal.limit, rate,
                        refusal.subject, wait_text(refusal.retry_after));

@@ -88,8 +88,7 @@ std::expected<std::string, ExitCode> admin_socket_of(const std::string& config) 
     return std::unexpected(kBadConfig);
   }
   if (!loaded->admin_socket.empty()) return loaded->admin_socket;
-  std::fprintf(stderr,
-               "sallyport: %s has no admin.socket, by which a running sallyport is asked\n",
+  std::fprintf(stderr, "sallyport: %s has no admin.socket, by which a running sallyport is asked\n",
                config.c_str());
   return std::unexpected(kFailure);
 }

@@ -96,8 +96,8 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, TraceCommand, LimitsCommand, DoctorCommand,
-                                 SendCommand, VersionCommand, PrintCommand>;
+                                 ExplainCommand, ExplainRouteCommand, TraceCommand, LimitsCommand,
+                                 DoctorCommand, SendCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

@@ -39,8 +39,7 @@ Row row_of(const policy::Standing& standing) {
 }
 
 std::string as_text(const std::vector<policy::Standing>& standings) {
-  std::vector<Row> rows = {
-      {"LIMIT", "SUBJECT", "UNIT", "WINDOW", "USED", "LEFT", "FULL AGAIN"}};
+  std::vector<Row> rows = {{"LIMIT", "SUBJECT", "UNIT", "WINDOW", "USED", "LEFT", "FULL AGAIN"}};
   rows.reserve(standings.size() + 1);
   for (const auto& standing : standings) rows.push_back(row_of(standing));
   std::array<std::size_t, 7> widths{};
@@ -111,11 +110,11 @@ admin::Page limits_page(const policy::LocalLedger& ledger) {
 }
 
 admin::Page limits_reset_page(policy::LocalLedger& ledger, log::Logger& logger) {
-  return {.path = "/limits/reset",
-          .summary = "forgets what ?subject= has used, of limit= or of all limits",
-          .make =
-              [&ledger, &logger](const Request& request) { return reset(ledger, logger, request); },
-          .takes_a_while = true};
+  return {
+      .path = "/limits/reset",
+      .summary = "forgets what ?subject= has used, of limit= or of all limits",
+      .make = [&ledger, &logger](const Request& request) { return reset(ledger, logger, request); },
+      .takes_a_while = true};
 }
 
 }  // namespace sallyport::server

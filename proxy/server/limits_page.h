@@ -11,8 +11,8 @@ namespace sallyport::server {
 /// or text). `ledger` outlives it.
 admin::Page limits_page(const policy::LocalLedger& ledger);
 
-/// Forgets what `subject` has used, of `limit` or of all. 404: there is no such count. It is logged.
-/// `ledger` and `logger` outlive it.
+/// Forgets what `subject` has used, of `limit` or of all. 404: there is no such count. It is
+/// logged. `ledger` and `logger` outlive it.
 admin::Page limits_reset_page(policy::LocalLedger& ledger, log::Logger& logger);
 
 }  // namespace sallyport::server

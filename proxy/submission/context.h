@@ -43,7 +43,7 @@ struct Context {
   std::function<WallTime()> wall_time;  ///< For Date and Received; deadlines follow the loop.
   AcceptTls accept_tls = net::accept_tls;
   RefusalLog refusals{};
-  trace::Recent* traces = nullptr;         ///< Null: messages are not traced.
+  trace::Recent* traces = nullptr;        ///< Null: messages are not traced.
   policy::LocalLedger* ledger = nullptr;  ///< Of `[[limit]]`; null: they do not hold.
 };
 

@@ -39,8 +39,7 @@ struct Bench {
   LocalLedger ledger{[this] { return now; }};
 
   std::expected<Charged, Exceeded> charge(const config::LimitRule& rule,
-                                          const std::string& subject = "app",
-                                          Charge charge = {}) {
+                                          const std::string& subject = "app", Charge charge = {}) {
     const Meter meter{.rule = &rule, .subject = subject, .charge = charge};
     return ledger.charge({&meter, 1});
   }
