@@ -82,6 +82,8 @@ struct ServerTls {
   /// Shown when no other is for the name that is asked for. Its certificate is empty if no
   /// listener does TLS.
   CertificateFiles fallback;
+  /// In place of it a certificate that is made at the start.
+  bool self_signed = false;
   std::vector<CertificateFiles> pairs;  ///< `[[tls.pair]]`.
   std::string directory;                ///< With more pairs in it; empty: none.
   TlsPolicy policy = TlsPolicy::kIntermediate;

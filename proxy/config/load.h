@@ -42,13 +42,23 @@ struct Outside {
   /// This machine's name, fully qualified if it knows itself so. Unset: it has none. May ask the
   /// resolver.
   std::function<std::optional<std::string>()> host_name = {};
+  /// The names of all environment variables. Unset: only those that a configuration names are
+  /// looked at.
+  std::function<std::vector<std::string>()> environment_names = {};
+  /// A hash of a password that the environment says in clear; the same one each time it is asked.
+  /// Unset: such are refused.
+  std::function<Result<std::string>(const Secret& password)> hash_password = {};
   /// The real files and environment of this process.
   static Outside real();
 };
 
+/// What `load` calls a configuration that is in no file.
+inline constexpr std::string_view kEnvironment = "environment";
+
 /// Reads `path` and what it refers to (secrets, the users file); gives a Config, or every problem
-/// there is. Blocks on files and, where `hostname` is not said, on the resolver: not for the loop's
-/// thread.
+/// there is. Where there is no such file and SALLYPORT_PROVIDER is set, variables of the
+/// environment are the configuration; `SALLYPORT__SECTION__KEY` overrule keys. Blocks on files and,
+/// where `hostname` is not said, on the resolver: not for the loop's thread.
 std::expected<Config, std::vector<Problem>> load(const std::string& path, const Outside& outside);
 
 /// The same for text already at hand; `path` is only for messages and Config::file.

@@ -97,6 +97,15 @@ std::optional<std::string> environment_variable(const std::string& name) {
   return value ? std::optional<std::string>(value) : std::nullopt;
 }
 
+std::vector<std::string> all_variables() {
+  std::vector<std::string> names;
+  for (char** each = environ; each != nullptr && *each != nullptr; ++each) {
+    const std::string_view variable(*each);
+    names.emplace_back(variable.substr(0, variable.find('=')));
+  }
+  return names;
+}
+
 /// What `hostname -f` says: the kernel's name, or the resolver's canonical form of it.
 std::optional<std::string> own_host_name() {
   std::array<char, 256> name{};
@@ -122,7 +131,8 @@ Outside Outside::real() {
           .listable = check_listable,
           .writable = check_writable,
           .makeable = check_makeable,
-          .host_name = own_host_name};
+          .host_name = own_host_name,
+          .environment_names = all_variables};
 }
 
 }  // namespace sallyport::config

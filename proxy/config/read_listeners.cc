@@ -121,7 +121,12 @@ void read_client_certificates(const Section& section, const Outside& outside, Se
 
 void read_tls(const Section& section, const Outside& outside, ServerTls& tls) {
   Names certificates;
-  tls.fallback = read_certificate(section, outside, certificates);
+  section.read("self_signed", tls.self_signed, boolean_form());
+  if (!tls.self_signed) {
+    tls.fallback = read_certificate(section, outside, certificates);
+  } else if (section.has("certificate") || section.has("key")) {
+    section.blame("self_signed", "stands beside a certificate; expected one of the two");
+  }
   for (const Section& pair : section.tables("pair", schema::kTlsPair)) {
     tls.pairs.push_back(read_certificate(pair, outside, certificates));
   }

@@ -27,7 +27,7 @@ inline constexpr auto kHeader =
     std::to_array<std::string_view>({"remove", "add", "message_id_domain", "hide_client"});
 inline constexpr auto kTls =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response", "pair", "directory",
-                                     "policy", "client_ca", "client_certificate"});
+                                     "policy", "client_ca", "client_certificate", "self_signed"});
 inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth =

@@ -17,6 +17,7 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/config/load.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -80,7 +81,7 @@ Result<AdminAnswer> converse(int descriptor, const std::string& path, const std:
 
 /// The socket that a configuration names; or says why there is none.
 std::expected<std::string, ExitCode> admin_socket_of(const std::string& config) {
-  const auto loaded = config::load(config, config::Outside::real());
+  const auto loaded = config::load(config, real_outside());
   if (!loaded) {
     for (const config::Problem& problem : loaded.error()) {
       std::fprintf(stderr, "%s\n", problem.str().c_str());

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "proxy/net/self_signed.h"
 #include "proxy/server/certificate_directory.h"
 
 namespace sallyport::server {
@@ -50,8 +51,13 @@ class Reader {
 
   Certificates read() && {
     const config::ServerTls& tls = config_.tls;
-    if (tls.fallback.certificate.empty()) return {};
-    add(tls.fallback, false);
+    if (tls.self_signed) {
+      add_self_signed();
+    } else if (tls.fallback.certificate.empty()) {
+      return {};
+    } else {
+      add(tls.fallback, false);
+    }
     for (const CertificateFiles& files : tls.pairs) add(files, false);
     if (!tls.directory.empty()) add_directory(tls.directory);
     if (!tls.client_ca.empty()) read_client_ca(tls.client_ca);
@@ -82,6 +88,21 @@ class Reader {
       read = ReadPair{.certificate = old->certificate, .text = old->text};
     }
     result_.pairs.push_back({files, staple(files, read->certificate, old), std::move(read->text)});
+  }
+
+  /// Made once: clients that were told to trust it must find it after a reload, too.
+  void add_self_signed() {
+    Certificates::Pair own;
+    const Certificates::Pair* const old = before_ ? before_->from({}) : nullptr;
+    if (old != nullptr) {
+      own = *old;
+    } else if (auto made = net::make_self_signed(config_.hostname, own.text)) {
+      own.certificate = std::move(*made);
+    } else {
+      problems_.push_back(problem(config_.file, made.error().text));
+      return;
+    }
+    result_.pairs.push_back(std::move(own));
   }
 
   bool is_extra() const { return !result_.pairs.empty(); }

@@ -14,6 +14,7 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/regions.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/outside.h"
 #include "proxy/server/process.h"
 
 namespace sallyport::server {
@@ -38,7 +39,7 @@ std::string counted(const config::Config& config, std::size_t users) {
 
 /// This machine as far as it goes, and stand-ins for what it does not have.
 config::Outside offline(const std::string& path) {
-  const config::Outside real = config::Outside::real();
+  const config::Outside real = real_outside();
   return {.read_file = [path, real](const std::string& file) -> Result<std::string> {
             auto text = real.read_file(file);
             if (text || file == path) return text;
@@ -86,7 +87,7 @@ std::vector<Problem> doubts(const config::Config& config) {
 ExitCode check(const std::string& path) {
   protect_process();
   const net::TicketKeys keys;
-  const auto snapshot = load_snapshot(path, config::Outside::real(), keys);
+  const auto snapshot = load_snapshot(path, real_outside(), keys);
   if (!snapshot) {
     print(snapshot.error());
     return kBadConfig;
@@ -119,7 +120,7 @@ ExitCode check_offline(const std::string& path) {
 
 ExitCode check_users(const std::string& path) {
   protect_process();
-  auto text = config::Outside::real().read_file(path);
+  auto text = real_outside().read_file(path);
   if (!text) {
     std::fprintf(stderr, "%s: cannot be read: %s; expected a users file\n", path.c_str(),
                  text.error().text.c_str());

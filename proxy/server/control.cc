@@ -155,9 +155,12 @@ void Control::log_ready() {
   for (const config::Upstream& upstream : config().upstreams) add(upstreams, upstream.name);
   const std::optional<config::Endpoint>& at = config().admin;
   const std::string admin = at ? config::str(*at) : "off";
+  if (config().tls.self_signed) {
+    logger_.write(log::Level::kWarning, "self_signed", {{"hostname", config().hostname}});
+  }
   logger_.write(log::Level::kInfo, "ready",
                 {{"version", SALLYPORT_VERSION},
-                 {"config", path_},
+                 {"config", config().file},
                  {"workers", workers_.size()},
                  {"listeners", listeners},
                  {"admin", admin},

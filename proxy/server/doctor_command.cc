@@ -12,6 +12,7 @@
 #include "proxy/doctor/doctor.h"
 #include "proxy/relay/settings.h"
 #include "proxy/runtime/loop.h"
+#include "proxy/server/outside.h"
 #include "proxy/server/process.h"
 
 namespace sallyport::server {
@@ -29,7 +30,7 @@ ExitCode refuse(const std::vector<config::Problem>& problems) {
 ExitCode examine(const DoctorCommand& command) {
   protect_process();
   std::signal(SIGPIPE, SIG_IGN);
-  const auto loaded = config::load(command.config, config::Outside::real());
+  const auto loaded = config::load(command.config, real_outside());
   if (!loaded) return refuse(loaded.error());
   const auto settings = relay::read_settings(*loaded);
   if (!settings) return refuse(settings.error());

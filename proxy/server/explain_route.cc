@@ -15,6 +15,7 @@
 #include "proxy/config/values.h"
 #include "proxy/relay/conditions.h"
 #include "proxy/relay/router.h"
+#include "proxy/server/outside.h"
 #include "proxy/smtp/mailbox.h"
 
 namespace sallyport::server {
@@ -137,7 +138,7 @@ Result<std::string> explain_route(const config::Config& config,
 }
 
 ExitCode print_route(const ExplainRouteCommand& command) {
-  const auto config = config::load(command.config, config::Outside::real());
+  const auto config = config::load(command.config, real_outside());
   if (!config) {
     for (const config::Problem& problem : config.error()) {
       std::fprintf(stderr, "%s\n", problem.str().c_str());

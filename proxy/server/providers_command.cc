@@ -14,6 +14,7 @@
 #include "proxy/config/provider.h"
 #include "proxy/config/values.h"
 #include "proxy/relay/provider.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -175,7 +176,7 @@ std::shared_ptr<const Provider> provider_of(const ExplainCommand& command, ExitC
   if (command.upstream.empty()) {
     return provider_named(command.provider.empty() ? "smtp" : command.provider);
   }
-  const auto loaded = config::load(command.config, config::Outside::real());
+  const auto loaded = config::load(command.config, real_outside());
   if (!loaded) {
     code = kBadConfig;
     for (const config::Problem& problem : loaded.error()) {

@@ -6,6 +6,7 @@
 #include "proxy/server/addresses.h"
 #include "proxy/server/changes.h"
 #include "proxy/server/control.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -44,7 +45,7 @@ runtime::Task<void> Control::follow(std::string reload_cause, std::string renewa
 runtime::Task<bool> Control::reload(std::string cause) {
   using Loaded = std::expected<Next, std::vector<config::Problem>>;
   auto loaded = co_await loop_.offload([this, before = snapshot_]() -> Loaded {
-    auto next = load_snapshot(path_, config::Outside::real(), keys_, &before);
+    auto next = load_snapshot(path_, real_outside(), keys_, &before);
     if (!next) return std::unexpected(std::move(next.error()));
     std::string changed = changes(before, *next);
     return Next{std::move(*next), std::move(changed)};
@@ -58,7 +59,7 @@ runtime::Task<bool> Control::reload(std::string cause) {
 
 runtime::Task<void> Control::renew(std::string cause) {
   auto renewed = co_await loop_.offload([this, before = snapshot_]() -> Result<Next> {
-    auto next = renew_certificates(before, config::Outside::real(), keys_);
+    auto next = renew_certificates(before, real_outside(), keys_);
     if (!next) return fail(next.error());
     std::string changed = changes(before, *next);
     return Next{std::move(*next), std::move(changed)};

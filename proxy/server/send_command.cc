@@ -25,6 +25,7 @@
 #include "proxy/server/gate_client.h"
 #include "proxy/server/gate_dialer.h"
 #include "proxy/server/hash_password.h"
+#include "proxy/server/outside.h"
 #include "proxy/server/process.h"
 #include "proxy/server/snapshot.h"
 #include "proxy/server/test_message.h"
@@ -129,7 +130,7 @@ void print_trace_of(const config::Config& config, const std::string& message_id)
 
 Result<Secret> password_for(const SendCommand& command) {
   if (command.password_file.empty() && command.password_env.empty()) return read_known_password();
-  const config::Outside outside = config::Outside::real();
+  const config::Outside outside = real_outside();
   std::string text;
   if (!command.password_file.empty()) {
     auto read = outside.read_file(command.password_file);
@@ -196,7 +197,7 @@ ExitCode send(const SendCommand& command) {
   protect_process();
   std::signal(SIGPIPE, SIG_IGN);
   const net::TicketKeys keys;
-  const auto snapshot = load_snapshot(command.config, config::Outside::real(), keys);
+  const auto snapshot = load_snapshot(command.config, real_outside(), keys);
   if (!snapshot) {
     for (const config::Problem& problem : snapshot.error()) {
       std::fprintf(stderr, "%s\n", problem.str().c_str());

@@ -7,6 +7,7 @@
 #include "proxy/config/load.h"
 #include "proxy/runtime/loop.h"
 #include "proxy/server/control.h"
+#include "proxy/server/outside.h"
 #include "proxy/server/process.h"
 #include "proxy/server/snapshot.h"
 
@@ -23,7 +24,7 @@ void print(const std::vector<config::Problem>& problems) {
 ExitCode run(const std::string& path) {
   prepare_process();
   const net::TicketKeys keys;
-  auto snapshot = load_snapshot(path, config::Outside::real(), keys);
+  auto snapshot = load_snapshot(path, real_outside(), keys);
   if (!snapshot) {
     print(snapshot.error());
     return kBadConfig;
