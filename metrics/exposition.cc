@@ -335,6 +335,9 @@ std::string Registry::expose() const {
             "Whether a source of identities could not answer when it was last asked.", "source",
             auth_sources, &SourceMetrics::away);
   add_users(page, state_->users.rows());
+  page.each("sallyport_limit_exceeded_total",
+            "Messages and recipients that a [[limit]] had no room for.", "limit",
+            state_->limits.rows(), "result", &LimitMetrics::exceeded);
   add_upstreams(page, state_->upstreams.rows());
   add_process(page, state_->process);
   add_sources(page, state_->options);

@@ -87,9 +87,10 @@ enum class RecipientRefusal : std::uint8_t {
   kOverflow,  ///< By us: it is one more than fit in one mail transaction.
   kCommand,   ///< By us: its RCPT is malformed, too long, or has a parameter that is not offered.
   kUpstream,  ///< By the upstream that was asked last.
+  kLimit,     ///< By us: a `[[limit]]` has no room for it.
 };
-inline constexpr std::array<std::string_view, 3> kRecipientRefusalNames = {"overflow", "command",
-                                                                           "upstream"};
+inline constexpr std::array<std::string_view, 4> kRecipientRefusalNames = {"overflow", "command",
+                                                                           "upstream", "limit"};
 
 /// How one attempt at one upstream ended.
 enum class UpstreamOutcome : std::uint8_t {
@@ -169,6 +170,10 @@ class RefusedCommands {
   std::array<Counter, kVerbNames.size() * kColumns> cells_;
 };
 
+/// What became of a message that a `[[limit]]` has no room for.
+enum class Exceeded : std::uint8_t { kRefused, kObserved };
+inline constexpr std::array<std::string_view, 2> kExceededNames = {"refused", "observed"};
+
 enum class PoolState : std::uint8_t { kIdle, kBusy };
 inline constexpr std::array<std::string_view, 2> kPoolStateNames = {"idle", "busy"};
 
@@ -216,6 +221,11 @@ struct alignas(64) UserMetrics {
     bytes[outcome].add(octets);
     recipients[outcome].add(recipient_count);
   }
+};
+
+/// Of one `[[limit]]`.
+struct alignas(64) LimitMetrics {
+  ByLabel<Exceeded, kExceededNames> exceeded;
 };
 
 /// Of one upstream.
@@ -287,6 +297,8 @@ class Registry {
   /// For an authenticated user only: what a stranger says must never become a label.
   UserMetrics& for_user(std::string_view name);
   UpstreamMetrics& for_upstream(std::string_view name);
+  /// `name` is that of a `[[limit]]`.
+  LimitMetrics& for_limit(std::string_view name);
   /// In any case; what is not a mechanism we know counts as "other".
   AuthMetrics& for_mechanism(std::string_view mechanism);
   /// By the name in the configuration.

@@ -31,6 +31,8 @@ UpstreamMetrics& Registry::for_upstream(std::string_view name) {
   return state_->upstreams.get(name);
 }
 
+LimitMetrics& Registry::for_limit(std::string_view name) { return state_->limits.get(name); }
+
 AuthMetrics& Registry::for_mechanism(std::string_view mechanism) {
   const auto known = std::ranges::find_if(kMechanisms, [mechanism](std::string_view candidate) {
     return ascii::equals_ignoring_case(candidate, mechanism);

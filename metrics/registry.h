@@ -62,6 +62,7 @@ struct Registry::State {
   Handles<ListenerMetrics> listeners{kMostConfigured};
   Handles<UserMetrics> users;
   Handles<UpstreamMetrics> upstreams{kMostConfigured};
+  Handles<LimitMetrics> limits{kMostConfigured};
   Handles<AuthMetrics> mechanisms{kMostConfigured};
   Handles<SourceMetrics> auth_sources{kMostConfigured};
   std::atomic<std::size_t> last_size{0};  // of an exposition: the next one will be as long

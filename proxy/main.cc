@@ -12,6 +12,7 @@
 #include "proxy/server/doctor_command.h"
 #include "proxy/server/explain_route.h"
 #include "proxy/server/hash_password.h"
+#include "proxy/server/limits_command.h"
 #include "proxy/server/process.h"
 #include "proxy/server/providers_command.h"
 #include "proxy/server/send_command.h"
@@ -60,6 +61,8 @@ int perform(const SendCommand& command) { return send(command); }
 int perform(const TraceCommand& command) { return print_trace(command); }
 
 int perform(const AuthCommand& command) { return try_login(command); }
+
+int perform(const LimitsCommand& command) { return print_limits(command); }
 
 int perform(const VersionCommand&) {
   std::printf("sallyport %s (%s, %s)\n", SALLYPORT_VERSION, kCompiler, SALLYPORT_BUILD);

@@ -15,6 +15,7 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
 #include "proxy/config/auth_source.h"
+#include "proxy/config/limit.h"
 #include "proxy/config/limits.h"
 #include "proxy/config/oauth.h"
 #include "proxy/config/place.h"
@@ -345,7 +346,8 @@ struct Config {
   std::vector<Listener> listeners;
   ServerTls tls;
   Auth auth;
-  Limits limits;  ///< For users that set none.
+  Limits limits;                         ///< For users that set none.
+  std::vector<LimitRule> limit_rules{};  ///< `[[limit]]`.
   std::vector<Upstream> upstreams;
   std::vector<Route> routes;  ///< Without `[[route]]` one with all upstreams: never empty.
   PartialRejection partial_rejection = PartialRejection::kReject;

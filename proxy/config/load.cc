@@ -63,6 +63,7 @@ std::expected<Config, std::vector<Problem>> read(std::string_view text, const st
   read_process(top, outside, config);
   read_listeners(top, outside, config);
   read_auth(top, outside, config);
+  read_limit_rules(top, config);
   read_upstreams(top, outside, config);
   read_routes(top, config);
   read_operation(top, outside, config);

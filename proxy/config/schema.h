@@ -18,7 +18,8 @@ namespace schema::keys {
 
 inline constexpr auto kTop = std::to_array<std::string_view>(
     {"hostname", "workers", "drain_timeout", "partial_rejection", "listener", "tls", "auth",
-     "limits", "provider", "upstream", "route", "session", "message", "log", "admin", "metrics"});
+     "limits", "limit", "provider", "upstream", "route", "session", "message", "log", "admin",
+     "metrics"});
 inline constexpr auto kListener = std::to_array<std::string_view>(
     {"address", "tls", "allow_plaintext", "client_certificate", "proxy_protocol", "greeting_delay",
      "compat", "header", "disabled_extensions", "mechanisms"});
@@ -44,6 +45,8 @@ inline constexpr auto kUser =
 inline constexpr auto kUsersFile = std::to_array<std::string_view>({"user"});
 inline constexpr auto kLimits =
     std::to_array<std::string_view>({"messages", "recipients", "bytes", "connections"});
+inline constexpr auto kLimit = std::to_array<std::string_view>(
+    {"name", "key", "messages", "recipients", "bytes", "mode", "charge"});
 inline constexpr auto kUpstream = std::to_array<std::string_view>({"name",
                                                                    "provider",
                                                                    "region",
@@ -138,6 +141,7 @@ inline constexpr Schema kUsersFile{"the top level of a users file", keys::kUsers
 inline constexpr Schema kUsersFileUser{"[[user]]", keys::kUser};
 inline constexpr Schema kLimits{"[limits]", keys::kLimits};
 inline constexpr Schema kUserLimits{"a user's limits", keys::kLimits};
+inline constexpr Schema kLimit{"[[limit]]", keys::kLimit};
 inline constexpr Schema kUpstream{"[[upstream]]", keys::kUpstream};
 inline constexpr Schema kProvider{"[[provider]]", keys::kProvider};
 inline constexpr Schema kProviderPorts{"[provider.ports]", keys::kProviderPorts};
@@ -164,7 +168,8 @@ inline constexpr auto kAll = std::to_array<Schema>(
      kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
      kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender, kProviderOAuth,
      kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,          kTarget,
-     kSession,       kMessage,   kLog,           kAdmin,        kMetrics});
+     kSession,       kMessage,   kLog,           kAdmin,        kMetrics,
+     kLimit});
 
 }  // namespace schema
 }  // namespace sallyport::config

@@ -113,6 +113,8 @@ std::expected<std::vector<User>, std::vector<Problem>> read_users_text(std::stri
                                                                        const Limits& defaults,
                                                                        Names& names);
 
+/// [[limit]].
+void read_limit_rules(const Section& top, Config& config);
 /// The limits in a table, on top of `defaults`.
 Limits read_limits(const Section& section, const Limits& defaults);
 /// The users of `[[auth.user]]` or of a users file's `[[user]]`.

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <string>
+
+#include "proxy/policy/meter.h"
 
 namespace sallyport::policy {
 namespace {
@@ -103,6 +106,40 @@ smtp::Reply reply_for(const LimitExceeded& refusal, std::string_view user) {
           {5, 7, 1},
           fmt::format("user {} may send to {} {} at a time, not to {}: split the message", user,
                       refusal.rate.burst, name(refusal.limit), refusal.asked)};
+}
+
+std::string window_text(const config::Window& window) {
+  const config::Rate& rate = window.rate;
+  std::string text = fmt::format("{}/{}", rate.amount, period_text(rate.period));
+  if (window.calendar) return text + " UTC";
+  if (rate.burst != rate.amount) text += fmt::format(" burst {}", rate.burst);
+  return text;
+}
+
+std::string describe(const Exceeded& refusal) {
+  const std::string rate =
+      rate_text(refusal.unit, refusal.window.rate) + (refusal.window.calendar ? " of UTC" : "");
+  if (!refusal.permanent) {
+    return fmt::format("limit {}: {} used up for {}: try again in {}", refusal.limit, rate,
+                       refusal.subject, wait_text(refusal.retry_after));
+  }
+  const std::uint64_t most = refusal.window.rate.burst;
+  if (refusal.unit == Limit::kBytes) {
+    return fmt::format("limit {}: {} at a time for {}, and this message has {} octets",
+                       refusal.limit, size_text(most), refusal.subject, refusal.asked);
+  }
+  return fmt::format("limit {}: {} {} at a time for {}, not {}: split the message", refusal.limit,
+                     most, name(refusal.unit), refusal.subject, refusal.asked);
+}
+
+smtp::Reply reply_for(const Exceeded& refusal) {
+  if (!refusal.permanent) return {450, {4, 7, 1}, describe(refusal)};
+  if (refusal.unit == Limit::kBytes) return {552, {5, 3, 4}, describe(refusal)};
+  return {550, {5, 7, 1}, describe(refusal)};
+}
+
+smtp::Reply reply_to_recipient(const Exceeded& refusal) {
+  return {452, {4, 5, 3}, describe(refusal)};
 }
 
 }  // namespace sallyport::policy

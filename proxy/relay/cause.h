@@ -16,6 +16,7 @@ inline constexpr std::string_view kSenderNotAllowed = "sender_not_allowed";
 inline constexpr std::string_view kAuthorNotAllowed = "author_not_allowed";
 inline constexpr std::string_view kRecipientsRefused = "recipients_refused";
 inline constexpr std::string_view kUserLimit = "user_limit";
+inline constexpr std::string_view kLimit = "limit";
 inline constexpr std::string_view kTooLarge = "too_large";
 inline constexpr std::string_view kNoBudget = "no_budget";
 inline constexpr std::string_view kNoStorage = "no_storage";

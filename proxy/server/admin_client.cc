@@ -9,11 +9,15 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstring>
+#include <expected>
 #include <iterator>
 #include <string_view>
 
 #include "proxy/base/ascii.h"
+#include "proxy/config/load.h"
+#include "proxy/server/outside.h"
 
 namespace sallyport::server {
 namespace {
@@ -75,6 +79,21 @@ Result<AdminAnswer> converse(int descriptor, const std::string& path, const std:
   return parse(answer);
 }
 
+/// The socket that a configuration names; or says why there is none.
+std::expected<std::string, ExitCode> admin_socket_of(const std::string& config) {
+  const auto loaded = config::load(config, real_outside());
+  if (!loaded) {
+    for (const config::Problem& problem : loaded.error()) {
+      std::fprintf(stderr, "%s\n", problem.str().c_str());
+    }
+    return std::unexpected(kBadConfig);
+  }
+  if (!loaded->admin_socket.empty()) return loaded->admin_socket;
+  std::fprintf(stderr, "sallyport: %s has no admin.socket, by which a running sallyport is asked\n",
+               config.c_str());
+  return std::unexpected(kFailure);
+}
+
 }  // namespace
 
 Result<AdminAnswer> ask_admin(const std::string& path, const std::string& target,
@@ -101,6 +120,21 @@ std::string escaped(std::string_view text) {
     }
   }
   return result;
+}
+
+ExitCode print_answer(const std::string& path, const std::string& config,
+                      const std::string& target) {
+  const auto socket =
+      path.empty() ? admin_socket_of(config) : std::expected<std::string, ExitCode>(path);
+  if (!socket) return socket.error();
+  const auto answer = ask_admin(*socket, target);
+  if (!answer) {
+    std::fprintf(stderr, "sallyport: %s\n", answer.error().text.c_str());
+    return kFailure;
+  }
+  std::FILE* const out = answer->status == 200 ? stdout : stderr;
+  std::fprintf(out, "%s%s", answer->status == 200 ? "" : "sallyport: ", answer->body.c_str());
+  return answer->status == 200 ? kOk : kFailure;
 }
 
 }  // namespace sallyport::server

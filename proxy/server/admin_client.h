@@ -5,6 +5,7 @@
 
 #include "proxy/base/clock.h"
 #include "proxy/base/result.h"
+#include "proxy/server/command_line.h"
 
 namespace sallyport::server {
 
@@ -18,6 +19,11 @@ struct AdminAnswer {
 /// most `patience`. kNotFound: no process listens there; the text says what to do.
 Result<AdminAnswer> ask_admin(const std::string& path, const std::string& target,
                               Duration patience = std::chrono::seconds(10));
+
+/// Gets `target` from the socket `path`, or if that is empty from the one that `config` names, and
+/// prints the answer. kFailure: it said no, or could not be asked.
+ExitCode print_answer(const std::string& path, const std::string& config,
+                      const std::string& target);
 
 /// `text` with everything but letters, digits and `-._~` escaped, for a query (RFC 3986).
 std::string escaped(std::string_view text);

@@ -35,7 +35,7 @@ constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
 constexpr auto kCommands =
     std::to_array<std::string_view>({"run", "check", "hash-password", "providers", "explain",
-                                     "doctor", "send", "auth", "trace", "version", "help"});
+                                     "doctor", "send", "auth", "trace", "limits", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};
@@ -192,6 +192,19 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
   story.add_option("--socket", trace.socket,
                    "The admin socket to ask, without reading the configuration");
   add_config(story);
+  LimitsCommand used;
+  CLI::App& limits = *app.add_subcommand(
+      "limits", "Say what is used of each [[limit]], or forget what somebody has used");
+  CLI::Option* const by_subject = limits.add_option(
+      "--user", used.user, "Only of this user, group, network, domain or value of labels");
+  CLI::Option* const forget = limits.add_option(
+      "--reset", used.reset, "Forget what this user, group, network or domain has used");
+  forget->excludes(by_subject);
+  limits.add_option("--limit", used.limit, "Forget it of this limit only")->needs(forget);
+  limits.add_flag("--json", used.json, "One JSON object a line");
+  limits.add_option("--socket", used.socket,
+                    "The admin socket to ask, without reading the configuration");
+  add_config(limits);
   app.add_subcommand("version", "Print version and build");
   app.add_subcommand("help", "Print this, or the help of a command");
 
@@ -235,12 +248,13 @@ CommandLine parse_command_line(int argc, const char* const* argv) {
     return not_understood("explain: --config needs --upstream, or --to");
   }
   if (meaning) return reply;
-  trace.config = examined.config = sent.config = config;
+  used.config = trace.config = examined.config = sent.config = config;
   if (doctor) return examined;
   if (send) return sent;
   login.config = config;
   if (auth) return login;
   if (story) return trace;
+  if (limits) return used;
   return VersionCommand{};
 }
 

@@ -61,6 +61,15 @@ struct TraceCommand {
   std::string config;
   std::string socket;  ///< Empty: the one that `config` names.
 };
+/// What is used of `[[limit]]` tables, asked of a running sallyport.
+struct LimitsCommand {
+  std::string user;   ///< Of this subject only; empty: of all.
+  std::string reset;  ///< Forget what this subject used; empty: forget nothing.
+  std::string limit;  ///< Of this limit only; empty: of all.
+  bool json = false;
+  std::string config;
+  std::string socket;  ///< Empty: the one that `config` names.
+};
 /// Whether upstreams and the DNS of sender domains are as they should be.
 struct DoctorCommand {
   std::string config;
@@ -92,8 +101,8 @@ struct PrintCommand {
 };
 
 using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, TraceCommand, DoctorCommand,
-                                 SendCommand, AuthCommand, VersionCommand, PrintCommand>;
+                                 ExplainCommand, ExplainRouteCommand, TraceCommand, LimitsCommand,
+                                 DoctorCommand, SendCommand, AuthCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);

@@ -16,6 +16,7 @@
 #include "proxy/runtime/cpus.h"
 #include "proxy/runtime/signals.h"
 #include "proxy/server/addresses.h"
+#include "proxy/server/limits_page.h"
 #include "proxy/server/process.h"
 #include "proxy/server/trace_page.h"
 
@@ -72,6 +73,7 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
               .metrics = metrics_,
               .budget = budget_,
               .limits = limits_,
+              .ledger = ledger_,
               .authenticator = authenticator_,
               .upstream_caps = upstream_caps_,
               .tokens = tokens_,
@@ -270,6 +272,8 @@ void Control::serve_admin(std::unique_ptr<runtime::TcpListener> listener) {
 void Control::serve_commands(runtime::ListeningFile listening) {
   std::vector<admin::Page> pages = monitoring_pages();
   pages.push_back(trace_page(traces_));
+  pages.push_back(limits_page(ledger_));
+  pages.push_back(limits_reset_page(ledger_, logger_));
   socket_file_ = std::move(listening.file);
   command_endpoint_ = std::make_unique<admin::Endpoint>(
       loop_, std::move(listening.listener), std::move(pages),

@@ -16,6 +16,7 @@
 #include "proxy/http/client.h"
 #include "proxy/message/budget.h"
 #include "proxy/oauth/tokens.h"
+#include "proxy/policy/ledger.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/runtime/event.h"
@@ -128,6 +129,7 @@ class Control {
   policy::LimitTable limits_;
   SourceWatch source_watch_;
   auth::SourcesInForce sources_;
+  policy::LocalLedger ledger_;
   auth::Authenticator authenticator_;
   relay::ConnectionCaps upstream_caps_;
   http::Client http_;  // ends its requests before what they tell of dies

@@ -7,6 +7,7 @@
 #include "proxy/message/budget.h"
 #include "proxy/net/tls.h"
 #include "proxy/oauth/tokens.h"
+#include "proxy/policy/ledger.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/connection_cap.h"
 #include "proxy/submission/acceptor.h"
@@ -21,6 +22,7 @@ struct Shared {
   metrics::Registry& metrics;
   message::Budget& budget;
   policy::LimitTable& limits;
+  policy::LocalLedger& ledger;
   auth::Authenticator& authenticator;
   relay::ConnectionCaps& upstream_caps;
   oauth::Tokens& tokens;

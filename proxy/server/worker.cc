@@ -37,7 +37,8 @@ class Worker::Body {
                  .networks = shared.networks,
                  .ids = ids_,
                  .wall_time = std::chrono::system_clock::now,
-                 .traces = &shared.traces},
+                 .traces = &shared.traces,
+                 .ledger = &shared.ledger},
         acceptor_(context_, shared.connections),
         stop_(loop),
         last_word_(loop.timers(), [this] { end_sessions(); }) {}

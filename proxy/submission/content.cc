@@ -259,6 +259,11 @@ std::optional<relay::Delivery> Session::check_content(const Content& content) {
   auto taken = login_->limits->take(charge, context_.loop.now());
   if (!taken) return refused(over_limit(taken.error()), relay::cause::kUserLimit);
   transaction_->receipt = std::move(*taken);
+  if (is_metered()) {
+    if (auto refusal = charge_limits(content.size())) {
+      return refused(std::move(*refusal), relay::cause::kLimit);
+    }
+  }
   if (transaction_->story) {
     note_step("limits", fmt::format("within them: {} recipients, {} octets", charge.recipients,
                                     charge.bytes));
@@ -314,7 +319,9 @@ void Session::charge_for(const relay::Delivery& delivery, std::uint64_t recipien
   const std::uint64_t refused = std::min<std::uint64_t>(delivery.refused_recipients, recipients);
   const std::uint64_t reached = delivery.reached.value_or(may_be_there ? recipients - refused : 0);
   if (reached > 0) {
-    transaction_->receipt.keep({.messages = 1, .recipients = reached, .bytes = size});
+    const policy::Charge part{.messages = 1, .recipients = reached, .bytes = size};
+    transaction_->receipt.keep(part);
+    transaction_->reservation.keep(part);
   }
 }
 

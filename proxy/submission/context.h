@@ -13,6 +13,7 @@
 #include "proxy/message/body.h"
 #include "proxy/message/transaction_id.h"
 #include "proxy/net/tls.h"
+#include "proxy/policy/ledger.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/relay/delivery.h"
 #include "proxy/runtime/loop.h"
@@ -42,7 +43,8 @@ struct Context {
   std::function<WallTime()> wall_time;  ///< For Date and Received; deadlines follow the loop.
   AcceptTls accept_tls = net::accept_tls;
   RefusalLog refusals{};
-  trace::Recent* traces = nullptr;  ///< Null: messages are not traced.
+  trace::Recent* traces = nullptr;        ///< Null: messages are not traced.
+  policy::LocalLedger* ledger = nullptr;  ///< Of `[[limit]]`; null: they do not hold.
 };
 
 /// What one reload gives to the sessions that begin after it; a session keeps its own to its end.

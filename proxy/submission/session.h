@@ -224,6 +224,20 @@ class Session {
   runtime::Task<void> conclude(const message::Envelope& envelope, std::uint64_t size,
                                relay::Delivery delivery);
 
+  // metering.cc
+  /// Do any `[[limit]]` tables hold here?
+  bool is_metered() const { return context_.ledger != nullptr && !config().limit_rules.empty(); }
+  /// What of the transaction decides its `[[limit]]` counts, but for its recipients and size.
+  policy::Facts facts() const;
+  /// Why MAIL of a message of so many octets is refused early; nullopt: it is not.
+  std::optional<smtp::Reply> peek_at_mail(const smtp::ReversePath& reverse_path,
+                                          std::uint64_t octets);
+  /// Why one more recipient is refused; nullopt: it is not.
+  std::optional<smtp::Reply> peek_at_recipient(std::string_view domain);
+  /// Reserves what the message takes of `[[limit]]`, or says why it is refused.
+  std::optional<smtp::Reply> charge_limits(std::uint64_t octets);
+  void count_exceeded(const policy::Exceeded& exceeded, metrics::Exceeded as);
+
   // chunks.cc
   runtime::Task<void> bdat(std::string_view arguments);
   /// Reads a refused chunk to its end. False: the client can't be heard any more.

@@ -95,6 +95,11 @@ std::optional<relay::Delivery> Session::check_sender(const smtp::MailCommand& co
   const policy::Charge least{.messages = 1, .recipients = 1, .bytes = declared};
   const auto allowed = login_->limits->peek(least, context_.loop.now());
   if (!allowed) return refused(over_limit(allowed.error()), relay::cause::kUserLimit);
+  if (is_metered()) {
+    if (auto refusal = peek_at_mail(command.reverse_path, declared)) {
+      return refused(std::move(*refusal), relay::cause::kLimit);
+    }
+  }
   return std::nullopt;
 }
 
@@ -135,6 +140,12 @@ void Session::rcpt(std::string_view arguments) {
   }
   // RFC 5321 section 4.1.1.3: <Postmaster> needs no domain; here it is whoever runs this host.
   if (command->forward_path.domain.empty()) command->forward_path.domain = config().hostname;
+  if (is_metered()) {
+    if (const auto refusal = peek_at_recipient(command->forward_path.domain)) {
+      refuse_recipient(metrics::RecipientRefusal::kLimit, refusal->one_line());
+      return decline(*refusal);
+    }
+  }
   recipients.push_back({std::move(command->forward_path), std::move(command->parameters)});
   refused_data_.end();
   dialog_.say(replies::kRecipientOk);

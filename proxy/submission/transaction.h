@@ -11,6 +11,7 @@
 #include "proxy/message/budget.h"
 #include "proxy/message/envelope.h"
 #include "proxy/message/transaction_id.h"
+#include "proxy/policy/ledger.h"
 #include "proxy/policy/rate_limiter.h"
 #include "proxy/submission/content.h"
 #include "proxy/trace/story.h"
@@ -28,13 +29,14 @@ struct Transaction {
   /// Reserved for the SIZE that MAIL declared, until the content begins: the client is refused
   /// before an upload rather than after it.
   std::optional<message::Reservation> room;
-  policy::Announced announced = {};     ///< The same octets, until the content has come.
-  std::unique_ptr<Content> content;     ///< What came by BDAT so far; null before the first chunk.
-  std::string message_id;               ///< Once the content has ended; empty: it has none.
-  policy::Receipt receipt = {};         ///< What it has taken of the user's limits.
-  std::unique_ptr<trace::Story> story;  ///< Null: the message is not traced.
-  TimePoint began;                      ///< When MAIL came.
-  TimePoint received = kNever;          ///< When the content ended.
+  policy::Announced announced = {};      ///< The same octets, until the content has come.
+  std::unique_ptr<Content> content;      ///< What came by BDAT so far; null before the first chunk.
+  std::string message_id;                ///< Once the content has ended; empty: it has none.
+  policy::Receipt receipt = {};          ///< What it has taken of the user's limits.
+  policy::Reservation reservation = {};  ///< What it has taken of `[[limit]]`.
+  std::unique_ptr<trace::Story> story;   ///< Null: the message is not traced.
+  TimePoint began;                       ///< When MAIL came.
+  TimePoint received = kNever;           ///< When the content ended.
 };
 
 /// The most recipients that a client's transaction may have, if upstream transactions may have

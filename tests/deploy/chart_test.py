@@ -257,6 +257,7 @@ class Schema(unittest.TestCase):
 
     SECTIONS = {"kUpstream": ("upstream", set()), "kRoute": ("route", set()), "kSession": ("session", set()),
                 "kMessage": ("message", {"directory"}), "kLog": ("log", set()), "kLimits": ("limits", set()),
+                "kLimit": ("limit", set()),
                 "kMetrics": ("metrics", set()), "kAuth": ("auth", {"file", "user"}),
                 "kTop": (None, {"listener", "tls", "admin"})}
 

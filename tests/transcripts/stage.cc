@@ -74,6 +74,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
       metrics_({.version = "test", .started = kDawn}),
       providers_(loop, script.plays_provider()),
       limits_(loop.now()),
+      ledger_([&loop, start = loop.now()] { return kDawn + (loop.now() - start); }),
       ids_({1, 2, 3, 4}),
       tasks_(loop) {
   config_->hostname = "mail.example.com";
@@ -125,6 +126,7 @@ Stage::Stage(runtime::Loop& loop, const Script& script)
       .ids = ids_,
       .wall_time = [this, start] { return kDawn + (loop_.now() - start); },
       .accept_tls = accept_fake_tls,
+      .ledger = &ledger_,
   });
 }
 
@@ -236,6 +238,7 @@ void Stage::set_value(const std::string& key, const std::string& value) {
        }},
       {"reply", [&] { session.reply = config::ReplyWords::kOurs; }},
       {"directory", [&] { message.directory = value; }},
+      {"limit", [&] { config_->limit_rules.push_back(make_limit(split(value, ','))); }},
   };
   const auto found = keys.find(key);
   if (found == keys.end()) throw std::invalid_argument("@set knows no " + key);
@@ -255,6 +258,22 @@ void Stage::trust_network(const std::vector<std::string>& words) {
   grant->source = "network";
   grant->source_id = networks_without_login_.size() + 1;
   networks_without_login_.push_back({.networks = {*network}, .grant = std::move(grant)});
+}
+
+/// The key (or a label in braces), the unit and the rate, and "observe" or nothing.
+config::LimitRule Stage::make_limit(const std::vector<std::string>& words) {
+  const std::map<std::string, config::LimitKey> keys = {
+      {"user", config::LimitKey::kUser},
+      {"recipient_domain", config::LimitKey::kRecipientDomain},
+      {"process", config::LimitKey::kProcess}};
+  config::LimitRule limit{.name = words.at(0), .key = keys.at(words.at(0))};
+  const bool bytes = words.at(1) == "bytes";
+  auto& windows = bytes                         ? limit.bytes
+                  : words.at(1) == "recipients" ? limit.recipients
+                                                : limit.messages;
+  windows.push_back({.rate = rate(words.at(2), bytes)});
+  limit.observe = words.size() > 3;
+  return limit;
 }
 
 config::User Stage::make_user(const std::vector<std::string>& words) {

@@ -69,6 +69,7 @@ class Stage {
   void set_listener(const std::vector<std::string>& words);
   void set_value(const std::string& key, const std::string& value);
   void trust_network(const std::vector<std::string>& words);
+  static config::LimitRule make_limit(const std::vector<std::string>& words);
   static config::User make_user(const std::vector<std::string>& words);
   void reload_users();
   void add_upstream(const std::vector<std::string>& words);
@@ -89,6 +90,7 @@ class Stage {
   std::optional<message::Budget> budget_;
   std::optional<auth::Authenticator> authenticator_;
   policy::LimitTable limits_;
+  policy::LocalLedger ledger_;
   submission::NetworkCount networks_;
   message::TransactionIds ids_;
   std::unique_ptr<submission::Context> context_;

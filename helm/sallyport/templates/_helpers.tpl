@@ -128,7 +128,7 @@ JSON strings are TOML basic strings.
 {{- $upstreams = append $upstreams $upstream -}}
 {{- end -}}
 {{- $_ := set $config "upstream" $upstreams -}}
-{{- $tables := list "listener" "tls" "auth" "limits" "session" "message" "upstream" "route" "admin" "log" "metrics" -}}
+{{- $tables := list "listener" "tls" "auth" "limits" "limit" "session" "message" "upstream" "route" "admin" "log" "metrics" -}}
 # Written by the chart from .Values; see values.yaml.
 {{- range $key := keys $config | sortAlpha }}
 {{- if and (not (has $key $tables)) (not (kindIs "invalid" (get $config $key))) }}

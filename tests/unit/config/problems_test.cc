@@ -1060,5 +1060,40 @@ TEST(Problems, MailDoesNotGoRoundInACircle) {
   EXPECT_THAT(problems("[::]:2525", "smtp.example.com"), ElementsAre("accepted"));
 }
 
+TEST(Problems, OfLimits) {
+  expect({
+      {"[[limit]]\nname = 'a'\nkey = 'user'",
+       {"c.toml:1:1: limit[1].messages is missing; expected at least one of messages, recipients "
+        "and bytes"}},
+      {"[[limit]]\nname = 'a'\nkey = 'host'\nmessages = '1/day'",
+       {"c.toml:3:7: limit[1].key is \"host\"; expected \"user\", \"group\", \"network\", "
+        "\"listener\", \"sender_domain\", \"recipient_domain\" or \"process\", or a text with "
+        "labels of the user in it, such as \"{namespace}\""}},
+      {"[[limit]]\nname = 'a'\nkey = 'user'\nmessages = ['1/day', '5/hour UTC']",
+       {"c.toml:4:12: limit[1].messages is an array: it holds \"5/hour UTC\"; expected a rate such "
+        "as \"100/minute\" or \"5000/day UTC\", or an array of 1 to 8 of them"}},
+      {"[[limit]]\nname = 'a'\nkey = '{a'\nbytes = '1 MB/day UTC'\nmode = 'watch'",
+       {"c.toml:3:7: limit[1].key is \"{a\"; expected \"user\", \"group\", \"network\", "
+        "\"listener\", \"sender_domain\", \"recipient_domain\" or \"process\", or a text with "
+        "labels of the user in it, such as \"{namespace}\"",
+        "c.toml:5:8: limit[1].mode is \"watch\"; expected \"enforce\" or \"observe\""}},
+      {"[[limit]]\nname = 'a'\nkey = 'user'\nmessages = '1/day'\n"
+       "[[limit]]\nname = 'a'\nkey = 'user'\nmessages = '1/day'",
+       {"c.toml:6:8: limit[2].name is \"a\", which line 2 has already; expected another one"}},
+  });
+}
+
+TEST(Windows, AreRatesOrCalendarDays) {
+  EXPECT_EQ(parse_window("5/second burst 9", false).value(),
+            (Window{.rate = {.amount = 5, .period = std::chrono::seconds(1), .burst = 9}}));
+  EXPECT_EQ(parse_window("5/day UTC", false).value(),
+            (Window{.rate = {.amount = 5, .period = std::chrono::days(1), .burst = 5},
+                    .calendar = true}));
+  for (const std::string_view text :
+       {"5/dayUTC", "5/day utc", "5/hour UTC", "5/day burst 2 UTC", "UTC", " UTC", "5/day UTC "}) {
+    EXPECT_FALSE(parse_window(text, false)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace sallyport::config

@@ -22,6 +22,7 @@ std::unique_ptr<Registry> exercised_registry() {
   user.message(Outcome::kAccepted, 10'240, 3);
   user.limit_refusals[Limit::kMessages].add();
   user.recipients_refused[RecipientRefusal::kOverflow].add();
+  registry->for_limit("tenant").exceeded[Exceeded::kRefused].add();
   auto& upstream = registry->for_upstream("ses");
   upstream.message(UpstreamOutcome::kAccepted, 10'240, 3);
   upstream.pool[PoolState::kBusy].add(1);

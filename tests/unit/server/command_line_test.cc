@@ -34,6 +34,12 @@ TEST(CommandLine, ReadsEverySubcommand) {
   EXPECT_TRUE(trace.json);
   EXPECT_EQ(trace.socket, "s");
   EXPECT_EQ(trace.config, "c.toml");
+  const auto limits = std::get<LimitsCommand>(
+      parse({"limits", "--reset", "r", "--limit", "l", "--socket", "s", "-c", "c.toml"}));
+  EXPECT_EQ(limits.reset + limits.limit + limits.socket + limits.config, "rlsc.toml");
+  EXPECT_EQ(std::get<LimitsCommand>(parse({"limits", "--user", "u", "--json"})).user, "u");
+  EXPECT_EQ(printed({"limits", "--user", "u", "--reset", "u"}).exit_code, kUsage);
+  EXPECT_EQ(printed({"limits", "--limit", "l"}).exit_code, kUsage);
   const auto doctor =
       std::get<DoctorCommand>(parse({"doctor", "--upstream", "u", "--domain", "a", "--domain", "b",
                                      "--name-servers", "n", "--json"}));
@@ -77,7 +83,7 @@ TEST(CommandLine, NamesTheUnknownWordAndWhatIsCloseToIt) {
   } cases[] = {
       {{},
        "a command is missing; expected 'run', 'check', 'hash-password', "
-       "'providers', 'explain', 'doctor', 'send', 'auth', 'trace', 'version' or 'help'"},
+       "'providers', 'explain', 'doctor', 'send', 'auth', 'trace', 'limits', 'version' or 'help'"},
       {{"foo"}, "there is no command 'foo'; expected 'run', "},
       {{"hashpassword"}, "there is no command 'hashpassword'; did you mean 'hash-password'?"},
       {{"run", "--confg", "x"}, "there is no option '--confg'; did you mean '--config'?"},
