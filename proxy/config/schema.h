@@ -168,8 +168,7 @@ inline constexpr auto kAll = std::to_array<Schema>(
      kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
      kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender, kProviderOAuth,
      kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,          kTarget,
-     kSession,       kMessage,   kLog,           kAdmin,        kMetrics,
-     kLimit});
+     kSession,       kMessage,   kLog,           kAdmin,        kMetrics,        kLimit});
 
 }  // namespace schema
 }  // namespace sallyport::config

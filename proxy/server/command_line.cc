@@ -33,9 +33,9 @@ Signals of `sallyport run`:
 
 constexpr const char* kDefaultConfig = "/etc/sallyport/sallyport.toml";
 
-constexpr auto kCommands =
-    std::to_array<std::string_view>({"run", "check", "hash-password", "providers", "explain",
-                                     "doctor", "send", "auth", "trace", "limits", "version", "help"});
+constexpr auto kCommands = std::to_array<std::string_view>(
+    {"run", "check", "hash-password", "providers", "explain", "doctor", "send", "auth", "trace",
+     "limits", "version", "help"});
 
 PrintCommand not_understood(const std::string& what) {
   return {"sallyport: " + what + "\nTry: sallyport --help\n", kUsage};

@@ -100,9 +100,10 @@ struct PrintCommand {
   ExitCode exit_code = kOk;
 };
 
-using CommandLine = std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand,
-                                 ExplainCommand, ExplainRouteCommand, TraceCommand, LimitsCommand,
-                                 DoctorCommand, SendCommand, AuthCommand, VersionCommand, PrintCommand>;
+using CommandLine =
+    std::variant<RunCommand, CheckCommand, HashPasswordCommand, ProvidersCommand, ExplainCommand,
+                 ExplainRouteCommand, TraceCommand, LimitsCommand, DoctorCommand, SendCommand,
+                 AuthCommand, VersionCommand, PrintCommand>;
 
 /// Reads the arguments of `main`.
 CommandLine parse_command_line(int argc, const char* const* argv);
