@@ -201,13 +201,16 @@ ScramUser Authenticator::find_scram_user(std::string_view name) const {
                   .server_key = std::string(verifier.server_key)};
     return found;
   }
-  constexpr std::size_t kSaltSize = 16;
   const auto decoy = crypto::hmac_sha256(now.table->scram_decoy_key(), ascii::lower(name));
+  const auto keys = crypto::hmac_sha256(now.table->scram_decoy_key(), crypto::as_view(decoy));
+  std::string salt;
+  while (salt.size() < now.table->scram_salt_size()) salt += crypto::as_view(decoy);
+  salt.resize(now.table->scram_salt_size());
   found.keys = {.iterations = now.table->scram_iterations(),
-                .salt = base64::encode(crypto::as_view(decoy).substr(0, kSaltSize)),
+                .salt = base64::encode(salt),
                 // Nobody knows of what this is the digest.
-                .stored_key = base64::encode(crypto::as_view(decoy)),
-                .server_key = base64::encode(crypto::as_view(decoy))};
+                .stored_key = base64::encode(crypto::as_view(keys)),
+                .server_key = base64::encode(crypto::as_view(keys))};
   return found;
 }
 

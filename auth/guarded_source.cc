@@ -47,6 +47,10 @@ runtime::Task<Answer> GuardedSource::ask(runtime::Loop& loop, const Question& qu
     if (!full) ++waiting_;
   }
   if (full) {
+    if (Granted grant = cache_.find(question.mac, options_.grace, loop.now())) {
+      hear(Asked::kGrace, "too many logins wait for it");
+      co_return grant;
+    }
     hear(Asked::kUnavailable, "too many logins wait for it");
     co_return Away{.reason = "too many logins wait for it", .busy = true};
   }
@@ -58,6 +62,7 @@ runtime::Task<Answer> GuardedSource::ask(runtime::Loop& loop, const Question& qu
     if (answer) co_return std::move(*answer);
     const auto flight = flights_.find(question.mac);
     if (flight != flights_.end()) std::erase(flight->second, follower);
+    if (Granted grant = cache_.find(question.mac, options_.grace, loop.now())) co_return grant;
     co_return Away{.reason = "it did not answer in time"};
   }
   Answer found = co_await source_->check(loop, question, deadline);
@@ -75,6 +80,9 @@ runtime::Task<Answer> GuardedSource::ask(runtime::Loop& loop, const Question& qu
 
 /// What the answer is once the cache has had its say.
 Answer GuardedSource::settle(const Question& question, Answer answer, TimePoint now) {
+  if (const auto* refused = std::get_if<Refused>(&answer); refused && refused->unasked) {
+    return answer;
+  }
   note(answer, now);
   if (const auto* granted = std::get_if<Granted>(&answer)) {
     auto grant = std::make_shared<Grant>(**granted);

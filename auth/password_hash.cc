@@ -101,7 +101,10 @@ std::optional<ScramVerifier> read_scram(std::string_view text) {
 Result<bool> verify_scram(const std::string& text, std::string_view password) {
   const auto verifier = read_scram(text);
   if (!verifier) return fail(ErrorCode::kInvalid, "it is no SCRAM verifier");
-  const auto salted = crypto::pbkdf2_sha256(password, verifier->salt, verifier->iterations);
+  // As a client that logs in by SCRAM would; what can't be prepared is no password of this user.
+  const auto prepared = sasl::prepare_password(password);
+  const auto salted = crypto::pbkdf2_sha256(prepared ? prepared->reveal() : password,
+                                            verifier->salt, verifier->iterations);
   const auto client_key = crypto::hmac_sha256(crypto::as_view(salted), "Client Key");
   const auto stored_key = crypto::sha256(crypto::as_view(client_key));
   return crypto::equal_in_constant_time(crypto::as_view(stored_key), verifier->stored_key);

@@ -51,6 +51,9 @@ using Granted = std::shared_ptr<const Grant>;
 /// The source does not know the name, or the secret is wrong. The reason is for our own log.
 struct Refused {
   std::string reason;
+  /// What was shown has not the form, or is for somebody else: nobody was asked, and it says
+  /// nothing of how the source is.
+  bool unasked = false;
 };
 
 /// It cannot say now. The reason is fit for the log, not for clients.

@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <map>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "auth/password_hash.h"
+#include "proxy/base/ascii.h"
+#include "proxy/base/base64.h"
 #include "proxy/base/crypto/digest.h"
 #include "proxy/config/rights.h"
 
@@ -21,15 +24,14 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
   std::map<std::pair<config::PasswordScheme, std::string>,
            std::pair<std::size_t, config::PasswordHash>>
       costs;
+  std::map<std::string, std::string> verifiers;  // of SCRAM, by name
   for (config::User& user : users) {
     Result<config::PasswordHash> hash = config::parse_password_hash(user.password_hash);
     if (!hash) {
       return fail(hash.error().code, "user '" + user.name + "': password: " + hash.error().text);
     }
     if (hash->scheme == config::PasswordScheme::kScramSha256) {
-      table->scram_iterations_ = config::read_scram_verifier(hash->text).iterations;
-      table->scram_decoy_key_ =
-          crypto::as_view(crypto::hmac_sha256(table->scram_decoy_key_, hash->text));
+      verifiers.emplace(ascii::lower(user.name), hash->text);
     }
     auto& [count, like] = costs[{hash->scheme, hash->text.substr(0, hash->cost_size)}];
     if (count++ == 0) like = std::move(*hash);
@@ -44,11 +46,26 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
                                                         "regard to case"));
     }
   }
+  table->make_scram_decoys(verifiers);
   const auto most_common =
       std::ranges::max_element(costs, {}, [](const auto& entry) { return entry.second.first; });
   table->decoy_hash_ = most_common == costs.end() ? auth::decoy_hash(kDefaultHashCost)
                                                   : auth::decoy_hash(most_common->second.second);
   return table;
+}
+
+void UserTable::make_scram_decoys(const std::map<std::string, std::string>& verifiers) {
+  if (verifiers.empty()) return;
+  // Of one user alone: others may come and go without a change of anybody's salt.
+  scram_decoy_key_ = crypto::as_view(crypto::sha256(verifiers.begin()->second));
+  std::map<std::pair<std::uint32_t, std::size_t>, std::size_t> forms;
+  for (const auto& [name, text] : verifiers) {
+    const config::ScramVerifier verifier = config::read_scram_verifier(text);
+    const std::size_t salt = base64::decode(verifier.salt).value_or("").size();
+    ++forms[{verifier.iterations, salt}];
+  }
+  std::tie(scram_iterations_, scram_salt_size_) =
+      std::ranges::max_element(forms, {}, [](const auto& form) { return form.second; })->first;
 }
 
 std::shared_ptr<const config::User> UserTable::find(std::string_view name) const {
@@ -64,7 +81,10 @@ std::shared_ptr<const config::User> UserTable::user_of(const Grant& grant) const
                     .limits = {},
                     .groups = grant.groups,
                     .labels = grant.labels};
-  config::give_rights(rights_.rules, rights_.group_rules, rights_.limits, user);
+  const bool has_rule =
+      config::give_rights(rights_.rules, rights_.group_rules, rights_.limits, user);
+  // Whoever comes from elsewhere may send as somebody only where that is written.
+  if (!has_rule && user.senders.empty()) user.senders = {config::AddressPattern::none()};
   const auto prefer = [](auto& limit, const auto& said) {
     if (said) limit = said;
   };

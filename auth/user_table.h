@@ -1,7 +1,9 @@
 // Who may log in: one immutable table, built from [[auth.user]] and the users file, swapped whole.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -45,10 +47,12 @@ class UserTable {
   /// common one can be told apart by time: hash all passwords with the same cost.
   const std::string& decoy_hash() const { return decoy_hash_; }
 
-  /// The iterations that a SCRAM verifier of these users has; the least there may be if none has.
+  /// The iterations, and the octets of the salt, that most SCRAM verifiers of these users have;
+  /// what we make ourselves if none has.
   std::uint32_t scram_iterations() const { return scram_iterations_; }
-  /// What salts are made from for those who have no SCRAM verifier. The same as long as those who
-  /// have one are: a salt that changes with each start would tell who has none.
+  std::size_t scram_salt_size() const { return scram_salt_size_; }
+  /// What salts are made from for those who have no SCRAM verifier. It changes with one user's
+  /// verifier only: a salt that changes while others stay would tell who has none.
   const std::string& scram_decoy_key() const { return scram_decoy_key_; }
 
   std::size_t size() const { return users_.size(); }
@@ -62,7 +66,10 @@ class UserTable {
       users_;
   std::string decoy_hash_;
   Rights rights_;
+  void make_scram_decoys(const std::map<std::string, std::string>& verifiers);
+
   std::uint32_t scram_iterations_ = 4096;
+  std::size_t scram_salt_size_ = 16;
   std::string scram_decoy_key_;
 };
 

@@ -140,7 +140,14 @@ bool TokenSource::takes(const Question& question) const {
 runtime::Task<Answer> TokenSource::check(runtime::Loop& loop, const Question& question,
                                          TimePoint deadline) {
   auto token = parse_jwt(question.secret.reveal());
-  if (!token) co_return Refused{token.error().text};
+  if (!token) co_return Refused{.reason = token.error().text, .unasked = true};
+  // Where the issuer is known, what is another's need not wait for this one's keys.
+  if (!settings_.issuer.empty()) {
+    Answer claims = read_claims(question, token->claims, settings_.issuer);
+    if (auto* refused = std::get_if<Refused>(&claims)) {
+      co_return Refused{.reason = std::move(refused->reason), .unasked = true};
+    }
+  }
   auto keys = co_await parts_.keys->current(loop, deadline);
   if (!keys) co_return Away{.reason = keys.error().text};
   KeySet::Verdict verdict = (*keys)->keys.verify(*token);

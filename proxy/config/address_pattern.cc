@@ -64,6 +64,12 @@ Result<AddressPattern> AddressPattern::parse(std::string_view text) {
   return pattern;
 }
 
+AddressPattern AddressPattern::none() {
+  AddressPattern pattern;
+  pattern.kind_ = Kind::kNone;
+  return pattern;
+}
+
 std::string AddressPattern::normal() const {
   switch (kind_) {
     case Kind::kAny:
@@ -76,6 +82,8 @@ std::string AddressPattern::normal() const {
       return "*@*." + domain_;
     case Kind::kMailbox:
       return local_ + '@' + domain_;
+    case Kind::kNone:
+      return "nobody";
   }
   return {};
 }
@@ -100,6 +108,8 @@ bool AddressPattern::matches(std::string_view local, std::string_view domain) co
              (ascii::equals_ignoring_case(local, local_) ||
               (local.starts_with('"') &&
                ascii::equals_ignoring_case(normal_local_part(unquoted_local_part(local)), local_)));
+    case Kind::kNone:
+      return false;
   }
   return false;
 }

@@ -16,6 +16,8 @@ class AddressPattern {
  public:
   /// Reads one pattern; the error says what was expected.
   static Result<AddressPattern> parse(std::string_view text);
+  /// One that no address matches, and not the null reverse-path either.
+  static AddressPattern none();
 
   /// Does the mailbox `local@domain` match? Both are empty for the null reverse-path.
   bool matches(std::string_view local, std::string_view domain) const;
@@ -28,7 +30,7 @@ class AddressPattern {
   bool operator==(const AddressPattern&) const = default;
 
  private:
-  enum class Kind { kAny, kNull, kDomain, kSubdomains, kMailbox };
+  enum class Kind { kAny, kNull, kDomain, kSubdomains, kMailbox, kNone };
 
   Kind kind_ = Kind::kAny;
   std::string local_;   // in its normal form, lower case

@@ -9,6 +9,7 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/config/forms.h"
+#include "proxy/config/numbers.h"
 #include "proxy/config/rights.h"
 #include "proxy/config/sections.h"
 
@@ -192,6 +193,14 @@ void read_cluster(const Section& section, const Outside& outside, AuthSource& so
   by_default("token", kClusterToken, source.token.file);
 }
 
+/// Wider than 10.0.0.0/8 and fc00::/7, which are the widest that anybody has to himself.
+bool is_half_the_world(const IpNetwork& network) {
+  const std::string text = network.str();
+  std::string_view bits = std::string_view(text).substr(text.rfind('/') + 1);
+  const auto length = take_number(bits);
+  return text.contains('/') && length.value_or(0) < (text.contains(':') ? 7 : 8);
+}
+
 void read_network(const Section& section, const Config& config, AuthSource& source) {
   section.require(
       "networks", source.networks,
@@ -204,9 +213,10 @@ void read_network(const Section& section, const Config& config, AuthSource& sour
           }});
   section.read_values("networks", source.networks, network_form(), true);
   for (const IpNetwork& network : source.networks) {
-    if (network.str().ends_with("/0")) {
-      section.blame("networks", fmt::format("has {}, which is everybody: that would be an open "
-                                            "relay; expected networks that you know",
+    if (is_half_the_world(network)) {
+      section.blame("networks", fmt::format("has {}, which is too many to know them: that would be "
+                                            "an open relay; expected networks of /8 or longer, of "
+                                            "IPv6 /7 or longer",
                                             network.str()));
     }
   }

@@ -22,11 +22,11 @@ const UserRule* rule_of(const std::vector<UserRule>& rules,
 
 }  // namespace
 
-void give_rights(const std::vector<UserRule>& rules, const std::vector<UserRule>& group_rules,
+bool give_rights(const std::vector<UserRule>& rules, const std::vector<UserRule>& group_rules,
                  const Limits& defaults, User& user) {
   const UserRule* const rule = rule_of(rules, group_rules, user);
   user.limits = rule ? rule->limits : defaults;
-  if (!rule) return;
+  if (!rule) return false;
   if (user.senders.empty()) user.senders = rule->senders;
   for (const std::string& group : rule->groups) {
     if (std::ranges::find(user.groups, group) == user.groups.end()) user.groups.push_back(group);
@@ -36,6 +36,7 @@ void give_rights(const std::vector<UserRule>& rules, const std::vector<UserRule>
         std::ranges::find(user.labels, label.name, &Label::name) == user.labels.end();
     if (is_new) user.labels.push_back(label);
   }
+  return true;
 }
 
 }  // namespace sallyport::config

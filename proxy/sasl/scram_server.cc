@@ -107,11 +107,17 @@ class LibraryServer final : public ScramServer {
 
 }  // namespace
 
-Result<ScramKeys> make_scram_keys(const Secret& password, std::uint32_t iterations) {
+Result<Secret> prepare_password(std::string_view password) {
   Owned prepared;
-  int code = gsasl_saslprep(std::string(password.reveal()).c_str(), {}, &prepared.text, nullptr);
+  const int code = gsasl_saslprep(std::string(password).c_str(), {}, &prepared.text, nullptr);
   if (code != GSASL_OK) return library_failed(ErrorCode::kInvalid, code);
   prepared.size = std::string_view(prepared.text).size();
+  return Secret(std::string_view(prepared.text, prepared.size));
+}
+
+Result<ScramKeys> make_scram_keys(const Secret& password, std::uint32_t iterations) {
+  const auto prepared = prepare_password(password.reveal());
+  if (!prepared) return fail(prepared.error());
   std::array<std::uint8_t, kSaltSize> octets{};
   crypto::random_bytes(octets);
   const std::string salt(octets.begin(), octets.end());
@@ -119,9 +125,10 @@ Result<ScramKeys> make_scram_keys(const Secret& password, std::uint32_t iteratio
   std::array<char, kKeySize> client_key{};
   std::array<char, kKeySize> server_key{};
   std::array<char, kKeySize> stored_key{};
-  code = gsasl_scram_secrets_from_password(GSASL_HASH_SHA256, prepared.text, iterations,
-                                           salt.data(), salt.size(), salted.data(),
-                                           client_key.data(), server_key.data(), stored_key.data());
+  const std::string text(prepared->reveal());
+  const int code = gsasl_scram_secrets_from_password(
+      GSASL_HASH_SHA256, text.c_str(), iterations, salt.data(), salt.size(), salted.data(),
+      client_key.data(), server_key.data(), stored_key.data());
   wipe_memory(salted.data(), salted.size());
   wipe_memory(client_key.data(), client_key.size());
   if (code != GSASL_OK) return library_failed(ErrorCode::kInvalid, code);

@@ -26,6 +26,9 @@ struct ScramKeys {
 /// prepared.
 Result<ScramKeys> make_scram_keys(const Secret& password, std::uint32_t iterations);
 
+/// A password as SCRAM computes with it (RFC 4013). kInvalid: it can't be prepared.
+Result<Secret> prepare_password(std::string_view password);
+
 /// One exchange of SCRAM-SHA-256 or SCRAM-SHA-256-PLUS. It costs a few HMACs and never blocks.
 class ScramServer {
  public:

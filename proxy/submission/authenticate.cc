@@ -101,7 +101,10 @@ runtime::Task<void> Session::reject(const auth::Rejected& rejected, const std::s
   if (!exchange.last_word().empty()) {
     dialog_.say(replies::challenge(exchange.last_word()));
     // "*" is an answer, too: it has heard 501.
-    if (!co_await read_response()) co_return count_failed_login();
+    if (!co_await read_response()) {
+      if (open_) count_failed_login();
+      co_return;
+    }
   }
   fail_login(replies::kBadCredentials, 535);
 }

@@ -125,6 +125,10 @@ class Server:
         self.end()
 
 
+# For those of whom nothing else is said: without it they may send as nobody.
+RULE = '[[auth.user]]\nmatch = "shop*"\nsenders = ["*@shop.example.com"]\n'
+
+
 class Identity(unittest.TestCase):
     def setUp(self):
         self.folder = self.enterContext(Scratch())
@@ -136,7 +140,7 @@ class Identity(unittest.TestCase):
 
     def gateway(self, extra):
         gateway = self.enterContext(Sallyport(self.folder / "gateway", self.authority, capture_upstream("c", self.mail),
-                                              extra=extra))
+                                              extra=extra + RULE))
         self.addCleanup(self.check_nothing_is_told, gateway)
         return gateway
 
@@ -240,6 +244,11 @@ class Identity(unittest.TestCase):
         code, text = said("hooked", "hook password")
         self.assertEqual(code, 1)
         self.assertIn("http: it cannot say: HTTP status 503\n", text)
+
+    def test_without_a_rule_nobody_is_anybody(self):
+        gateway = self.enterContext(Sallyport(self.folder / "gateway", self.authority, capture_upstream("c", self.mail),
+                                              extra=self.issuer()))
+        self.assert_sends(self.log_in(gateway, "token", self.token()), 550)
 
     def test_a_session_ends_with_its_token(self):
         gateway = self.gateway(self.issuer('leeway = "0s"'))

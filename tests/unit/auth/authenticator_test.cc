@@ -136,6 +136,24 @@ TEST_F(AuthenticatorTest, WhomScramHasProvedIsLookedAtAsWhoSaidAPassword) {
   EXPECT_EQ(proved("billing", "", "another"), "the users have just been reloaded");
 }
 
+TEST_F(AuthenticatorTest, SaltsOfOthersStayWhenAUserComesOrGoes) {
+  const std::string first = *make_scram_verifier(Secret("right"), 4096);
+  const std::string second = *make_scram_verifier(Secret("other"), 4096);
+  authenticator_.replace_users(table({user("a", first)}));
+  const std::string salt = authenticator_.find_scram_user("nobody").keys.salt;
+  authenticator_.replace_users(table({user("a", first), user("b", second)}));
+  EXPECT_EQ(authenticator_.find_scram_user("nobody").keys.salt, salt);
+}
+
+TEST_F(AuthenticatorTest, AVerifierTakesTheSamePasswordsByPlain) {
+  // U+00AA is "a" to SASLprep (RFC 4013 section 3).
+  const std::string verifier = *make_scram_verifier(Secret("p\xc2\xaass"), 4096);
+  for (const char* password : {"p\xc2\xaass", "pass"}) {
+    EXPECT_TRUE(auth::verify_password(verifier, Secret(password)).value()) << password;
+  }
+  EXPECT_FALSE(auth::verify_password(verifier, Secret("paSs")).value());
+}
+
 TEST_F(AuthenticatorTest, WhoHasNoScramVerifierLooksLikeWhoHas) {
   const std::string verifier = *make_scram_verifier(Secret("right"), 5000);
   const auto users = table({user("billing", verifier), user("hashed", hasher_.hash_of("x"))});

@@ -103,8 +103,9 @@ class Sources : public testing::Test {
                                            std::make_unique<FakeSource>(script));
   }
   void use(GuardedSource::Options options) {
-    authenticator_.replace_sources(std::make_shared<const SourceList>(
-        std::vector{make(std::move(options), script_)}, std::vector<TrustedNetwork>()));
+    sources_ = std::make_shared<const SourceList>(std::vector{make(std::move(options), script_)},
+                                                  std::vector<TrustedNetwork>());
+    authenticator_.replace_sources(sources_);
   }
 
   Verdict verify(std::string name, std::string_view password = "secret") {
@@ -123,6 +124,7 @@ class Sources : public testing::Test {
   Loop loop_{runtime::Time::kVirtual};
   int hashes_ = 0;
   FakeSource::Script script_;
+  std::shared_ptr<const SourceList> sources_;  // what `use` made
   Authenticator authenticator_;
 };
 
@@ -250,6 +252,18 @@ TEST_F(Sources, OnlySoManyWaitForOne) {
   EXPECT_EQ(let_in, 10);
 }
 
+TEST_F(Sources, WhatNobodyWasAskedAboutSaysNothingOfTheSource) {
+  use({.name = "first"});
+  script_.answer = Away{.reason = "down"};
+  EXPECT_TRUE(std::holds_alternative<Unavailable>(verify("a")));
+  script_.answer = Refused{.reason = "it is no token", .unasked = true};
+  EXPECT_TRUE(std::holds_alternative<Rejected>(verify("b")));
+  EXPECT_THAT(sources_->troubles(loop_.now()), testing::HasSubstr("down"));
+  script_.answer = Refused{.reason = "wrong"};
+  EXPECT_TRUE(std::holds_alternative<Rejected>(verify("c")));
+  EXPECT_EQ(sources_->troubles(loop_.now()), "");
+}
+
 TEST_F(Sources, GiveNoRightsOfTheirOwnAccord) {
   config::UserRule by_name{.match = "shop/*", .senders = {}, .limits = connections(1)};
   by_name.senders = {*config::AddressPattern::parse("*@shop.example")};
@@ -263,7 +277,10 @@ TEST_F(Sources, GiveNoRightsOfTheirOwnAccord) {
     return std::get<Accepted>(verify("n" + std::to_string(++count))).identity.user();
   };
   EXPECT_EQ(user_of({.name = "bank/till"}).limits.connections, 3u);
-  EXPECT_TRUE(user_of({.name = "bank/till"}).senders.empty());
+  const config::User nobody = user_of({.name = "bank/till"});
+  ASSERT_EQ(nobody.senders.size(), 1u);
+  EXPECT_FALSE(nobody.senders.front().matches("a", "b.example"));
+  EXPECT_FALSE(nobody.senders.front().matches("", "")) << "nor is the null reverse-path its own";
   EXPECT_EQ(user_of({.name = "shop/till", .groups = {"mail-a"}}).limits.connections, 1u);
   const config::User grouped = user_of({.name = "bank/till", .groups = {"a", "mail-a"}});
   EXPECT_EQ(grouped.limits.connections, 2u);

@@ -129,7 +129,10 @@ TEST(AskedSource, TellsItsProblems) {
            {"type = 'network'\nnetworks = ['10.0.0.1/8']\nuser = 'n'\nsenders = ['*']",
             "c.toml:3:13: auth.source[1].networks[1] is \"10.0.0.1/8\""},
            {"type = 'network'\nnetworks = ['::/0']\nuser = 'n'\nsenders = ['*']",
-            "c.toml:3:12: auth.source[1].networks has ::/0, which is everybody"},
+            "c.toml:3:12: auth.source[1].networks has ::/0, which is too many to know them"},
+           {"type = 'network'\nnetworks = ['0.0.0.0/1', '128.0.0.0/1']\nuser = 'n'\nsenders = "
+            "['*']",
+            "c.toml:3:12: auth.source[1].networks has 0.0.0.0/1, which is too many to know them"},
            {"type = 'network'\nnetworks = ['10.0.0.0/8']\nsenders = ['*']",
             "c.toml:1:1: auth.source[1].user is missing"},
            {"type = 'network'\nnetworks = ['10.0.0.0/8']\nuser = 'n'",
