@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::string_view kPrefix = "SALLYPORT_";
 constexpr std::string_view kKeyPrefix = "SALLYPORT__";
+constexpr std::string_view kProvider = "SALLYPORT_PROVIDER";
 
 constexpr auto kSimple = std::to_array<std::string_view>(
     {"SALLYPORT_PROVIDER", "SALLYPORT_REGION", "SALLYPORT_HOST", "SALLYPORT_USERNAME",
@@ -236,33 +237,34 @@ bool put(Node& root, std::string_view name, Node value) {
 }  // namespace
 
 bool is_configured_by(const Outside& outside) {
-  return variable(outside, "SALLYPORT_PROVIDER").has_value();
+  if (!outside.environment_names) return false;
+  const std::vector<std::string> names = outside.environment_names();
+  return std::ranges::find(names, kProvider) != names.end() &&
+         variable(outside, kProvider).has_value();
 }
 
-Document document_of(const Outside& outside) { return Writer(outside).write(); }
-
-std::vector<Problem> idle_variables(const Outside& outside, const std::string& file) {
-  std::vector<Problem> problems;
-  for (const std::string_view name : kSimple) {
-    if (file.empty() || !variable(outside, name)) continue;
-    problems.push_back(
-        {.file = std::string(name),
-         .what = fmt::format("means nothing where there is a configuration file, "
-                             "{}; expected one of the two, or SALLYPORT__SECTION__KEY "
-                             "to overrule a key of the file",
-                             file)});
-  }
-  if (!outside.environment_names) return problems;
+Document document_of(const Outside& outside) {
+  Document document = Writer(outside).write();
   for (const std::string& name : outside.environment_names()) {
-    if (!name.starts_with(kPrefix) || name.starts_with(kKeyPrefix) || is_of_a_service(name))
+    if (!name.starts_with(kPrefix) || name.starts_with(kKeyPrefix) || is_of_a_service(name)) {
       continue;
+    }
     if (std::ranges::find(kSimple, name) != kSimple.end()) continue;
     if (const auto near = nearest(name, kSimple)) {
-      problems.push_back(
+      document.problems.push_back(
           {.file = name, .what = fmt::format("is not known; did you mean {}?", *near)});
     }
   }
-  return problems;
+  return document;
+}
+
+std::optional<Problem> stands_beside(const Outside& outside, const std::string& file) {
+  if (!is_configured_by(outside)) return std::nullopt;
+  return Problem{.file = std::string(kProvider),
+                 .what = fmt::format("means nothing where there is a configuration file, {}; "
+                                     "expected one of the two, or SALLYPORT__SECTION__KEY to "
+                                     "overrule a key of the file",
+                                     file)};
 }
 
 Overlay overlay(Node& document, const Outside& outside) {

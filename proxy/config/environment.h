@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,10 +13,11 @@
 
 namespace sallyport::config {
 
-/// The variables of the simple case, such as SALLYPORT_PROVIDER.
+/// Is SALLYPORT_PROVIDER set, without which there is no configuration in variables?
 bool is_configured_by(const Outside& outside);
 
-/// A configuration made of these variables.
+/// A configuration made of the variables of the simple case; names that are nearly one of theirs
+/// are problems.
 struct Document {
   std::string text;                ///< TOML.
   std::vector<std::string> names;  ///< For each line the variable it was made from; empty: none.
@@ -24,9 +25,9 @@ struct Document {
 };
 Document document_of(const Outside& outside);
 
-/// Variables of the simple case that mean nothing because there is a file, and names that are
-/// nearly one of ours.
-std::vector<Problem> idle_variables(const Outside& outside, const std::string& file);
+/// What is wrong if there is a configuration in variables, and one in this file, too. Other
+/// variables of the simple case may be ones that the file itself names.
+std::optional<Problem> stands_beside(const Outside& outside, const std::string& file);
 
 /// What `overlay` has put into a document.
 struct Overlay {

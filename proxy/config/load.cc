@@ -77,9 +77,7 @@ std::expected<Config, std::vector<Problem>> read(std::string_view text, const st
 /// The configuration that is in no file.
 std::expected<Config, std::vector<Problem>> load_environment(const Outside& outside) {
   Document document = document_of(outside);
-  std::vector<Problem> problems = idle_variables(outside, {});
-  problems.insert(problems.end(), document.problems.begin(), document.problems.end());
-  if (!problems.empty()) return std::unexpected(std::move(problems));
+  if (!document.problems.empty()) return std::unexpected(std::move(document.problems));
   auto config = read(document.text, std::string(kEnvironment), outside, document.names);
   wipe(document.text);
   return config;
@@ -98,9 +96,9 @@ std::expected<Config, std::vector<Problem>> load(const std::string& path, const 
     return load_environment(outside);
   }
   if (text) {
-    if (auto problems = idle_variables(outside, path); !problems.empty()) {
+    if (auto problem = stands_beside(outside, path)) {
       wipe(*text);
-      return std::unexpected(std::move(problems));
+      return std::unexpected(std::vector{*std::move(problem)});
     }
   }
   if (!text) {

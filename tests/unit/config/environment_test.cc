@@ -207,6 +207,13 @@ TEST(Environment, BesideAFileProblemsNameVariableOrLine) {
                   HasSubstr("c.toml:11:8: upstream[1].port is \"x\"")));
 }
 
+TEST(Environment, AFileMayNameItsVariables) {
+  World world{.variables = {{"SALLYPORT_PASSWORD", "hunter2"}, {"SALLYPORT_CACHE", "/tmp"}},
+              .files = {{"c.toml", kFile + "username = 'u'\n"
+                                           "password = { env = 'SALLYPORT_PASSWORD' }\n"}}};
+  EXPECT_EQ(world.load().upstreams[0].password.reveal(), "hunter2");
+}
+
 TEST(Environment, WithoutProviderAMissingFileIsMissing) {
   EXPECT_THAT(World().problems(), ElementsAre(HasSubstr("c.toml: cannot be read: No such file")));
 }
