@@ -148,10 +148,7 @@ runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Proof proof,
   if (auto* token = std::get_if<BearerToken>(&proof)) {
     co_return co_await verify_token(loop, std::move(*token), client, mechanism);
   }
-  if (auto* proved = std::get_if<ProvedUser>(&proof)) {
-    co_return verify_proved(loop, std::move(*proved), client);
-  }
-  co_return Rejected{Rejected::Cause::kWrongPassword, std::string(claimed_name(proof))};
+  co_return verify_proved(loop, std::get<ProvedUser>(std::move(proof)), client);
 }
 
 runtime::Task<Verdict> Authenticator::verify_token(runtime::Loop& loop, BearerToken token,

@@ -88,7 +88,7 @@ Answer GuardedSource::settle(const Question& question, Answer answer, TimePoint 
     auto grant = std::make_shared<Grant>(**granted);
     grant->source = options_.name;
     grant->source_id = id_;
-    if (grant->lifetime) grant->valid_until = now + *grant->lifetime;
+    if (const auto lifetime = grant->lifetime) grant->valid_until = now + *lifetime;
     cache_.insert(question.mac, grant, now);
     hear(Asked::kAccepted);
     return Granted(std::move(grant));

@@ -7,7 +7,6 @@ struct Name {
   std::string_view operator()(const Password& proof) const { return proof.authcid; }
   std::string_view operator()(const BearerToken& proof) const { return proof.name; }
   std::string_view operator()(const ProvedUser& proof) const { return proof.name; }
-  std::string_view operator()(const ClientCertificate& proof) const { return proof.subject; }
 };
 
 }  // namespace

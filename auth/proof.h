@@ -4,7 +4,6 @@
 #include <string>
 #include <string_view>
 #include <variant>
-#include <vector>
 
 #include "proxy/base/secret.h"
 
@@ -33,17 +32,7 @@ struct ProvedUser {
   std::string password_hash;  ///< What it was proved against.
 };
 
-/// The certificate of the TLS handshake, which leads to one of our client authorities: EXTERNAL
-/// (RFC 4422 appendix A). The names are those of the certificate, of any length and alphabet.
-struct ClientCertificate {
-  std::string authzid;            ///< As of a Password.
-  std::vector<std::string> uris;  ///< Of its subjectAltName, such as a SPIFFE id.
-  std::vector<std::string> dns_names;
-  std::vector<std::string> emails;
-  std::string subject;  ///< As RFC 4514 writes it.
-};
-
-using Proof = std::variant<Password, BearerToken, ProvedUser, ClientCertificate>;
+using Proof = std::variant<Password, BearerToken, ProvedUser>;
 
 /// Whom the client says it is, for our own log; may be empty.
 std::string_view claimed_name(const Proof& proof);

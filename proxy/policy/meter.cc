@@ -31,8 +31,7 @@ std::optional<std::string> with_labels(std::string_view text, const config::User
 
 /// The address, or the /64 of an IPv6 address.
 std::string network_of(const IpAddress& client) {
-  const std::string text = client.str();
-  if (!text.contains(':')) return text;
+  if (client.is_v4()) return client.str();
   const std::uint64_t network = client.network();
   std::string groups;
   for (int shift = 48; shift >= 0; shift -= 16) {
