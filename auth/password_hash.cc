@@ -7,10 +7,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <span>
 
 #include "proxy/base/base64.h"
@@ -75,39 +73,21 @@ Result<bool> verify_salted(crypto::Hash hash, const std::string& text, std::stri
                                         std::string_view(*octets).substr(0, size));
 }
 
-struct ScramVerifier {
-  std::uint32_t iterations = 0;
-  std::string salt;
-  std::string stored_key;
-};
-
-std::optional<ScramVerifier> read_scram(std::string_view text) {
-  ScramVerifier verifier;
-  const char* end = text.data() + text.size();
-  const auto [after, error] = std::from_chars(text.data(), end, verifier.iterations);
-  if (error != std::errc() || after == end || *after != ',') return std::nullopt;
-  std::string_view rest(after + 1, end);
-  const std::size_t first = std::min(rest.find(','), rest.size());
-  const std::size_t second = std::min(rest.find(',', first + 1), rest.size());
-  const auto salt = base64::decode(rest.substr(0, first));
-  const auto key = base64::decode(rest.substr(std::min(first + 1, second), second - first - 1));
-  if (!salt || !key || second <= first) return std::nullopt;
-  verifier.salt = *salt;
-  verifier.stored_key = *key;
-  return verifier;
-}
-
 /// RFC 5802 section 3, with SHA-256 (RFC 7677).
 Result<bool> verify_scram(const std::string& text, std::string_view password) {
-  const auto verifier = read_scram(text);
-  if (!verifier) return fail(ErrorCode::kInvalid, "it is no SCRAM verifier");
+  const config::ScramVerifier verifier = config::read_scram_verifier(text);
+  const auto salt = base64::decode(verifier.salt);
+  const auto expected = base64::decode(verifier.stored_key);
+  if (verifier.iterations == 0 || !salt || !expected) {
+    return fail(ErrorCode::kInvalid, "it is no SCRAM verifier");
+  }
   // As a client that logs in by SCRAM would; what can't be prepared is no password of this user.
   const auto prepared = sasl::prepare_password(password);
-  const auto salted = crypto::pbkdf2_sha256(prepared ? prepared->reveal() : password,
-                                            verifier->salt, verifier->iterations);
+  const auto salted =
+      crypto::pbkdf2_sha256(prepared ? prepared->reveal() : password, *salt, verifier.iterations);
   const auto client_key = crypto::hmac_sha256(crypto::as_view(salted), "Client Key");
   const auto stored_key = crypto::sha256(crypto::as_view(client_key));
-  return crypto::equal_in_constant_time(crypto::as_view(stored_key), verifier->stored_key);
+  return crypto::equal_in_constant_time(crypto::as_view(stored_key), *expected);
 }
 
 /// Random characters of what follows the salt in crypt(5).

@@ -263,7 +263,6 @@ class Identity(unittest.TestCase):
         code, text = client.mail(SENDER)
         if code == 250:
             client.rset()
-            time.sleep(0.2)
             return None
         return code, text.decode()
 
