@@ -224,7 +224,7 @@ check_tidy() {
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-second_deadlock_stack=1:suppressions=$PWD/tests/support/tsan_suppressions.txt}
 for kind in ASAN UBSAN TSAN; do
   export "${kind}_SYMBOLIZER_PATH=${LLVM_SYMBOLIZER:-/usr/bin/llvm-symbolizer-19}"
 done
