@@ -35,6 +35,7 @@ Authenticator::Authenticator(Options options, std::shared_ptr<const UserTable> u
       queue_(std::move(options.hashing)),
       cache_(options.most_cached, options.cache_lifetime),
       known_(options.known),
+      guard_(options.guard),
       users_(std::move(users)) {}
 
 void Authenticator::replace_users(std::shared_ptr<const UserTable> users) {
@@ -83,24 +84,22 @@ std::optional<Identity> Authenticator::trusted(const IpAddress& client) const {
   return Identity(std::move(user), std::move(grant), now.generation);
 }
 
-Verdict Authenticator::admit(Granted grant, const Users& now, const IpAddress& client, TimePoint at,
-                             bool from_cache) {
+Verdict Authenticator::admit(Granted grant, const Users& now, bool from_cache) {
   auto user = now.table->user_of(*grant);
   if (!user) {
     return Rejected{.cause = Rejected::Cause::kSource,
                     .name = grant->name,
                     .detail = grant->source + ": the name is that of a user of ours"};
   }
-  known_.remember(path_of(client), at);
   return Accepted{Identity(std::move(user), std::move(grant), now.generation), from_cache};
 }
 
 runtime::Task<Result<bool>> Authenticator::hash_in_vain(runtime::Loop& loop,
                                                         const IpAddress& client,
-                                                        const UserTable& table,
+                                                        const std::string& decoy,
                                                         const CredentialsMac& mac,
                                                         const Secret& password) {
-  const HashingQueue::Work work = [&] { return verifier_(table.decoy_hash(), password); };
+  const HashingQueue::Work work = [&] { return verifier_(decoy, password); };
   const NetworkPath path = path_of(client);
   const Place place{.path = path, .standing = known_.standing(path, loop.now())};
   co_return co_await queue_.run(loop, place, mac, work);
@@ -109,7 +108,7 @@ runtime::Task<Result<bool>> Authenticator::hash_in_vain(runtime::Loop& loop,
 runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question question,
                                                   Users asked) {
   if (Granted known = asked.sources->recall(question, loop.now())) {
-    co_return admit(std::move(known), asked, question.client, loop.now(), true);
+    co_return admit(std::move(known), asked, true);
   }
   const TimePoint began = loop.now();
   Answer answer = co_await asked.sources->ask(loop, question);
@@ -118,7 +117,7 @@ runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question 
     if (!now.sources->holds(**granted)) {
       co_return Unavailable{.reason = std::string(kJustReloaded)};
     }
-    co_return admit(std::move(*granted), now, question.client, loop.now(), false);
+    co_return admit(std::move(*granted), now, false);
   }
   if (auto* away = std::get_if<Away>(&answer)) {
     co_return Unavailable{.reason = "the credentials cannot be checked now",
@@ -129,7 +128,8 @@ runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question 
   // As for a wrong password of one of our users. Who shows a token alone names nobody.
   if (!question.is_token && asked.table->size() > 0) {
     const Result<bool> hashed =
-        co_await hash_in_vain(loop, question.client, *asked.table, question.mac, question.secret);
+        co_await hash_in_vain(loop, question.client, asked.table->decoy_hash(question.name),
+                              question.mac, question.secret);
     if (!hashed) {
       const Error& error = hashed.error();
       co_return Unavailable{.reason = error.text, .busy = error.code == ErrorCode::kLimit};
@@ -142,18 +142,58 @@ runtime::Task<Verdict> Authenticator::ask_sources(runtime::Loop& loop, Question 
 
 runtime::Task<Verdict> Authenticator::verify(runtime::Loop& loop, Proof proof,
                                              const IpAddress& client, std::string_view mechanism) {
+  std::string name = ascii::lower(claimed_name(proof));
+  const NetworkPath path = path_of(client);
+  const std::optional<Bar> bar = guard_.bar(name, path, loop.now());
+  // Where somebody has logged in before, a wrong login costs as much as a right one all the same:
+  // else the time would tell which names are used there.
+  if (bar && known_.standing(path, loop.now()) != Standing::kKnown) {
+    co_return Barred{.bar = *bar, .name = std::move(name)};
+  }
+  Wrong wrong;
+  Verdict verdict = co_await judge(loop, std::move(proof), client, mechanism, wrong);
+  co_return weigh(std::move(verdict), std::move(name), bar, client, wrong, loop.now());
+}
+
+Verdict Authenticator::disproved(runtime::Loop& loop, Rejected rejected, const IpAddress& client) {
+  std::string name = ascii::lower(rejected.name);
+  const std::optional<Bar> bar = guard_.bar(name, path_of(client), loop.now());
+  return weigh(std::move(rejected), std::move(name), bar, client, std::nullopt, loop.now());
+}
+
+Verdict Authenticator::weigh(Verdict verdict, std::string name, const std::optional<Bar>& bar,
+                             const IpAddress& client, const Wrong& wrong, TimePoint now) {
+  const NetworkPath path = path_of(client);
+  if (std::holds_alternative<Unavailable>(verdict)) return verdict;
+  const bool is_right = std::holds_alternative<Accepted>(verdict);
+  if (bar && !(is_right && guard_.has_succeeded(name, path, now))) {
+    return Barred{.bar = *bar, .name = std::move(name)};
+  }
+  if (is_right) {
+    guard_.succeeded(name, path, now);
+    known_.remember(path, now);
+  } else {
+    std::get<Rejected>(verdict).penalty =
+        guard_.failed(name, path, wrong ? &*wrong : nullptr, now);
+  }
+  return verdict;
+}
+
+runtime::Task<Verdict> Authenticator::judge(runtime::Loop& loop, Proof proof,
+                                            const IpAddress& client, std::string_view mechanism,
+                                            Wrong& wrong) {
   if (auto* password = std::get_if<Password>(&proof)) {
-    co_return co_await verify_password(loop, std::move(*password), client, mechanism);
+    co_return co_await verify_password(loop, std::move(*password), client, mechanism, wrong);
   }
   if (auto* token = std::get_if<BearerToken>(&proof)) {
-    co_return co_await verify_token(loop, std::move(*token), client, mechanism);
+    co_return co_await verify_token(loop, std::move(*token), client, mechanism, wrong);
   }
-  co_return verify_proved(loop, std::get<ProvedUser>(std::move(proof)), client);
+  co_return verify_proved(std::get<ProvedUser>(std::move(proof)), client);
 }
 
 runtime::Task<Verdict> Authenticator::verify_token(runtime::Loop& loop, BearerToken token,
                                                    const IpAddress& client,
-                                                   std::string_view mechanism) {
+                                                   std::string_view mechanism, Wrong& wrong) {
   Users now = users();
   Question question{.name = std::move(token.name),
                     .secret = std::move(token.token),
@@ -162,12 +202,12 @@ runtime::Task<Verdict> Authenticator::verify_token(runtime::Loop& loop, BearerTo
                     .client = client};
   question.mac =
       cache_.mac(ascii::lower(question.name), "token from " + client.str(), question.secret);
+  wrong = question.mac;
   co_return co_await ask_sources(loop, std::move(question), std::move(now));
 }
 
 /// The mechanism has compared; what is left is what else a password needs.
-Verdict Authenticator::verify_proved(runtime::Loop& loop, ProvedUser proved,
-                                     const IpAddress& client) {
+Verdict Authenticator::verify_proved(ProvedUser proved, const IpAddress& client) {
   if (!may_act_for(proved.authzid, proved.name)) {
     return Rejected{Rejected::Cause::kForeignAuthzid, std::move(proved.name)};
   }
@@ -180,7 +220,6 @@ Verdict Authenticator::verify_proved(runtime::Loop& loop, ProvedUser proved,
   if (!may_come_from(*user, client)) {
     return Rejected{Rejected::Cause::kForeignNetwork, std::move(proved.name)};
   }
-  known_.remember(path_of(client), loop.now());
   return Accepted{Identity(std::move(user), now.generation), false};
 }
 
@@ -213,7 +252,7 @@ ScramUser Authenticator::find_scram_user(std::string_view name) const {
 
 runtime::Task<Verdict> Authenticator::verify_password(runtime::Loop& loop, Password credentials,
                                                       const IpAddress& client,
-                                                      std::string_view mechanism) {
+                                                      std::string_view mechanism, Wrong& wrong) {
   if (!may_act_for(credentials.authzid, credentials.authcid)) {
     co_return Rejected{Rejected::Cause::kForeignAuthzid, std::move(credentials.authcid)};
   }
@@ -221,7 +260,7 @@ runtime::Task<Verdict> Authenticator::verify_password(runtime::Loop& loop, Passw
   std::shared_ptr<const config::User> user = now.table->find(credentials.authcid);
   // An unknown user goes the same way to the end: same MAC, same look-up, same hash.
   const std::string name = user ? user->name : ascii::lower(credentials.authcid);
-  const std::string hash = user ? user->password_hash : now.table->decoy_hash();
+  const std::string hash = user ? user->password_hash : now.table->decoy_hash(name);
   const bool has_sources = !now.sources->empty();
   if (!user && has_sources) {
     Question question{.name = std::move(credentials.authcid),
@@ -229,13 +268,14 @@ runtime::Task<Verdict> Authenticator::verify_password(runtime::Loop& loop, Passw
                       .mechanism = std::string(mechanism),
                       .client = client};
     question.mac = cache_.mac(name, "password from " + client.str(), question.secret);
+    wrong = question.mac;
     co_return co_await ask_sources(loop, std::move(question), std::move(now));
   }
   const CredentialsMac mac = cache_.mac(name, hash, credentials.password);
+  wrong = mac;
   const NetworkPath path = path_of(client);
   if (user && cache_.contains(mac, loop.now())) {
     if (!may_come_from(*user, client)) co_return Rejected{Rejected::Cause::kForeignNetwork, name};
-    known_.remember(path, loop.now());
     co_return Accepted{Identity(std::move(user), now.generation), true};
   }
 
@@ -266,7 +306,6 @@ runtime::Task<Verdict> Authenticator::verify_password(runtime::Loop& loop, Passw
   }
   cache_.insert(mac, loop.now());
   if (!may_come_from(*user, client)) co_return Rejected{Rejected::Cause::kForeignNetwork, name};
-  known_.remember(path, loop.now());
   co_return Accepted{Identity(std::move(user), now.generation), false};
 }
 

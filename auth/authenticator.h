@@ -16,6 +16,7 @@
 #include "auth/hashing_queue.h"
 #include "auth/identity.h"
 #include "auth/known_networks.h"
+#include "auth/login_guard.h"
 #include "auth/password_hash.h"
 #include "auth/proof.h"
 #include "auth/rejection_pace.h"
@@ -51,6 +52,13 @@ struct Rejected {
   Cause cause = Cause::kWrongPassword;  ///< For our own log only: a client must not learn it.
   std::string name = {};    ///< The user, as configured; as the client said it if there is none.
   std::string detail = {};  ///< For our own log only.
+  Penalty penalty = {};     ///< For this and earlier failures.
+};
+
+/// `421 4.7.0`: too many logins were wrong, and neither a right nor a wrong one is told apart now.
+struct Barred {
+  Bar bar{};
+  std::string name = {};  ///< As the client said it. For our own log only.
 };
 
 /// `454 4.7.0`: nobody can say now. The reason is our own trouble; it is fit for log and client.
@@ -60,7 +68,7 @@ struct Unavailable {
   std::string detail = {};  ///< For our own log only: which source, and why.
 };
 
-using Verdict = std::variant<Accepted, Rejected, Unavailable>;
+using Verdict = std::variant<Accepted, Rejected, Unavailable, Barred>;
 
 /// Checks a password against a PHC hash, blocking. `verify_password`, or what a test puts in its
 /// place.
@@ -75,6 +83,7 @@ class Authenticator {
     Duration cache_lifetime = std::chrono::minutes(5);  ///< Of verified credentials; 0: no cache.
     std::size_t most_cached = 65536;     ///< Verified credentials, ≈ 100 octets each.
     KnownNetworks::Options known = {};   ///< From where users logged in lately.
+    LoginGuard::Options guard = {};      ///< Against guessing.
     HashingQueue::Options hashing = {};  ///< Say `fit(…)`: the default is one.
     PasswordVerifier verify_password = auth::verify_password;
   };
@@ -94,6 +103,8 @@ class Authenticator {
   Renewal renew(Identity& identity) const;
   /// A reload may change it, from any thread; it holds for what is already cached, too.
   void set_cache_lifetime(Duration lifetime) { cache_.set_lifetime(lifetime); }
+  /// The same, for what brakes guessing.
+  void set_guard(LoginGuard::Options options) { guard_.set_options(options); }
 
   /// Says whether the proof is right. A hit in the
   /// cache does not suspend and costs one HMAC. Otherwise one hash is computed on the thread pool
@@ -104,6 +115,10 @@ class Authenticator {
   /// and let in again without a hash or a question. A name of our own users is never asked for
   /// elsewhere: no source speaks for them.
   ///
+  /// After too many wrong logins from a network or by a name nobody is let in there but who was
+  /// lately, by the same name from the same network; a network that nobody has ever logged in from
+  /// is not even asked.
+  ///
   /// An `authzid` other than `authcid`, but for the case of A-Z, is rejected without a look at the
   /// users.
   ///
@@ -113,6 +128,10 @@ class Authenticator {
   /// their own.
   runtime::Task<Verdict> verify(runtime::Loop& loop, Proof proof, const IpAddress& client,
                                 std::string_view mechanism = {});
+
+  /// What comes of a login that the mechanism itself has found wrong: counted as one that `verify`
+  /// rejects.
+  Verdict disproved(runtime::Loop& loop, Rejected rejected, const IpAddress& client);
 
   /// The keys by which this user proves to know the password by SCRAM, or decoys.
   ScramUser find_scram_user(std::string_view name) const;
@@ -125,6 +144,14 @@ class Authenticator {
   HashingQueue::Load load() const { return queue_.load(); }
 
  private:
+  /// What was wrong, by which it is told from other guesses.
+  using Wrong = std::optional<CredentialsMac>;
+  /// Judges the proof, whoever shows it. `wrong` becomes the credentials, where there are any.
+  runtime::Task<Verdict> judge(runtime::Loop& loop, Proof proof, const IpAddress& client,
+                               std::string_view mechanism, Wrong& wrong);
+  /// Counts what was wrong or right, and hides it behind `bar` where there is one.
+  Verdict weigh(Verdict verdict, std::string name, const std::optional<Bar>& bar,
+                const IpAddress& client, const Wrong& wrong, TimePoint now);
   /// A table and its number.
   struct Users {
     std::shared_ptr<const UserTable> table;
@@ -134,22 +161,24 @@ class Authenticator {
   Users users() const;
   runtime::Task<Verdict> ask_sources(runtime::Loop& loop, Question question, Users asked);
   /// Lets in whom a source has let in.
-  Verdict admit(Granted grant, const Users& now, const IpAddress& client, TimePoint at,
-                bool from_cache);
+  static Verdict admit(Granted grant, const Users& now, bool from_cache);
   /// The hash that a wrong password costs.
   runtime::Task<Result<bool>> hash_in_vain(runtime::Loop& loop, const IpAddress& client,
-                                           const UserTable& table, const CredentialsMac& mac,
+                                           const std::string& decoy, const CredentialsMac& mac,
                                            const Secret& password);
   runtime::Task<Verdict> verify_token(runtime::Loop& loop, BearerToken token,
-                                      const IpAddress& client, std::string_view mechanism);
-  Verdict verify_proved(runtime::Loop& loop, ProvedUser proved, const IpAddress& client);
+                                      const IpAddress& client, std::string_view mechanism,
+                                      Wrong& wrong);
+  Verdict verify_proved(ProvedUser proved, const IpAddress& client);
   runtime::Task<Verdict> verify_password(runtime::Loop& loop, Password credentials,
-                                         const IpAddress& client, std::string_view mechanism);
+                                         const IpAddress& client, std::string_view mechanism,
+                                         Wrong& wrong);
 
   PasswordVerifier verifier_;
   HashingQueue queue_;
   VerifiedCache cache_;
   KnownNetworks known_;
+  LoginGuard guard_;
   mutable std::mutex users_mutex_;
   std::shared_ptr<const UserTable> users_;
   std::shared_ptr<const SourceList> sources_ = std::make_shared<const SourceList>();

@@ -1,7 +1,11 @@
 #include "auth/user_table.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <map>
 #include <string>
 #include <tuple>
@@ -47,11 +51,37 @@ Result<std::shared_ptr<const UserTable>> UserTable::build(std::vector<config::Us
     }
   }
   table->make_scram_decoys(verifiers);
-  const auto most_common =
-      std::ranges::max_element(costs, {}, [](const auto& entry) { return entry.second.first; });
-  table->decoy_hash_ = most_common == costs.end() ? auth::decoy_hash(kDefaultHashCost)
-                                                  : auth::decoy_hash(most_common->second.second);
+  std::size_t users_up_to = 0;
+  table->decoys_.reserve(std::max<std::size_t>(costs.size(), 1));
+  for (const auto& [cost, users_with_it] : costs) {
+    users_up_to += users_with_it.first;
+    table->decoys_.push_back(
+        {.users_up_to = users_up_to, .hash = auth::decoy_hash(users_with_it.second)});
+  }
+  if (costs.empty()) {
+    table->decoys_.push_back({.users_up_to = 1, .hash = auth::decoy_hash(kDefaultHashCost)});
+  }
   return table;
+}
+
+const std::string& UserTable::decoy_hash(std::string_view name) const {
+  if (decoys_.size() == 1) return decoys_.front().hash;
+  // Of this process: over a reload that changes few hashes a name keeps what it had.
+  static const std::array<char, 32> key = [] {
+    std::array<std::uint8_t, 32> octets{};
+    crypto::random_bytes(octets);
+    return std::bit_cast<std::array<char, 32>>(octets);
+  }();
+  const auto digest =
+      crypto::hmac_sha256(std::string_view(key.data(), key.size()), ascii::lower(name));
+  std::uint64_t number = 0;
+  std::memcpy(&number, digest.data(), sizeof number);
+  // A part of the whole and no remainder: one user more or less moves hardly anybody.
+  const double part = static_cast<double>(number >> 11U) * 0x1p-53;
+  const double place = part * static_cast<double>(decoys_.back().users_up_to);
+  return std::ranges::upper_bound(decoys_, place, {}, [](const Decoy& decoy) {
+           return static_cast<double>(decoy.users_up_to);
+         })->hash;
 }
 
 void UserTable::make_scram_decoys(const std::map<std::string, std::string>& verifiers) {

@@ -42,10 +42,11 @@ class UserTable {
   /// user of this table, whom no source speaks for.
   std::shared_ptr<const config::User> user_of(const Grant& grant) const;
 
-  /// A hash that no password has, with the cost that most users' hashes have: checking an unknown
-  /// user's password against it takes as long as theirs. A user whose cost differs from the most
-  /// common one can be told apart by time: hash all passwords with the same cost.
-  const std::string& decoy_hash() const { return decoy_hash_; }
+  /// A hash that no password has: checking an unknown user's password against it takes as long as a
+  /// user's. Where users' hashes cost differently, so do the decoys, each cost as often as users
+  /// have it, and for one name the same: no time tells a name that a user has from one that none
+  /// has. `name` is compared as `find` does.
+  const std::string& decoy_hash(std::string_view name) const;
 
   /// The iterations, and the octets of the salt, that most SCRAM verifiers of these users have;
   /// what we make ourselves if none has.
@@ -64,7 +65,12 @@ class UserTable {
   std::unordered_map<std::string_view, std::shared_ptr<const config::User>, ascii::CaselessHash,
                      ascii::CaselessEqual>
       users_;
-  std::string decoy_hash_;
+  /// A decoy, and how many users' hashes cost as much, those before it included.
+  struct Decoy {
+    std::size_t users_up_to = 0;
+    std::string hash;
+  };
+  std::vector<Decoy> decoys_;  // one at least
   Rights rights_;
   void make_scram_decoys(const std::map<std::string, std::string>& verifiers);
 

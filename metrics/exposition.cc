@@ -290,6 +290,9 @@ void add_process(Page& page, const ProcessMetrics& process) {
   page.single("sallyport_auth_queue_refusals_total",
               "Logins deferred because too many passwords were waiting to be checked.",
               MetricType::Counter, static_cast<double>(process.auth_queue_refusals.value()));
+  page.single("sallyport_auth_bars_total",
+              "Networks and accounts barred from logging in for a while, by which of them.", "by",
+              process.auth_bars);
   page.single("sallyport_unfit_messages_total", "Messages refused for what is in them, by reason.",
               "reason", process.unfit_messages);
 }

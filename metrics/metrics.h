@@ -56,10 +56,15 @@ inline constexpr std::array<std::string_view, 13> kOffenceNames = {
     "many_errors",   "auth_failures", "too_slow", "revoked",      "no_login",
     "idle_commands", "not_reading",   "content"};
 
-/// How an AUTH exchange ended: 235, 535, 454, or given up (`*`) or not understood (501).
-enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted };
-inline constexpr std::array<std::string_view, 4> kAuthResultNames = {"accepted", "rejected",
-                                                                     "unavailable", "aborted"};
+/// How an AUTH exchange ended: 235, 535, 454, given up (`*`) or not understood (501), or 421 for
+/// earlier failures.
+enum class AuthResult : std::uint8_t { kAccepted, kRejected, kUnavailable, kAborted, kBarred };
+inline constexpr std::array<std::string_view, 5> kAuthResultNames = {
+    "accepted", "rejected", "unavailable", "aborted", "barred"};
+
+/// Of what too many logins were wrong.
+enum class AuthBar : std::uint8_t { kNetwork, kAccount };
+inline constexpr std::array<std::string_view, 2> kAuthBarNames = {"network", "account"};
 
 /// How a question to a source of identities ended.
 enum class SourceAnswer : std::uint8_t {
@@ -268,6 +273,7 @@ struct ProcessMetrics {
   Gauge content_limit;          ///< `message.budget`, in octets.
   Counter content_refusals;     ///< Messages answered 452 4.3.1 because the budget was used up.
   Counter auth_queue_refusals;  ///< Logins answered 454 4.7.0 because too many were waiting.
+  ByLabel<AuthBar, kAuthBarNames> auth_bars;   ///< Begun: `[auth.brute_force]`.
   ByLabel<Unfit, kUnfitNames> unfit_messages;  ///< Refused after their end, with 5xx.
 };
 

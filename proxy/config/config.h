@@ -15,6 +15,7 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/address_pattern.h"
 #include "proxy/config/auth_source.h"
+#include "proxy/config/brute_force.h"
 #include "proxy/config/limit.h"
 #include "proxy/config/limits.h"
 #include "proxy/config/oauth.h"
@@ -140,6 +141,7 @@ struct Auth {
   std::vector<UserRule> group_rules{};  ///< `[[auth.group]]`; their `match` is of a group's name.
   std::vector<PasswdFile> sources{};    ///< `[[auth.source]]` that are files of passwords.
   std::vector<AuthSource> asked_sources{};  ///< The others, in the order they are asked.
+  BruteForce brute_force{};                 ///< Against guessing.
   std::vector<User> file_users;  ///< From the users file and the sources, as `load` read them.
 
   bool operator==(const Auth&) const = default;

@@ -42,6 +42,17 @@ Form<std::string> password_hash_form() {
           .secret = true};
 }
 
+void read_brute_force(const Section& section, BruteForce& brute_force) {
+  const auto failures = integer_form<std::uint32_t>(0, 1'000'000);
+  section.read("network_failures", brute_force.network_failures, failures);
+  section.read("account_failures", brute_force.account_failures, failures);
+  const auto span = duration_form(std::chrono::seconds(1), std::chrono::days(7));
+  section.read("window", brute_force.window, span);
+  section.read("block", brute_force.block, span);
+  section.read("max_delay", brute_force.max_delay,
+               duration_form(milliseconds(0), std::chrono::minutes(1)));
+}
+
 Limits read_own_limits(const Section& section, const Limits& defaults) {
   const auto limits = section.table("limits", schema::kUserLimits);
   return limits ? read_limits(*limits, defaults) : defaults;
@@ -221,6 +232,9 @@ void read_auth(const Section& top, const Outside& outside, Config& config) {
     if (auth->has("mechanisms")) config.auth.mechanisms = read_mechanisms(*auth);
     auth->read("cache_lifetime", config.auth.cache_lifetime,
                duration_form(milliseconds(0), std::chrono::hours(24)));
+    if (const auto section = auth->table("brute_force", schema::kBruteForce)) {
+      read_brute_force(*section, config.auth.brute_force);
+    }
     std::vector<Section> users;
     for (const Section& section : auth->tables("user", schema::kAuthUser)) {
       if (section.has("match")) {

@@ -31,7 +31,9 @@ inline constexpr auto kTls =
 inline constexpr auto kTlsPair =
     std::to_array<std::string_view>({"certificate", "key", "ocsp_response"});
 inline constexpr auto kAuth = std::to_array<std::string_view>(
-    {"mechanisms", "file", "cache_lifetime", "user", "group", "source"});
+    {"mechanisms", "file", "cache_lifetime", "brute_force", "user", "group", "source"});
+inline constexpr auto kBruteForce = std::to_array<std::string_view>(
+    {"network_failures", "account_failures", "window", "block", "max_delay"});
 inline constexpr auto kAuthUser = std::to_array<std::string_view>(
     {"name", "match", "password", "senders", "limits", "groups", "labels"});
 inline constexpr auto kAuthGroup =
@@ -134,6 +136,7 @@ inline constexpr Schema kHeader{"[listener.header]", keys::kHeader};
 inline constexpr Schema kTls{"[tls]", keys::kTls};
 inline constexpr Schema kTlsPair{"[[tls.pair]]", keys::kTlsPair};
 inline constexpr Schema kAuth{"[auth]", keys::kAuth};
+inline constexpr Schema kBruteForce{"[auth.brute_force]", keys::kBruteForce};
 inline constexpr Schema kAuthUser{"[[auth.user]]", keys::kAuthUser};
 inline constexpr Schema kAuthGroup{"[[auth.group]]", keys::kAuthGroup};
 inline constexpr Schema kAuthSource{"[[auth.source]]", keys::kAuthSource};
@@ -165,7 +168,7 @@ inline constexpr Schema kSecret{"a secret", keys::kPassword};
 /// Every section, each once.
 inline constexpr auto kAll = std::to_array<Schema>(
     {kTop,           kListener,  kHeader,        kTls,          kTlsPair,        kAuth,
-     kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
+     kBruteForce, kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
      kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender, kProviderOAuth,
      kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,          kTarget,
      kSession,       kMessage,   kLog,           kAdmin,        kMetrics,        kLimit});

@@ -65,6 +65,7 @@ Control::Control(runtime::Loop& loop, std::string path, Snapshot first, const ne
         source_watch_.heard(source, how, reason);
       }),
       authenticator_({.cache_lifetime = config().auth.cache_lifetime,
+                      .guard = config().auth.brute_force,
                       .hashing = auth::HashingQueue::Options::fit(runtime::available_cpus())},
                      snapshot_.users),
       tokens_(http_, [this](const std::string& upstream,
@@ -123,6 +124,7 @@ void Control::publish() {
   // To end one may take a second.
   if (!gone.empty()) background_.spawn(end_sources(std::move(gone)));
   authenticator_.set_cache_lifetime(config().auth.cache_lifetime);
+  authenticator_.set_guard(config().auth.brute_force);
   traces_.set_capacity(config().trace);
   limits_.update([this](std::string_view name) { return snapshot_.users->find(name); },
                  std::chrono::steady_clock::now());

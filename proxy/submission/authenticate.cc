@@ -57,16 +57,12 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
     results[metrics::AuthResult::kAborted].add();
     co_return;
   }
-  if (auto* rejected = std::get_if<auth::Rejected>(&*end_of_exchange)) {
-    co_return co_await reject(*rejected, mechanism, *exchange);
-  }
-  auto& proof = std::get<auth::Proof>(*end_of_exchange);
   // Replies before this one must not wait for a password to be hashed.
   const auto sent = co_await dialog_.flush(after(config().session.command_timeout));
   if (!sent) co_return end(sent.error());
-  const std::string authcid(auth::claimed_name(proof));
-  auto verdict = co_await context_.authenticator.verify(context_.loop, std::move(proof),
-                                                        client_address(), mechanism);
+  const auto* proof = std::get_if<auth::Proof>(&*end_of_exchange);
+  const std::string authcid(proof ? auth::claimed_name(*proof) : std::string_view());
+  auto verdict = co_await judge(*std::move(end_of_exchange), mechanism);
   login_by_ = after(config().session.login_timeout);  // the time we took is not the client's
 
   if (auto* accepted = std::get_if<auth::Accepted>(&verdict)) {
@@ -74,6 +70,12 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
     if (log_in(std::move(accepted->identity), mechanism)) dialog_.say(replies::kAuthenticated);
   } else if (const auto* rejected = std::get_if<auth::Rejected>(&verdict)) {
     co_await reject(*rejected, mechanism, *exchange);
+  } else if (const auto* barred = std::get_if<auth::Barred>(&verdict)) {
+    results[metrics::AuthResult::kBarred].add();
+    context_.refusals.login_failed(context_.logger, context_.loop.now(), LoginFailure::kBarred,
+                                   log_client(), mechanism, barred->name);
+    count_refusal(421);
+    disconnect(metrics::Offence::kTooManyFailures, replies::barred(barred->bar.left));
   } else {
     const auto& [reason, busy, detail] = std::get<auth::Unavailable>(verdict);
     results[metrics::AuthResult::kUnavailable].add();
@@ -84,6 +86,15 @@ runtime::Task<void> Session::authenticate(std::string_view arguments) {
     // A client that goes on at once would only make the queue longer.
     fail_login(replies::auth_unavailable(reason), 454);
   }
+}
+
+runtime::Task<auth::Verdict> Session::judge(ExchangeEnd end, std::string mechanism) {
+  if (auto* disproved = std::get_if<auth::Rejected>(&end)) {
+    co_return context_.authenticator.disproved(context_.loop, std::move(*disproved),
+                                               client_address());
+  }
+  co_return co_await context_.authenticator.verify(
+      context_.loop, std::get<auth::Proof>(std::move(end)), client_address(), mechanism);
 }
 
 std::vector<std::string> Session::mechanisms() const {
@@ -98,6 +109,8 @@ runtime::Task<void> Session::reject(const auth::Rejected& rejected, const std::s
   context_.metrics.for_mechanism(mechanism).results[metrics::AuthResult::kRejected].add();
   context_.refusals.login_failed(context_.logger, context_.loop.now(), failure_of(rejected.cause),
                                  log_client(), mechanism, rejected.name, rejected.detail);
+  if (rejected.penalty.bars) note_bar(*rejected.penalty.bars, rejected.name);
+  co_await hold_back(rejected.penalty.delay);
   if (!exchange.last_word().empty()) {
     dialog_.say(replies::challenge(exchange.last_word()));
     // "*" is an answer, too: it has heard 501.
@@ -195,6 +208,23 @@ bool Session::log_in(auth::Identity identity, std::string mechanism) {
   network_.authenticate();
   dialog_.be_patient();
   return true;
+}
+
+void Session::note_bar(auth::BarredBy by, std::string_view name) {
+  context_.metrics.process()
+      .auth_bars[by == auth::BarredBy::kNetwork ? metrics::AuthBar::kNetwork
+                                                : metrics::AuthBar::kAccount]
+      .add();
+  context_.refusals.barred(context_.logger, context_.loop.now(), by, log_client(), name);
+}
+
+runtime::Task<void> Session::hold_back(Duration delay) {
+  if (delay <= Duration::zero() || draining_) co_return;
+  runtime::Event woken(context_.loop);
+  hold_ = &woken;
+  (void)co_await woken.wait(after(delay));
+  hold_ = nullptr;
+  login_by_ = after(config().session.login_timeout);
 }
 
 void Session::fail_login(std::string_view reply, int code) {

@@ -99,6 +99,15 @@ void RefusalLog::login_failed(log::Logger& logger, TimePoint now, LoginFailure c
   logger.write(level, std::move(*line), kind_of(client));
 }
 
+void RefusalLog::barred(log::Logger& logger, TimePoint now, auth::BarredBy by,
+                        const Client& client, std::string_view authcid) {
+  auto line = begin(logger, now, log::Level::kWarning, "auth_barred", bars_, client);
+  if (!line) return;
+  line->field("by", by == auth::BarredBy::kNetwork ? "network" : "account");
+  if (!authcid.empty()) line->field("authcid", authcid);
+  logger.write(log::Level::kWarning, std::move(*line), kind_of(client));
+}
+
 void RefusalLog::command_refused(log::Logger& logger, TimePoint now, smtp::Verb verb,
                                  const Client& client, std::string_view reply) {
   auto line = begin(logger, now, log::Level::kInfo, "refused",

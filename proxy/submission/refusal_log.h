@@ -9,6 +9,7 @@
 #include <optional>
 #include <string_view>
 
+#include "auth/login_guard.h"
 #include "metrics/metrics.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
@@ -27,10 +28,11 @@ enum class LoginFailure : std::uint8_t {
   kUnavailable,         ///< 454: the password could not be checked now.
   kTooManyConnections,  ///< 421: the user has `limits.connections`.
   kSource,              ///< 535: no [[auth.source]] lets it in.
+  kBarred,              ///< 421: too many logins from there, or by this name, were wrong.
 };
-inline constexpr std::array<std::string_view, 7> kLoginFailureNames = {
+inline constexpr std::array<std::string_view, 8> kLoginFailureNames = {
     "unknown_user", "wrong_password",       "foreign_authzid", "foreign_network",
-    "unavailable",  "too_many_connections", "no_source"};
+    "unavailable",  "too_many_connections", "no_source",       "barred"};
 
 /// Writes these lines. For each event and reason it writes at most 10 lines in ten seconds for one
 /// client network and 100 for all; the next line has the number of those left out in `suppressed`.
@@ -59,6 +61,9 @@ class RefusalLog {
   void login_failed(log::Logger& logger, TimePoint now, LoginFailure cause, const Client& client,
                     std::string_view mechanism, std::string_view authcid,
                     std::string_view error = {});
+  /// `auth_barred`: the login before was the last that is looked at for a while.
+  void barred(log::Logger& logger, TimePoint now, auth::BarredBy by, const Client& client,
+              std::string_view authcid);
   /// `refused`. `reply` is what the client heard, in one line.
   void command_refused(log::Logger& logger, TimePoint now, smtp::Verb verb, const Client& client,
                        std::string_view reply);
@@ -86,6 +91,7 @@ class RefusalLog {
   std::array<Gate, metrics::kOffenceNames.size()> offences_;
   std::array<Gate, kLoginFailureNames.size()> logins_;
   std::array<Gate, metrics::kVerbNames.size()> commands_;
+  Gate bars_;
   Gate handshakes_;
 };
 

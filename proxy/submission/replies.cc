@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
 
 #include "proxy/base/base64.h"
 
@@ -43,6 +44,12 @@ std::string malformed_response(std::string_view reason) {
 
 std::string auth_unavailable(std::string_view reason) {
   return wire(454, {4, 7, 0}, fmt::format("Temporary authentication failure: {}", reason));
+}
+
+std::string barred(Duration left) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
+  return fmt::format(
+      "421 4.7.0 Too many failed authentications, closing connection; try again in {} s\r\n", seconds);
 }
 
 std::string chunk_received(std::uint64_t size) {

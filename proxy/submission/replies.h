@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "proxy/base/clock.h"
 #include "proxy/message/envelope.h"
 #include "proxy/smtp/line_buffer.h"
 #include "proxy/smtp/reply.h"
@@ -67,6 +68,9 @@ inline constexpr Wire kResponseTooLong = "500 5.5.6 Authentication exchange line
 inline constexpr Wire kNoSuchMechanism = "504 5.5.4 Authentication mechanism not offered\r\n";
 inline constexpr Wire kTooManyAuthFailures =
     "421 4.7.0 Too many failed authentications, closing connection\r\n";
+
+/// `421 4.7.0 …; try again in N s`: too many logins were wrong, and none is looked at meanwhile.
+std::string barred(Duration left);
 
 // The login no longer holds: the users were reloaded since.
 inline constexpr Wire kUserRemoved = "421 4.7.0 Your user was removed, closing connection\r\n";

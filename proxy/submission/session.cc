@@ -343,6 +343,7 @@ void Session::check_login() {
 
 void Session::drain() {
   draining_ = true;
+  if (hold_) hold_->set();
   if (waiting_for_command_ && !transaction_) dialog_.stream()->interrupt();
   // Inside a handshake nothing can be said, and nothing was accepted yet.
   if (handshaking_) handshaking_->abort();
@@ -354,6 +355,7 @@ void Session::hang_up() {
 }
 
 void Session::abort() {
+  if (hold_) hold_->set();
   if (dialog_.stream()) dialog_.stream()->abort();
   if (handshaking_) handshaking_->abort();
 }

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "proxy/base/ip_address.h"
+#include "proxy/runtime/event.h"
 #include "proxy/runtime/turn_budget.h"
 #include "proxy/smtp/capabilities.h"
 #include "proxy/smtp/command.h"
@@ -163,6 +164,7 @@ class Session {
   runtime::Task<std::optional<ExchangeEnd>> run_exchange(auth::SaslExchange& exchange,
                                                          std::optional<std::string> initial);
   runtime::Task<std::optional<std::string>> read_response();
+  runtime::Task<auth::Verdict> judge(ExchangeEnd end, std::string mechanism);
   /// False: the user has too many connections, and the session ends.
   bool log_in(auth::Identity identity, std::string mechanism);
   /// Who needs no AUTH where the client is, if anybody, is logged in.
@@ -171,6 +173,10 @@ class Session {
   std::vector<std::string> mechanisms() const;
   runtime::Task<void> reject(const auth::Rejected& rejected, const std::string& mechanism,
                              const auth::SaslExchange& exchange);
+  /// Too many logins were wrong: from now on they are barred for a while.
+  void note_bar(auth::BarredBy by, std::string_view name);
+  /// Waits before a refusal is said. A shutdown does not wait for it.
+  runtime::Task<void> hold_back(Duration delay);
   /// Says `reply`, and breaks off after the last failure that a session may have.
   void fail_login(std::string_view reply, int code);
   void count_failed_login();
@@ -273,6 +279,7 @@ class Session {
   TimePoint login_by_ = kNever;  // without a login the session ends then
   Tally tally_;
   RefusedData refused_data_;
+  runtime::Event* hold_ = nullptr;  // while a refusal is held back
   bool open_ = true;
   bool draining_ = false;
   bool waiting_for_command_ = false;

@@ -126,7 +126,9 @@ class Server:
 
 
 # For those of whom nothing else is said: without it they may send as nobody.
-RULE = '[[auth.user]]\nmatch = "shop*"\nsenders = ["*@shop.example.com"]\n'
+# Here one client shows every wrong token there is, and wants each answer at once.
+RULE = '[auth.brute_force]\nnetwork_failures = 0\naccount_failures = 0\n' \
+       '[[auth.user]]\nmatch = "shop*"\nsenders = ["*@shop.example.com"]\n'
 
 
 class Identity(unittest.TestCase):

@@ -64,6 +64,7 @@ std::string told(const Verdict& verdict) {
     return accepted->identity.name() + (accepted->from_cache ? " from cache" : "");
   }
   if (const auto* unavailable = std::get_if<Unavailable>(&verdict)) return unavailable->reason;
+  if (std::holds_alternative<Barred>(verdict)) return "barred";
   switch (std::get<Rejected>(verdict).cause) {
     case Rejected::Cause::kUnknownUser:
       return "unknown user";
@@ -187,6 +188,119 @@ TEST_F(AuthenticatorTest, AUserMayBeHeldToNetworks) {
   EXPECT_EQ(verify("outside", "right"), "foreign network");
   EXPECT_EQ(verify("outside", "right"), "foreign network");
   EXPECT_EQ(hasher_.calls, 3);
+}
+
+// Half of the users have dear hashes. Among names that nobody has, as many take as long: neither one
+// answer's time nor that of many tells who is a user.
+TEST(AuthenticatorTimes, OfUnknownNamesAreThoseOfUsers) {
+  constexpr int kNames = 1000;
+  const std::string dear = decoy_hash({.memory_kib = 64, .passes = 2, .lanes = 1});
+  const std::string cheap = decoy_hash({.memory_kib = 32, .passes = 1, .lanes = 1});
+  std::vector<config::User> users;
+  users.reserve(kNames);
+  for (int i = 0; i < kNames; ++i) {
+    users.push_back(user("user" + std::to_string(i), i % 2 == 0 ? dear : cheap));
+  }
+  Loop loop(runtime::Time::kVirtual);
+  Duration cost{};
+  Authenticator::Options options;
+  options.guard = {.network_failures = 0, .account_failures = 0};
+  options.verify_password = [&](const std::string& hash, const Secret&) -> Result<bool> {
+    cost = config::parse_argon2id(hash).value().memory_kib == 64 ? 50ms : 10ms;
+    return false;
+  };
+  options.hashing.runner = [&](Loop& on, const HashingQueue::Work& work) -> Task<Result<bool>> {
+    Result<bool> answer = work();
+    runtime::Event never(on);
+    (void)co_await never.wait(on.after(cost));
+    co_return answer;
+  };
+  Authenticator authenticator(options, table(std::move(users)));
+  const auto long_answers = [&](const std::string& prefix) {
+    int count = 0;
+    for (int i = 0; i < kNames; ++i) {
+      const TimePoint began = loop.now();
+      (void)loop.run(authenticator.verify(
+          loop, Password{"", prefix + std::to_string(i), Secret("wrong")}, kClient));
+      const Duration took = loop.now() - began;
+      EXPECT_TRUE(took == 10ms || took == 50ms);
+      if (took == 50ms) ++count;
+    }
+    return count;
+  };
+  EXPECT_EQ(long_answers("user"), kNames / 2);
+  // The deviation is 16.
+  EXPECT_NEAR(long_answers("nobody"), kNames / 2, 100);
+}
+
+/// As AuthenticatorTest, with clients in several places and few failures to bar them.
+class GuardedAuthenticatorTest : public AuthenticatorTest {
+ protected:
+  GuardedAuthenticatorTest() {
+    authenticator_.set_guard({.network_failures = 4, .account_failures = 8, .block = 10min});
+  }
+  std::string verify_from(const char* address, std::string authcid, std::string_view password) {
+    return told(loop_.run(authenticator_.verify(
+        loop_, Password{.authzid = {}, .authcid = std::move(authcid), .password = Secret(password)},
+        IpAddress::parse(address).value())));
+  }
+  void guess_from(const char* address, int times) {
+    for (int i = 0; i < times; ++i) {
+      (void)verify_from(address, "nobody" + std::to_string(i), std::to_string(i));
+    }
+  }
+};
+
+TEST_F(GuardedAuthenticatorTest, ANetworkOfStrangersIsBarredWithoutAHash) {
+  guess_from("198.51.100.1", 4);
+  const int calls = hasher_.calls;
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "barred");
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "wrong"), "barred");
+  EXPECT_EQ(hasher_.calls, calls);
+  EXPECT_EQ(verify_from("198.51.100.2", "billing", "right"), "billing") << "its neighbour is not";
+  pass(10min);
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "billing");
+}
+
+// A cluster behind one address: one application guesses, the others go on.
+TEST_F(GuardedAuthenticatorTest, WhoLoggedInFromThereIsLetIn) {
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "billing");
+  guess_from("198.51.100.1", 4);
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "billing from cache");
+  pass(6min);  // the cache forgets
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "billing");
+  EXPECT_EQ(verify_from("198.51.100.1", "shop", "other"), "barred") << "it never did";
+}
+
+// Else the words or the time would tell which names are used there.
+TEST_F(GuardedAuthenticatorTest, WhereSomebodyLoggedInAWrongLoginLooksTheSameForAnybody) {
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "billing");
+  guess_from("198.51.100.1", 4);
+  for (const char* name : {"billing", "shop", "nobody"}) {
+    const int calls = hasher_.calls;
+    EXPECT_EQ(verify_from("198.51.100.1", name, "wrong"), "barred") << name;
+    EXPECT_EQ(hasher_.calls, calls + 1) << name;
+  }
+}
+
+TEST_F(GuardedAuthenticatorTest, AnAccountUnderAttackIsLetInWhereItIsUsed) {
+  EXPECT_EQ(verify_from("203.0.113.1", "billing", "right"), "billing");
+  for (int i = 0; i < 8; ++i) {
+    const std::string address = "10." + std::to_string(i) + ".0.1";
+    EXPECT_EQ(verify_from(address.c_str(), "billing", std::to_string(i)), "wrong password");
+  }
+  EXPECT_EQ(verify_from("192.0.2.1", "billing", "right"), "barred");
+  EXPECT_EQ(verify_from("192.0.2.1", "shop", "other"), "shop");
+  EXPECT_EQ(verify_from("203.0.113.1", "billing", "right"), "billing from cache");
+}
+
+TEST_F(GuardedAuthenticatorTest, WhatAMechanismHasFoundWrongCounts) {
+  const IpAddress client = IpAddress::parse("198.51.100.1").value();
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(told(authenticator_.disproved(loop_, {.name = "billing"}, client)), "wrong password");
+  }
+  EXPECT_EQ(told(authenticator_.disproved(loop_, {.name = "billing"}, client)), "barred");
+  EXPECT_EQ(verify_from("198.51.100.1", "billing", "right"), "barred");
 }
 
 TEST_F(AuthenticatorTest, UnknownUserAndWrongPasswordCostOneHashEach) {

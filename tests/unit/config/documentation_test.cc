@@ -94,6 +94,7 @@ Documented documented(const Schema& section) {
 bool has_chapter(const std::map<std::string, Chapter>& chapters, std::string_view key) {
   return chapters.contains(fmt::format("[{}]", key)) ||
          chapters.contains(fmt::format("[[{}]]", key)) ||
+         chapters.contains(fmt::format("[auth.{}]", key)) ||
          chapters.contains(fmt::format("[[auth.{}]]", key)) ||
          chapters.contains(fmt::format("[[tls.{}]]", key));
 }
@@ -173,6 +174,9 @@ TEST(Documentation, HasExamplesThatAreAccepted) {
       if (title == "[auth]") outside.files["users.toml"] = "";
       if (title == "[[listener]]" || title == "[[tls.pair]]") {
         example += "[tls]\ncertificate = 'tls.crt'\nkey = 'tls.key'\n";
+      }
+      if (title == "[auth.brute_force]") {
+        example += "[[auth.user]]\nname = 'a'\npassword = '" + std::string(kHash) + "'\n";
       }
       if (title == "[[route]]") {
         for (const std::string_view name : {"ses", "mailgun"}) {

@@ -160,7 +160,9 @@ TEST(Load, EveryKeySetsItsField) {
       "[metrics]\nmax_users = 7\n"
       "[limits]\nmessages = '1/second'\nrecipients = '2/second'\nbytes = '3 KB/second'\n"
       "connections = 4\n"
-      "[auth]\nmechanisms = ['LOGIN']\ncache_lifetime = '0s'\nfile = 'empty'\n",
+      "[auth]\nmechanisms = ['LOGIN']\ncache_lifetime = '0s'\nfile = 'empty'\n"
+      "[auth.brute_force]\nnetwork_failures = 5\naccount_failures = 0\nwindow = '1m'\n"
+      "block = '1h'\nmax_delay = '2s'\n",
       {.files = {{"empty", ""}}, .variables = {}});
   EXPECT_EQ(config.hostname, "a.example");
   EXPECT_EQ(config.workers, 3u);
@@ -197,6 +199,11 @@ TEST(Load, EveryKeySetsItsField) {
   EXPECT_THAT(config.auth.mechanisms, ElementsAre("LOGIN"));
   EXPECT_EQ(config.auth.cache_lifetime, 0s);
   EXPECT_EQ(config.auth.file, "empty");
+  EXPECT_EQ(config.auth.brute_force, (BruteForce{.network_failures = 5,
+                                                 .account_failures = 0,
+                                                 .window = 1min,
+                                                 .block = 1h,
+                                                 .max_delay = 2s}));
 }
 
 TEST(Load, RecipientsBeyondTheLimitAreTheClientsAffairInDeliverModeUnlessSaid) {

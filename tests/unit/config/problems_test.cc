@@ -114,6 +114,22 @@ TEST(Problems, OfTypesAndRanges) {
   });
 }
 
+TEST(Problems, OfBruteForce) {
+  const std::string user = "[[auth.user]]\nname = 'a'\npassword = '" + std::string(kHash) + "'\n";
+  const auto problem = [&](const char* line) {
+    const auto problems = problems_of("[auth.brute_force]\n" + std::string(line) + "\n" + user);
+    return problems.size() == 1 ? problems.front() : "not one";
+  };
+  EXPECT_EQ(problem("network_failures = -1"),
+            "c.toml:2:20: auth.brute_force.network_failures is -1; expected an integer from 0 to "
+            "1000000");
+  EXPECT_EQ(problem("max_delay = '2m'"),
+            "c.toml:2:13: auth.brute_force.max_delay is \"2m\"; expected a duration from 0s to 1m, "
+            "such as \"30s\" or \"1h30m\"");
+  EXPECT_EQ(problem("blok = '1h'"),
+            "c.toml:2:1: unknown key 'blok' in [auth.brute_force]; did you mean 'block'?");
+}
+
 TEST(Problems, OfTablesThatAreNone) {
   expect({
       {"log = 'json'", {"c.toml:1:7: log is \"json\"; expected one table: [log]"}},
