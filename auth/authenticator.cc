@@ -173,8 +173,7 @@ Verdict Authenticator::weigh(Verdict verdict, std::string name, const std::optio
     guard_.succeeded(name, path, now);
     known_.remember(path, now);
   } else {
-    std::get<Rejected>(verdict).penalty =
-        guard_.failed(name, path, wrong ? &*wrong : nullptr, now);
+    std::get<Rejected>(verdict).penalty = guard_.failed(name, path, wrong ? &*wrong : nullptr, now);
   }
   return verdict;
 }

@@ -73,7 +73,8 @@ double LoginGuard::failures_at(const Count& count, std::uint32_t most, TimePoint
 double LoginGuard::add(Count& count, std::uint32_t most, std::uint64_t credentials,
                        TimePoint now) const {
   const double failures = failures_at(count, most, now);
-  if (credentials != 0 && std::ranges::find(count.seen, credentials) != count.seen.end()) return failures;
+  if (credentials != 0 && std::ranges::find(count.seen, credentials) != count.seen.end())
+    return failures;
   count.seen.at(count.next++ % count.seen.size()) = credentials;
   count.at = now;
   // A little has run off since the first one of a quick row.

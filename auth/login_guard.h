@@ -29,7 +29,7 @@ struct Bar {
 
 /// What a wrong login costs.
 struct Penalty {
-  Duration delay{};               ///< The answer is held back for so long.
+  Duration delay{};                ///< The answer is held back for so long.
   std::optional<BarredBy> bars{};  ///< With this one the bar has begun.
 };
 

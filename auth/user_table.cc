@@ -79,9 +79,10 @@ const std::string& UserTable::decoy_hash(std::string_view name) const {
   // A part of the whole and no remainder: one user more or less moves hardly anybody.
   const double part = static_cast<double>(number >> 11U) * 0x1p-53;
   const double place = part * static_cast<double>(decoys_.back().users_up_to);
-  return std::ranges::upper_bound(decoys_, place, {}, [](const Decoy& decoy) {
-           return static_cast<double>(decoy.users_up_to);
-         })->hash;
+  return std::ranges::upper_bound(
+             decoys_, place, {},
+             [](const Decoy& decoy) { return static_cast<double>(decoy.users_up_to); })
+      ->hash;
 }
 
 void UserTable::make_scram_decoys(const std::map<std::string, std::string>& verifiers) {

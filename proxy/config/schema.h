@@ -167,11 +167,12 @@ inline constexpr Schema kSecret{"a secret", keys::kPassword};
 
 /// Every section, each once.
 inline constexpr auto kAll = std::to_array<Schema>(
-    {kTop,           kListener,  kHeader,        kTls,          kTlsPair,        kAuth,
-     kBruteForce, kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,  kLimits,
-     kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender, kProviderOAuth,
-     kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,          kTarget,
-     kSession,       kMessage,   kLog,           kAdmin,        kMetrics,        kLimit});
+    {kTop,           kListener,      kHeader,    kTls,           kTlsPair,      kAuth,
+     kBruteForce,    kAuthUser,      kAuthGroup, kAuthSource,    kUsersFile,    kUsersFileUser,
+     kLimits,        kUserLimits,    kProvider,  kProviderPorts, kProviderCaps, kProviderSender,
+     kProviderOAuth, kProviderReply, kUpstream,  kOAuth,         kPassword,     kRoute,
+     kTarget,        kSession,       kMessage,   kLog,           kAdmin,        kMetrics,
+     kLimit});
 
 }  // namespace schema
 }  // namespace sallyport::config

@@ -99,8 +99,8 @@ void RefusalLog::login_failed(log::Logger& logger, TimePoint now, LoginFailure c
   logger.write(level, std::move(*line), kind_of(client));
 }
 
-void RefusalLog::barred(log::Logger& logger, TimePoint now, auth::BarredBy by,
-                        const Client& client, std::string_view authcid) {
+void RefusalLog::barred(log::Logger& logger, TimePoint now, auth::BarredBy by, const Client& client,
+                        std::string_view authcid) {
   auto line = begin(logger, now, log::Level::kWarning, "auth_barred", bars_, client);
   if (!line) return;
   line->field("by", by == auth::BarredBy::kNetwork ? "network" : "account");

@@ -49,7 +49,8 @@ std::string auth_unavailable(std::string_view reason) {
 std::string barred(Duration left) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
   return fmt::format(
-      "421 4.7.0 Too many failed authentications, closing connection; try again in {} s\r\n", seconds);
+      "421 4.7.0 Too many failed authentications, closing connection; try again in {} s\r\n",
+      seconds);
 }
 
 std::string chunk_received(std::uint64_t size) {

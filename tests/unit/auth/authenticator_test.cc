@@ -190,8 +190,8 @@ TEST_F(AuthenticatorTest, AUserMayBeHeldToNetworks) {
   EXPECT_EQ(hasher_.calls, 3);
 }
 
-// Half of the users have dear hashes. Among names that nobody has, as many take as long: neither one
-// answer's time nor that of many tells who is a user.
+// Half of the users have dear hashes. Among names that nobody has, as many take as long: neither
+// one answer's time nor that of many tells who is a user.
 TEST(AuthenticatorTimes, OfUnknownNamesAreThoseOfUsers) {
   constexpr int kNames = 1000;
   const std::string dear = decoy_hash({.memory_kib = 64, .passes = 2, .lanes = 1});
