@@ -197,9 +197,11 @@ class House {
   House()
       : metrics_({.version = "fuzz"}),
         authenticator_(
-            {.verify_password = [](const std::string&, const Secret& password) -> Result<bool> {
-              return password.reveal() == "secret";
-            }},
+            // One input must not bar the next, and none is to be waited for.
+            {.guard = {.network_failures = 0, .account_failures = 0},
+             .verify_password = [](const std::string&, const Secret& password) -> Result<bool> {
+               return password.reveal() == "secret";
+             }},
             users()),
         limits_(loop_.now()),
         logger_({.least = log::Level::kDebug, .most_buffered = 0, .clock = [] { return kNow; }}),
